@@ -1,0 +1,164 @@
+"""Graph: an ordered list of nodes in real numbers, from the traced model to the lowered network.
+
+A node's tensor keeps the shape that the user's model gives it.  What each dimension *means* is in
+`axes`: a dimension is a tuple of atoms `(label, size)` whose product is its size, so a model may
+fold time and batch into one dimension and the compiler still knows which is which.  The batch
+atom has size 1 (shapes are those of one sample); evaluation puts the real batch size there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from math import prod
+from typing import Any, Literal
+
+import numpy as np
+
+Atom = tuple[str, int]  # ("batch" | "time" | "feature", size)
+Axes = tuple[tuple[Atom, ...], ...]
+Kind = Literal["binary", "integer", "real"]
+Side = Literal["", "encoder", "body", "readout"]
+
+KINDS: tuple[Kind, ...] = ("binary", "integer", "real")
+
+
+@dataclass(frozen=True)
+class Signal:
+    """What travels on an edge: its kind, largest magnitude (None: unknown), same at every step?"""
+
+    kind: Kind
+    bound: float | None = None
+    constant: bool = False
+
+    def __str__(self) -> str:
+        bound = "" if self.bound is None or self.kind != "integer" else f"<={self.bound:g}"
+        return f"{self.kind}{bound}{' constant' if self.constant else ''}"
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One operation.
+
+    op: a name in `snndeploy.ops.KINDS`.  attributes: JSON values.  parameters: arrays.
+    module: path of the user's module it came from ('' where there is none).
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, np.ndarray] = field(default_factory=dict)
+    axes: Axes = ()
+    module: str = ""
+    signal: Signal | None = None
+    side: Side = ""
+    why: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape for one sample, time included."""
+        return tuple(prod(size for _, size in dimension) for dimension in self.axes)
+
+    @property
+    def step_shape(self) -> tuple[int, ...]:
+        """Shape of one sample at one time step, without batch and time dimensions."""
+        sizes = []
+        for dimension in self.axes:
+            features = [size for label, size in dimension if label == "feature"]
+            if features or not dimension:
+                sizes.append(prod(features))
+        return tuple(sizes)
+
+    @property
+    def has_time(self) -> bool:
+        return any(label == "time" for dimension in self.axes for label, _ in dimension)
+
+    @property
+    def label(self) -> str:
+        """The name that a user knows: the module's path, else the node's."""
+        return self.module or self.name
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Nodes in execution order; exactly one has op 'input'; `outputs` are node names."""
+
+    nodes: tuple[Node, ...]
+    outputs: tuple[str, ...]
+    timesteps: int
+    name: str = ""
+
+    @cached_property
+    def by_name(self) -> dict[str, Node]:
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def users(self) -> dict[str, tuple[str, ...]]:
+        users: dict[str, list[str]] = {node.name: [] for node in self.nodes}
+        for node in self.nodes:
+            for source in dict.fromkeys(node.inputs):
+                users[source].append(node.name)
+        return {name: tuple(names) for name, names in users.items()}
+
+    @property
+    def input(self) -> Node:
+        return next(node for node in self.nodes if node.op == "input")
+
+    def neurons(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes if node.op == "neuron")
+
+    def ancestors(self, names: Iterable[str]) -> set[str]:
+        """The named nodes and everything they depend on."""
+        wanted = set(names)
+        for node in reversed(self.nodes):
+            if node.name in wanted:
+                wanted.update(node.inputs)
+        return wanted
+
+    def select(self, outputs: Iterable[str]) -> Graph:
+        """The part of the graph that computes `outputs`."""
+        outputs = tuple(outputs)
+        wanted = self.ancestors(outputs) | {self.input.name}
+        return replace(
+            self, nodes=tuple(n for n in self.nodes if n.name in wanted), outputs=outputs
+        )
+
+    def with_nodes(self, nodes: Iterable[Node]) -> Graph:
+        return replace(self, nodes=tuple(nodes))
+
+
+def sizes(axes: Axes, batch: int, timesteps: int | None = None) -> list[int]:
+    """Concrete dimension sizes: the batch atom counts `batch`; time atoms may be overridden."""
+    values = {"batch": batch}
+    if timesteps is not None:
+        values["time"] = timesteps
+    return [prod(values.get(label, size) for label, size in dimension) for dimension in axes]
+
+
+def check(graph: Graph, stage: Literal["traced", "signals", "partitioned"]) -> None:
+    """Assert what a stage promises (our mistakes, not the user's)."""
+    seen: set[str] = set()
+    for node in graph.nodes:
+        assert node.name not in seen, f"node {node.name} appears twice"
+        assert set(node.inputs) <= seen, f"node {node.name} reads a later or missing node"
+        assert node.axes or node.op == "input", f"node {node.name} has no axes"
+        if stage in ("signals", "partitioned"):
+            assert node.signal is not None, f"node {node.name} has no signal"
+        if stage == "partitioned":
+            assert node.side, f"node {node.name} is on no side"
+        seen.add(node.name)
+    assert set(graph.outputs) <= seen, "an output is missing"
+
+
+def to_text(graph: Graph) -> str:
+    """One line a node, for people and golden files."""
+    lines = [f"graph {graph.name} timesteps={graph.timesteps} outputs={','.join(graph.outputs)}"]
+    for node in graph.nodes:
+        attributes = " ".join(f"{key}={value}" for key, value in sorted(node.attributes.items()))
+        shape = "x".join(map(str, node.shape))
+        line = f"{node.name} = {node.op}({', '.join(node.inputs)}) [{shape}] {attributes}".rstrip()
+        extra = " ".join(filter(None, [str(node.signal or ""), node.side]))
+        lines.append(f"{line}  # {extra}" if extra else line)
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,68 @@
+"""Mapping: which core computes which neurons, and where every core lies on the mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A box of one population on one core; every range is half open."""
+
+    population: str
+    channels: tuple[int, int]
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    core: int
+
+    @property
+    def neurons(self) -> int:
+        sizes = (stop - start for start, stop in (self.channels, self.rows, self.columns))
+        channels, rows, columns = sizes
+        return channels * rows * columns
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The mapped network.
+
+    positions: int32 (cores, 3): x and y of the core's router on the global mesh (chips of the
+        board side by side: chip (i, j) covers columns i * mesh_width ... and rows
+        j * mesh_height ...), and the core's slot at that router.
+    mesh: routers of one chip, (width, height).  board: chips, (width, height).
+    use: per core, one int64 array (cores,) for each limited resource: 'neurons',
+        'synapse_memory_bytes', 'input_axons', 'output_axons' (those that the target limits, and
+        always 'neurons' and 'synapse_memory_bytes').
+    limits: the target's limit for each resource in `use` that has one.
+    binding: the resource that forced the number of cores, in words, with both numbers.
+    """
+
+    tiles: tuple[Tile, ...]
+    positions: np.ndarray
+    mesh: tuple[int, int]
+    board: tuple[int, int]
+    use: MappingType[str, np.ndarray]
+    limits: MappingType[str, int]
+    binding: str
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def cores(self) -> int:
+        return len(self.positions)
+
+    @property
+    def chip_of_core(self) -> np.ndarray:
+        """Chip number of every core, int64 (cores,)."""
+        column = self.positions[:, 0] // self.mesh[0]
+        row = self.positions[:, 1] // self.mesh[1]
+        return row.astype(np.int64) * self.board[0] + column
+
+    @property
+    def chips(self) -> int:
+        return len(np.unique(self.chip_of_core)) if self.cores else 0
+
+    def tiles_of(self, population: str) -> tuple[Tile, ...]:
+        return tuple(tile for tile in self.tiles if tile.population == population)

@@ -1,0 +1,276 @@
+"""Network: populations and projections in integers, which is all that a chip sees.
+
+Arithmetic of one chip step of a population, all integers (Lava's fixed-point LIF, which
+equals Intel's recorded Loihi traces; `rz(x, k)` is sign(x) * (|x| >> k)):
+
+    a = sum over projections of  (sum of weight * payload) << exponent      + injected values
+    u = wrap24( rz(u * (4096 - current_decay), 12)  + (a << 6) )
+    v = sat24 ( rz(v * (4096 - membrane_decay), 12) + u + (bias << bias_exponent) )
+    s = v > (threshold << 6)                    strict: "fires at >=" is threshold = M - 1
+    v = 0 where s   (hard)   or   v - (reset_amount << 6) where s   (soft)
+
+`wrap24` keeps (-2^23, 2^23]; `sat24` clips to +-(2^23 - 1).  `current_decay` 4096 (the default)
+means that the current lives for one step, so that u = a << 6.
+
+Time.  A population's step tau (0-based, 0..T-1) is *aligned*: it is the model's time step.  On the
+chip every synapse takes one step, so a population at `depth` d computes its step tau in chip step
+tau + d + 1 (chip steps count from 1) and must be reset right before chip step d + 1.  A projection
+whose path is shorter than the others into its target is delayed:
+`delay = target.depth - source.depth - 1`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+MEMBRANE_SHIFT = 6
+MEMBRANE_MAXIMUM = (1 << 23) - 1
+NO_CURRENT_MEMORY = 4096
+
+Shape = tuple[int, int, int]
+PopulationKind = Literal["lif", "integrator", "relay", "input"]
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """One population of identical neurons, shape (channels, height, width).
+
+    kind:
+      lif         the equation above; sends a binary spike.
+      integrator  the same without firing: v is read at the end of the sample (readout).
+      relay       memoryless, forwards its input: payload = a >> payload_shift (arithmetic shift),
+                  sent where it is not zero; u, v, threshold and decays are unused.
+      input       no arithmetic: the host sends integer payloads (binary spikes: 0 or 1).
+    """
+
+    name: str
+    shape: Shape
+    kind: PopulationKind = "lif"
+    threshold: int = 0
+    membrane_decay: int = 0
+    current_decay: int = NO_CURRENT_MEMORY
+    bias: np.ndarray | None = None  # int32 mantissas, shape (channels,) or the population's
+    bias_exponent: int = 0
+    reset: Literal["hard", "soft"] = "hard"
+    reset_amount: int = 0  # soft reset only
+    payload_shift: int = 0  # relay only
+    payload_bound: int = 1  # largest |payload| it can send; 1: binary spikes
+    depth: int = 0
+    scale: float = 1.0  # real membrane value of one unit of `a` (v: scale / 64)
+    origin: str = ""  # the node of the user's model it stands for
+
+    @property
+    def neurons(self) -> int:
+        channels, height, width = self.shape
+        return channels * height * width
+
+    @property
+    def sends_graded(self) -> bool:
+        return self.payload_bound > 1
+
+
+@dataclass(frozen=True, eq=False)
+class Conv:
+    """Shared-kernel connection: cross-correlation as in torch `conv2d`, zero padding.
+
+    weight: integer mantissas (out_channels, in_channels / groups, kernel_h, kernel_w).
+    """
+
+    weight: np.ndarray
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int] = (0, 0)
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+
+    def output_shape(self, source: Shape) -> Shape:
+        _, height, width = source
+        sizes = [
+            (size + 2 * pad - dil * (kernel - 1) - 1) // stride + 1
+            for size, pad, dil, kernel, stride in zip(
+                (height, width), self.padding, self.dilation, self.weight.shape[2:], self.stride,
+                strict=True,
+            )
+        ]
+        return (self.weight.shape[0], sizes[0], sizes[1])
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """All-to-all connection, optionally shared over `pool` windows of the source plane.
+
+    weight: integer mantissas (targets, channels, height // pool_h, width // pool_w).  The source
+    neuron (c, y, x) uses column (c, y // pool_h, x // pool_w): sum pooling followed by a dense
+    layer, without expanding it.  pool == (height, width) is a global sum.  Rows and columns past
+    the last whole window connect to nothing.
+    """
+
+    weight: np.ndarray
+    pool: tuple[int, int] = (1, 1)
+
+    def output_shape(self, source: Shape) -> Shape:
+        return (self.weight.shape[0], 1, 1)
+
+
+Connection = Conv | Dense
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Synapses from `source` to `target`: the contribution to a is (connection . payload) << exponent.
+
+    `delay` counts extra steps beyond the one that every synapse takes; `axonal_delay`, when given,
+    adds a delay of its own to each source neuron (int, flat source order; imported networks).
+    Every tap inside the source's bounds is a synapse, zero weights included: dense formats store
+    them.
+    """
+
+    name: str
+    source: str
+    target: str
+    connection: Connection
+    exponent: int = 0
+    delay: int = 0
+    axonal_delay: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Injection:
+    """What the host sends into a population, computed by the encoder.
+
+    mode:
+      bias    constant over T: per-neuron value `mantissa << exponent`, added to v at every step,
+              loaded once a sample.  mantissa = clip(rint(real * multiplier), minimum, maximum).
+      graded  one message per neuron and step where not zero: value << exponent is added to a.
+      spikes  payloads of an `input` population (binary events or integer counts).
+    """
+
+    target: str
+    encoder_output: str
+    mode: Literal["bias", "graded", "spikes"]
+    multiplier: float = 1.0
+    exponent: int = 0
+    minimum: int = -(1 << 15)
+    maximum: int = (1 << 15) - 1
+
+    def quantize(self, real: np.ndarray) -> np.ndarray:
+        """Integers (int32) of real encoder values, any shape."""
+        rounded = np.rint(np.asarray(real, dtype=np.float64) * self.multiplier)
+        return np.clip(rounded, self.minimum, self.maximum).astype(np.int32)
+
+
+@dataclass(frozen=True, eq=False)
+class Readout:
+    """Which numbers are the answer: logits = integer * scale + offset, shape (classes,).
+
+    kind 'membrane': v of an integrator after the last step; 'count': spikes of a population
+    summed over T.
+    """
+
+    population: str
+    kind: Literal["membrane", "count"]
+    scale: float = 1.0
+    offset: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Populations in execution order (sources before targets unless recurrent)."""
+
+    timesteps: int
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...]
+    injections: tuple[Injection, ...] = ()
+    readout: Readout | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def by_name(self) -> dict[str, Population]:
+        return {population.name: population for population in self.populations}
+
+    @cached_property
+    def _incoming(self) -> dict[str, tuple[Projection, ...]]:
+        return {
+            population.name: tuple(p for p in self.projections if p.target == population.name)
+            for population in self.populations
+        }
+
+    @cached_property
+    def _outgoing(self) -> dict[str, tuple[Projection, ...]]:
+        return {
+            population.name: tuple(p for p in self.projections if p.source == population.name)
+            for population in self.populations
+        }
+
+    def incoming(self, population: str) -> tuple[Projection, ...]:
+        return self._incoming[population]
+
+    def outgoing(self, population: str) -> tuple[Projection, ...]:
+        return self._outgoing[population]
+
+    def injections_into(self, population: str) -> tuple[Injection, ...]:
+        return tuple(i for i in self.injections if i.target == population)
+
+    @cached_property
+    def is_recurrent(self) -> bool:
+        """True when a projection does not go forward in the list of populations."""
+        order = {population.name: index for index, population in enumerate(self.populations)}
+        return any(order[p.source] >= order[p.target] for p in self.projections)
+
+    @property
+    def depth(self) -> int:
+        return max((population.depth for population in self.populations), default=0)
+
+    @property
+    def chip_steps(self) -> int:
+        """Chip steps from a sample's first input to its answer (pipeline fill included)."""
+        return self.timesteps + self.depth
+
+    @property
+    def neurons(self) -> int:
+        return sum(p.neurons for p in self.populations if p.kind != "input")
+
+    def synapses(self) -> Iterator[tuple[Projection, int]]:
+        """Every projection with its number of synapses as if expanded (taps inside the bounds)."""
+        for projection in self.projections:
+            yield projection, synapse_count(projection, self.by_name[projection.source].shape)
+
+
+def taps_per_position(size: int, kernel: int, stride: int, padding: int, dilation: int) -> np.ndarray:
+    """Along one axis: for each source position, how many output positions read it (int64, (size,))."""
+    outputs = (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+    positions = (
+        np.arange(outputs)[:, None] * stride + np.arange(kernel)[None, :] * dilation - padding
+    ).ravel()
+    inside = positions[(positions >= 0) & (positions < size)]
+    return np.bincount(inside, minlength=size).astype(np.int64)
+
+
+def fan_out(connection: Connection, source: Shape) -> np.ndarray:
+    """Synapses that one spike of each source neuron triggers, int64, shape (height, width).
+
+    The same for every channel (groups split the outputs evenly).
+    """
+    _, height, width = source
+    if isinstance(connection, Dense):
+        rows, columns = connection.weight.shape[2:]
+        reach = np.zeros((height, width), dtype=np.int64)
+        reach[: rows * connection.pool[0], : columns * connection.pool[1]] = connection.weight.shape[0]
+        return reach
+    kernel = connection.weight.shape[2:]
+    taps = [
+        taps_per_position(size, k, s, p, d)
+        for size, k, s, p, d in zip(
+            (height, width), kernel, connection.stride, connection.padding, connection.dilation,
+            strict=True,
+        )
+    ]
+    return np.outer(taps[0], taps[1]) * (connection.weight.shape[0] // connection.groups)
+
+
+def synapse_count(projection: Projection, source: Shape) -> int:
+    return int(fan_out(projection.connection, source).sum()) * source[0]

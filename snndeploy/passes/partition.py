@@ -1,0 +1,146 @@
+"""Partition: which node runs on the host before the chip (encoder), on it (body), after it (readout).
+
+The chip's work begins where a convolution or linear layer reads spikes.  What must happen before
+that and cannot be done by accumulation (real inputs, gates, attention over the whole window) is
+the encoder.  What lies behind the last neuron is the readout, and must be linear.
+
+    driven(n)    n lies behind a layer that reads spikes (or integer events, where the target
+                 takes graded spikes)
+    blocked(n)   the chip cannot do n: a product of two signals, a non-linear function, max pooling
+                 of values that are not spikes, an operation over several time steps, or a layer
+                 with real inputs that is not driven
+    encoder      not driven, and: has no neuron before it, or a blocked node that is not driven
+                 depends on it, or is itself such a node
+    readout      driven, with no neuron behind it
+    body         the rest; a blocked node in the body is refused when lowered
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from snndeploy.graph import Graph, Node, Side, check
+from snndeploy.ops import KINDS
+from snndeploy.passes.signals import contracts_time
+
+SYNAPTIC = ("conv", "linear")
+DYNAMIC = ("multiply",)
+FUNCTIONS = {"relu": "ReLU", "sigmoid": "sigmoid", "tanh": "tanh", "max": "maximum"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """Why the chip cannot do a node; `flag` names what it would need."""
+
+    reason: str
+    flag: str = ""
+
+
+def partition(graph: Graph, *, integer_input_on_chip: bool = False) -> Graph:
+    """Every node with its side and the reason.
+
+    integer_input_on_chip: a first layer that reads integer events may run on the chip (targets
+    with graded spikes); otherwise the host computes it.
+    """
+    driven = _driven(graph, integer_input_on_chip)
+    blocks = {node.name: block(node, graph, driven) for node in graph.nodes}
+    early = [n.name for n in graph.nodes if blocks[n.name] and n.name not in driven]
+    before_blocks = graph.ancestors(early)
+    after_neuron, before_neuron = _after_neuron(graph), _before_neuron(graph)
+    nodes = []
+    for node in graph.nodes:
+        side, why = _side(
+            node, driven, before_blocks, after_neuron, before_neuron, blocks[node.name]
+        )
+        nodes.append(replace(node, side=side, why=why))
+    result = graph.with_nodes(nodes)
+    check(result, "partitioned")
+    return result
+
+
+def _driven(graph: Graph, integer_input_on_chip: bool) -> set[str]:
+    after_neuron = _after_neuron(graph)
+    driven: set[str] = set()
+    for node in graph.nodes:
+        if any(name in driven for name in node.inputs):
+            driven.add(node.name)
+        elif node.op in SYNAPTIC:
+            source = graph.by_name[node.inputs[0]]
+            assert source.signal is not None
+            spikes = source.name in after_neuron and source.signal.kind != "real"
+            events = source.signal.kind == "binary" or (
+                source.signal.kind == "integer" and integer_input_on_chip
+            )
+            if spikes or (events and not source.signal.constant):
+                driven.add(node.name)
+    return driven
+
+
+def block(node: Node, graph: Graph, driven: set[str]) -> Block | None:
+    """Why the chip cannot do this node, or None."""
+    inputs: Sequence[Node] = [graph.by_name[name] for name in node.inputs]
+    if node.op in DYNAMIC:
+        return Block("multiplies two signals computed at run time", "needs_dynamic_multiply")
+    if contracts_time(node, list(inputs)):
+        return Block("mixes several time steps", "needs_full_window")
+    if node.op in FUNCTIONS:
+        return Block(f"applies {FUNCTIONS[node.op]} to values that are not spikes")
+    if node.op == "max_pool" and _kind(inputs[0]) != "binary":
+        return Block(f"takes the maximum of {_kind(inputs[0])} values")
+    if node.op in SYNAPTIC and node.name not in driven:
+        return Block(f"multiplies {_kind(inputs[0])} values")
+    return None
+
+
+def _kind(node: Node) -> str:
+    assert node.signal is not None
+    return node.signal.kind
+
+
+def _after_neuron(graph: Graph) -> set[str]:
+    found: set[str] = set()
+    for node in graph.nodes:
+        if node.op == "neuron" or any(name in found for name in node.inputs):
+            found.add(node.name)
+    return found
+
+
+def _before_neuron(graph: Graph) -> set[str]:
+    """Nodes that some neuron depends on (the neuron's own inputs and before)."""
+    sources = [name for node in graph.nodes if node.op == "neuron" for name in node.inputs]
+    return graph.ancestors(sources)
+
+
+def _side(
+    node: Node,
+    driven: set[str],
+    before_blocks: set[str],
+    after_neuron: set[str],
+    before_neuron: set[str],
+    blocked: Block | None,
+) -> tuple[Side, str]:
+    if node.name not in driven:
+        if node.name not in after_neuron:
+            return "encoder", _encoder_reason(node, blocked)
+        if node.name in before_blocks:
+            return "encoder", "the encoder's gates need it before any layer reads spikes"
+        if node.op == "neuron":
+            return "body", "fires spikes that the chip's layers read"
+        if node.name not in before_neuron:
+            return "readout", "behind the last neuron"
+        return "body", "moves spikes"
+    if node.op == "neuron":
+        return "body", "integrates and fires"
+    if node.name not in before_neuron:
+        return "readout", "behind the last neuron"
+    return "body", blocked.reason if blocked else ""
+
+
+def _encoder_reason(node: Node, blocked: Block | None) -> str:
+    if node.op == "input":
+        return "the model's input"
+    if blocked:
+        return blocked.reason
+    kind = KINDS[node.op]
+    return "arranges the input" if kind.view else "before the first neuron"

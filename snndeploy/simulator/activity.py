@@ -1,0 +1,65 @@
+"""What a run returns: Traffic (counts per chip step, core and link) and Activity (answers, spikes)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(eq=False)
+class Traffic:
+    """Exact counts of a batch, int64.  Axis `steps` is the chip step (timesteps + depth of them):
+    a population at depth d does its aligned step tau in chip step index tau + d.
+
+    Per core, shape (samples, steps, cores):
+        neuron_accesses      neurons of the populations whose window covers the step
+        neuron_updates       those with input, bias or a membrane that is not zero before the step
+        spikes               neurons that fired (or relays that sent a payload)
+        messages_out         one per spike and destination core (a core hosting several targets of
+                             one neuron receives one message)
+        messages_in          messages that arrive (those of this step's spikes, injections included)
+        synaptic_operations  synapses triggered at this core by the spikes sent in this step
+    Per step, shape (samples, steps):
+        hops_east_west, hops_north_south   router-to-router hops inside chips
+        hops_inter_chip                    hops that cross a chip border
+        local_messages                     messages between cores of one router (no hop)
+        host_bytes_in, host_bytes_out
+    link_load: (samples, steps, links); links: int32 (links, 4) = x, y, dx, dy of the source router
+    and the direction on the global mesh.
+    """
+
+    neuron_accesses: np.ndarray
+    neuron_updates: np.ndarray
+    spikes: np.ndarray
+    messages_out: np.ndarray
+    messages_in: np.ndarray
+    synaptic_operations: np.ndarray
+    hops_east_west: np.ndarray
+    hops_north_south: np.ndarray
+    hops_inter_chip: np.ndarray
+    local_messages: np.ndarray
+    host_bytes_in: np.ndarray
+    host_bytes_out: np.ndarray
+    link_load: np.ndarray
+    links: np.ndarray
+
+
+@dataclass(eq=False)
+class Activity:
+    """Result of a simulation.
+
+    outputs: int64 (samples, classes), the readout's integers (see network.Readout).
+    spike_counts: per population, int64 (samples, timesteps): spikes (payloads not zero) per step.
+    spikes: per *recorded* population, (samples, timesteps, channels, height, width), uint8 for
+        spikes, int32 for relays and graded inputs.
+    membranes: per recorded population when asked for: v after each step (after reset), int32.
+    warnings: counted overflows and saturations, in words.
+    """
+
+    outputs: np.ndarray
+    spike_counts: dict[str, np.ndarray]
+    spikes: dict[str, np.ndarray] = field(default_factory=dict)
+    membranes: dict[str, np.ndarray] = field(default_factory=dict)
+    traffic: Traffic | None = None
+    warnings: tuple[str, ...] = ()
