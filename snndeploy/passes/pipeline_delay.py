@@ -1,0 +1,39 @@
+"""Depths and delays: every synapse takes one chip step, so shorter paths must wait.
+
+depth of a population = 1 + the largest depth of its sources; populations that only the host's
+bias drives are at depth 0, those with graded injections at least at 1 (the message takes a step).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from snndeploy.errors import FitError
+from snndeploy.network import Network
+from snndeploy.target import Target
+
+
+def assign_depths(network: Network, target: Target) -> Network:
+    """The network with depth on every population and delay on every projection.
+
+    Raises:
+        FitError: a shortcut that must wait longer than the target's synapses can.
+    """
+    depths: dict[str, int] = {}
+    for population in network.populations:
+        before = [depths[p.source] + 1 for p in network.incoming(population.name)]
+        if any(i.mode == "graded" for i in network.injections_into(population.name)):
+            before.append(1)
+        depths[population.name] = max(before, default=0)
+    projections = []
+    for projection in network.projections:
+        delay = depths[projection.target] - depths[projection.source] - 1
+        if delay > target.delay_max:
+            raise FitError(
+                f"{projection.name} must wait {delay} steps for the longest path beside it;"
+                f" {target.name} synapses wait at most {target.delay_max}; use --shortcuts relay,"
+                " which shortens the shortcut's path"
+            )
+        projections.append(replace(projection, delay=delay))
+    populations = [replace(p, depth=depths[p.name]) for p in network.populations]
+    return replace(network, populations=tuple(populations), projections=tuple(projections))

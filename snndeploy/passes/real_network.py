@@ -1,0 +1,112 @@
+"""RealNetwork: the lowered network before quantization; the twin of Network in real numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from snndeploy.graph import Graph
+from snndeploy.network import Connection, Shape, fan_out
+
+
+@dataclass(frozen=True, eq=False)
+class Term:
+    """One connection into a population; equal `connection` objects are one kernel (shared scale)."""
+
+    source: str
+    connection: Connection
+
+
+@dataclass(frozen=True, eq=False)
+class RealPopulation:
+    """kind as in network.Population, with 'or' (max pooling of spikes) besides.
+
+    node: the graph node whose value it computes (spikes, or the relayed current).
+    current: the graph node of its input current ('' for input and or populations).
+    host: the node of the encoder graph whose value the host adds to the current, or ''.
+    offset: the constant part of the current, shape of the population (all zero: none).
+    """
+
+    name: str
+    kind: Literal["lif", "integrator", "relay", "input", "or"]
+    shape: Shape
+    node: str
+    current: str = ""
+    terms: tuple[Term, ...] = ()
+    host: str = ""
+    host_constant: bool = False
+    offset: np.ndarray | None = None
+    neuron: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class RealReadout:
+    """logits = factor * sum over T of the population + offset."""
+
+    population: str
+    kind: Literal["membrane", "count"]
+    factor: float
+    offset: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class RealNetwork:
+    populations: tuple[RealPopulation, ...]
+    readout: RealReadout
+    encoder: Graph
+    timesteps: int
+    shortcuts: Literal["none", "compose", "relay"]
+    notes: tuple[str, ...] = ()
+
+    def by_name(self) -> dict[str, RealPopulation]:
+        return {population.name: population for population in self.populations}
+
+
+@dataclass(frozen=True)
+class LoweringCost:
+    """What a choice of shortcuts costs, per sample, before mapping."""
+
+    shortcuts: str
+    synapse_memory_bytes: int
+    synaptic_operations: float
+    host_io_bytes: int
+    energy_pj: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.shortcuts}: {self.synapse_memory_bytes / 1024:,.0f} KiB of weights,"
+            f" {self.synaptic_operations / 1e6:,.1f} M synaptic operations and"
+            f" {self.host_io_bytes / 1024:,.0f} KiB of host input a sample"
+        )
+
+
+BYTES_PER_VALUE = 2
+
+
+def lowering_cost(
+    network: RealNetwork,
+    rates: Mapping[str, float],
+    synaptic_operation_pj: float,
+    io_pj_per_byte: float,
+) -> LoweringCost:
+    """Cost of a lowering at given rates (spikes a neuron and step; relays send every step).
+
+    Weights count one byte each, shared kernels once; host input counts two bytes a value.
+    """
+    populations = network.by_name()
+    memory, work, host = 0, 0.0, 0
+    for population in network.populations:
+        for term in population.terms:
+            source = populations[term.source]
+            rate = 1.0 if source.kind == "relay" else rates.get(source.node, 0.2)
+            synapses = int(fan_out(term.connection, source.shape).sum()) * source.shape[0]
+            work += synapses * rate * network.timesteps
+            memory += term.connection.weight.size
+        if population.host:
+            loads = 1 if population.host_constant else network.timesteps
+            host += int(np.prod(population.shape)) * loads * BYTES_PER_VALUE
+    energy = work * synaptic_operation_pj + host * io_pj_per_byte
+    return LoweringCost(network.shortcuts, memory, work, host, energy)
