@@ -1,0 +1,281 @@
+"""The walk from a checkpoint to a program: one step a line, checks between them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from snndeploy.costs import layer_costs
+from snndeploy.data import Data, load_data
+from snndeploy.errors import DataError, FitError, UnsupportedError
+from snndeploy.frontend.load import Loaded
+from snndeploy.frontend.load import load as load_model
+from snndeploy.frontend.torch import trace
+from snndeploy.graph import Graph
+from snndeploy.mapping import place
+from snndeploy.network import Network
+from snndeploy.passes.audit import Audit, audit
+from snndeploy.passes.calibration import Calibration, calibrate
+from snndeploy.passes.lower import lower
+from snndeploy.passes.partition import partition
+from snndeploy.passes.quantize import Quantized, quantize
+from snndeploy.passes.real_network import LoweringCost, RealNetwork, lowering_cost
+from snndeploy.passes.signals import infer_signals
+from snndeploy.program import Golden, Program
+from snndeploy.simulator.engine import run_network
+from snndeploy.simulator.run import encode
+from snndeploy.target import Target
+
+Shortcuts = Literal["auto", "compose", "relay"]
+Step = Callable[[str], None]
+
+CALIBRATION_SAMPLES = 64
+CALIBRATION_VALUES = 150_000_000  # recorded values, all samples together
+GOLDEN_SAMPLES = 2
+
+
+def silent(step: str) -> None:
+    """The default progress report."""
+
+
+def load_graph(
+    spec: str,
+    checkpoint: str | Path | None = None,
+    *,
+    random_weights: bool = False,
+    input_shape: tuple[int, ...] | None = None,
+    input_signal: str | None = None,
+    timesteps: int | None = None,
+    adapters: Iterable[Any] = (),
+    step: Step = silent,
+) -> tuple[Loaded, Graph]:
+    """Module and traced graph with signals; see `frontend.load.load` and `frontend.torch.trace`."""
+    step("load the model")
+    loaded = load_model(
+        spec, checkpoint, random_weights=random_weights, input_shape=input_shape
+    )
+    step("trace it and compare the graph with the model")
+    traced = trace(
+        loaded.module, loaded.example, timesteps=timesteps, input_signal=input_signal,
+        adapters=adapters, name=loaded.name,
+    )  # fmt: skip
+    return loaded, infer_signals(traced)
+
+
+def inspect(graph: Graph, target: Target | None = None) -> tuple[Graph, Audit]:
+    """Partitioned graph and its audit."""
+    on_chip = target is not None and target.graded_spikes
+    parted = partition(graph, integer_input_on_chip=on_chip)
+    return parted, audit(parted)
+
+
+def compile(
+    spec: str,
+    checkpoint: str | Path | None = None,
+    *,
+    target: str | Path | Target = "loihi2",
+    calibration: str | Path | None = None,
+    shortcuts: Shortcuts = "auto",
+    random_weights: bool = False,
+    input_shape: tuple[int, ...] | None = None,
+    input_signal: str | None = None,
+    timesteps: int | None = None,
+    adapters: Iterable[Any] = (),
+    step: Step = silent,
+) -> Program:
+    """From a model to a program.
+
+    Raises:
+        DeployError: one line, whatever cannot be done.
+    """
+    chip = target if isinstance(target, Target) else Target.load(target)
+    loaded, graph = load_graph(
+        spec, checkpoint, random_weights=random_weights, input_shape=input_shape,
+        input_signal=input_signal, timesteps=timesteps, adapters=adapters, step=step,
+    )  # fmt: skip
+    parted, checked = inspect(graph, chip)
+    step("lower to populations and projections")
+    choices = lowerings(parted, chip, shortcuts)
+    step("calibrate on data")
+    data, notes = calibration_data(loaded, graph, calibration)
+    model = _with_host_nodes(parted, choices)
+    seen = calibrate(model, _few(data, choices), _recorded(choices))
+    chosen, costs = choose(choices, seen, chip)
+    step("quantize")
+    quantized = quantize(chosen, chip, seen)
+    step("map onto cores")
+    layout = place(quantized.network, chip, _rates(quantized.network, seen))
+    program = Program(
+        name=loaded.name,
+        model=_with_host_nodes(parted, [chosen]),
+        network=quantized.network,
+        layout=layout,
+        target=chip,
+        golden=None,
+        facts=_facts(loaded, parted, checked, quantized, costs, notes, len(data)),
+    )
+    step("record a golden answer")
+    return replace(program, golden=golden(program, data[:GOLDEN_SAMPLES]))
+
+
+def lowerings(graph: Graph, target: Target, shortcuts: Shortcuts) -> list[RealNetwork]:
+    """The possible networks of a graph: one, or one a way to lower membrane shortcuts."""
+    if shortcuts == "relay" and not target.graded_spikes:
+        raise UnsupportedError(
+            f"{target.name} has no graded spikes, which --shortcuts relay needs; use compose",
+            reason="graded spikes",
+        )
+    modes: list[Literal["compose", "relay"]] = ["compose", "relay"]
+    if shortcuts != "auto":
+        return [lower(graph, shortcuts)]
+    found: list[RealNetwork] = []
+    refused: list[UnsupportedError] = []
+    for mode in modes if target.graded_spikes else modes[:1]:
+        try:
+            found.append(lower(graph, mode))
+        except UnsupportedError as error:
+            refused.append(error)
+            continue
+        if found[-1].shortcuts == "none":
+            break
+    if not found:
+        raise refused[0]
+    return found
+
+
+def choose(
+    choices: list[RealNetwork], seen: Calibration, target: Target
+) -> tuple[RealNetwork, tuple[LoweringCost, ...]]:
+    """The lowering with the least energy in synapses and host link, at calibration's rates."""
+    synapse = target.number("energy.synaptic_operation_pj")
+    link = target.number("host.io_pj_per_byte") if target.has("host.io_pj_per_byte") else 0.0
+    costs = [lowering_cost(choice, seen.rates(), synapse, link) for choice in choices]
+    best = min(range(len(choices)), key=lambda index: costs[index].energy_pj)
+    return choices[best], tuple(costs)
+
+
+def calibration_data(
+    loaded: Loaded, graph: Graph, path: str | Path | None
+) -> tuple[np.ndarray, list[str]]:
+    """Calibration inputs (samples, ...): the user's, the shipped ones, or random with a note."""
+    shape = graph.input.shape[1:]
+    shipped = loaded.entry.calibration_data if loaded.entry else None
+    source = path or shipped
+    if source is not None:
+        data = load_data(source).take(CALIBRATION_SAMPLES)
+        if tuple(data.x.shape[1:]) != tuple(shape):
+            raise DataError(
+                f"{source}: samples have shape {tuple(data.x.shape[1:])}, the model takes"
+                f" {tuple(shape)}"
+            )
+        return data.inputs(), []
+    generator = np.random.default_rng(0)
+    kind = graph.input.attributes["signal"]
+    count = 2
+    x = (
+        generator.random((count, *shape))
+        if kind == "real"
+        else generator.poisson(0.1, (count, *shape)).clip(max=1 if kind == "binary" else None)
+    )
+    note = (
+        "no calibration data was given: scales rest on two random inputs (uniform in 0..1, or"
+        " Poisson events); give --calibration DATA.npz for figures that mean something"
+    )
+    return x.astype(np.float32), [note]
+
+
+def golden(program: Program, x: np.ndarray) -> Golden:
+    """Run a few samples and keep what the chip answered."""
+    injected, _ = encode(program, x)
+    names = [p.name for p in program.network.populations if p.kind not in ("input", "integrator")]
+    activity = run_network(program.network, injected, record=names, samples=len(x))
+    packed = {name: np.packbits(activity.spikes[name] != 0) for name in names}
+    return Golden(x, injected, packed, activity.outputs)
+
+
+def _recorded(choices: list[RealNetwork]) -> list[str]:
+    names: list[str] = []
+    for choice in choices:
+        for population in choice.populations:
+            names += [n for n in (population.node, population.current, population.host) if n]
+    return list(dict.fromkeys(names))
+
+
+def _few(data: np.ndarray, choices: list[RealNetwork]) -> np.ndarray:
+    """As many samples as fit into memory when everything is recorded."""
+    neurons = sum(int(np.prod(p.shape)) for choice in choices for p in choice.populations)
+    each = 3 * neurons * choices[0].timesteps
+    return data[: max(1, CALIBRATION_VALUES // max(each, 1))]
+
+
+def _with_host_nodes(graph: Graph, choices: list[RealNetwork]) -> Graph:
+    """The model's graph with the nodes that lowering added on the host's side."""
+    nodes = {node.name: node for node in graph.nodes}
+    for choice in choices:
+        for node in choice.encoder.nodes:
+            nodes.setdefault(node.name, node)
+    return graph.with_nodes(nodes.values())
+
+
+def _rates(network: Network, seen: Calibration) -> dict[str, float]:
+    return {
+        p.name: 1.0 if p.kind == "relay" else seen.rate(p.origin)
+        for p in network.populations
+        if p.origin in seen.values and p.kind != "integrator"
+    }
+
+
+def _facts(
+    loaded: Loaded,
+    graph: Graph,
+    checked: Audit,
+    quantized: Quantized,
+    costs: tuple[LoweringCost, ...],
+    notes: list[str],
+    calibration_samples: int,
+) -> dict[str, Any]:
+    parameters = sum(p.numel() for p in loaded.module.parameters())
+    return {
+        "model": {
+            "name": loaded.name,
+            "spec": loaded.spec.rpartition("/")[2],
+            "weights": loaded.weights or "random (seed 0)",
+            "parameters": parameters,
+            "parameters_sha256": _state_hash(loaded.module),
+            "timesteps": graph.timesteps,
+            "input_shape": list(graph.input.shape[1:]),
+            "input_signal": graph.input.attributes["signal"],
+        },
+        "calibration_samples": calibration_samples,
+        "audit": [row.as_json() for row in checked.rows],
+        "flags": asdict(checked.flags),
+        "layers": [asdict(cost) for cost in layer_costs(graph)],
+        "quantization": [asdict(layer) for layer in quantized.layers],
+        "shortcuts": [asdict(cost) for cost in costs],
+        "notes": [*notes, *quantized.notes],
+        "made_with": {name: _version(name) for name in ("snndeploy", "torch", "numpy", "numba")},
+    }
+
+
+def _state_hash(module: Any) -> str:
+    digest = hashlib.sha256()
+    for key, value in sorted(module.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+__all__ = ["Data", "FitError", "compile", "golden", "inspect", "load_graph"]

@@ -1,0 +1,146 @@
+"""Program: everything that a compiled network needs, in one sealed file (`*.snnp`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snndeploy.archive import ArrayStore, SealedFile, write
+from snndeploy.errors import DeployError, ProgramError, one_line
+from snndeploy.graph import Graph
+from snndeploy.mapping.layout import Layout
+from snndeploy.network import Network
+from snndeploy.records import (
+    graph_record,
+    layout_record,
+    network_record,
+    read_graph,
+    read_layout,
+    read_network,
+)
+from snndeploy.target import Target
+
+SCHEMA = "snndeploy.program/1"
+
+
+@dataclass(frozen=True, eq=False)
+class Golden:
+    """A few inputs with what the chip must answer.
+
+    x: (samples, ...) model inputs.  injected: per injection, integers as the host sends them.
+    spikes: per population, `np.packbits` of (samples, timesteps, C, H, W) != 0.
+    outputs: the readout's integers, (samples, classes).
+    """
+
+    x: np.ndarray
+    injected: Mapping[int, np.ndarray]
+    spikes: Mapping[str, np.ndarray]
+    outputs: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """model: the float graph with the encoder's extra nodes, the reference of every report; its
+    part up to `encoder_outputs` is what the host runs.  facts: plain JSON for the report (model,
+    audit, quantization, costs, notes)."""
+
+    name: str
+    model: Graph
+    network: Network
+    layout: Layout
+    target: Target
+    golden: Golden | None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def encoder_outputs(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(i.encoder_output for i in self.network.injections))
+
+    @property
+    def encoder(self) -> Graph:
+        return self.model.select(self.encoder_outputs)
+
+
+def save(program: Program, path: str | Path) -> None:
+    """Write a program file; the same program gives the same bytes."""
+    arrays = ArrayStore()
+    documents = {
+        "graph.json": graph_record(program.model, arrays),
+        "network.json": network_record(program.network, arrays),
+        "layout.json": layout_record(program.layout, arrays),
+        "target.toml": program.target.text,
+        "golden.json": _golden_record(program.golden, arrays),
+        "manifest.json": {"schema": SCHEMA, "name": program.name, "facts": dict(program.facts)},
+    }
+    write(Path(path), documents, arrays)
+
+
+def load(path: str | Path) -> Program:
+    """Read a program file.
+
+    Raises:
+        ProgramError: the file is missing, truncated, altered, or of a newer schema.
+    """
+    sealed = SealedFile(Path(path))
+    try:
+        manifest = sealed.document("manifest.json")
+        if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+            found = manifest.get("schema") if isinstance(manifest, dict) else None
+            raise ProgramError(
+                f"{path} has schema {found!r}; this release reads {SCHEMA}: install the release"
+                " that wrote it, or compile again"
+            )
+        return _read(sealed, manifest)
+    except DeployError:
+        raise
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, AssertionError) as error:
+        raise sealed.damaged(f"its contents do not fit together ({one_line(error)})") from None
+    finally:
+        sealed.close()
+
+
+def _read(sealed: SealedFile, manifest: dict[str, Any]) -> Program:
+    fetched: dict[str, np.ndarray | None] = {}
+
+    def fetch(reference: str | None) -> Any:
+        if reference is None:
+            return None
+        if reference not in fetched:
+            fetched[reference] = sealed.array(reference)
+        return fetched[reference]
+
+    return Program(
+        name=str(manifest["name"]),
+        model=read_graph(sealed.document("graph.json"), fetch),
+        network=read_network(sealed.document("network.json"), fetch),
+        layout=read_layout(sealed.document("layout.json"), fetch),
+        target=Target.from_text(sealed.text("target.toml"), origin=str(sealed.path)),
+        golden=_read_golden(sealed.document("golden.json"), fetch),
+        facts=manifest["facts"],
+    )
+
+
+def _golden_record(golden: Golden | None, arrays: ArrayStore) -> dict[str, Any] | None:
+    if golden is None:
+        return None
+    return {
+        "x": arrays.put(golden.x),
+        "outputs": arrays.put(golden.outputs),
+        "injected": {str(key): arrays.put(value) for key, value in golden.injected.items()},
+        "spikes": {key: arrays.put(value) for key, value in golden.spikes.items()},
+    }
+
+
+def _read_golden(record: dict[str, Any] | None, fetch: Any) -> Golden | None:
+    if record is None:
+        return None
+    return Golden(
+        x=fetch(record["x"]),
+        injected={int(key): fetch(value) for key, value in record["injected"].items()},
+        spikes={key: fetch(value) for key, value in record["spikes"].items()},
+        outputs=fetch(record["outputs"]),
+    )

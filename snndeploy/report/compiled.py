@@ -1,0 +1,75 @@
+"""What `compile` says when it is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from snndeploy.program import Program
+from snndeploy.report.terminal import bullets, wrap
+from snndeploy.report.terminal import mapping_text
+
+
+def compiled_text(program: Program, output: Path) -> str:
+    """Size, mapping, quantization, and what to know, in a screen."""
+    facts: dict[str, Any] = dict(program.facts)
+    layout, network = program.layout, program.network
+    size = output.stat().st_size / 1e6
+    mapping = {
+        "neurons": network.neurons,
+        "cores": layout.cores,
+        "chips": layout.chips,
+        "binding": layout.binding,
+        "utilisation": {
+            name: float((layout.use[name] / limit).mean()) for name, limit in layout.limits.items()
+        },
+    }
+    lines = [
+        f"{program.name} for {program.target.name}: {output} ({size:.1f} MB)",
+        f"  weights {facts['model']['weights']}, {facts['model']['parameters']:,} parameters,"
+        f" T={network.timesteps}, {network.chip_steps} chip steps a sample",
+        "",
+        mapping_text(mapping),
+        "",
+        "Quantization",
+        *_quantization(facts["quantization"]),
+    ]
+    if len(facts["shortcuts"]) > 1:
+        lines += ["", "Membrane shortcuts: the first is used", *_shortcuts(facts["shortcuts"])]
+    notes = [*facts["notes"], *layout.notes]
+    if notes:
+        lines += ["", "Notes", bullets(notes)]
+    return "\n".join(lines) + "\n"
+
+
+def _quantization(layers: list[dict[str, Any]]) -> list[str]:
+    if not layers:
+        return []
+    worst = max(layers, key=lambda layer: layer["relative_weight_error"])
+    clipped = sum(layer["clipped_weights"] for layer in layers)
+    unproved = [layer["population"] for layer in layers if not layer["proved"]]
+    proof = (
+        "no input sum can leave the accumulator"
+        if not unproved
+        else f"{len(unproved)} of {len(layers)} populations may exceed the accumulator in the worst"
+        " case (notes)"
+    )
+    return [
+        wrap(
+            f"largest weight error {100 * worst['relative_weight_error']:.2f} % rms"
+            f" ({worst['population']}), {clipped} weights clipped; {proof}"
+        )
+    ]
+
+
+def _shortcuts(costs: list[dict[str, Any]]) -> list[str]:
+    ordered = sorted(costs, key=lambda cost: cost["energy_pj"])
+    return [
+        wrap(
+            f"{cost['shortcuts']}: {cost['synapse_memory_bytes'] / 1024:,.0f} KiB of weights,"
+            f" {cost['synaptic_operations'] / 1e6:,.1f} M synaptic operations,"
+            f" {cost['host_io_bytes'] / 1024:,.0f} KiB of host input a sample",
+            "  - ",
+        )
+        for cost in ordered
+    ]

@@ -1,0 +1,189 @@
+"""The report as text of at most 90 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+WIDTH = 88
+
+
+def render(report: Mapping[str, Any]) -> str:
+    """The whole terminal report."""
+    parts = [
+        _head(report),
+        _accuracy(report["accuracy"]),
+        _layers(report["spikes"]),
+        _cost(report),
+        _energy(report["energy"]),
+        _driven(report["partition"]),
+        _mapping(report),
+        _notes(report["notes"]),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns: the first to the left, the others to the right; a long first cell is shortened."""
+    listed = [list(row) for row in rows]
+    widths = [max(len(row[i]) for row in [list(head), *listed]) for i in range(len(head))]
+    room = WIDTH - 2 - sum(width + 2 for width in widths[1:])
+    widths[0] = min(widths[0], max(room, 12))
+    return "\n".join(_row(row, widths) for row in [list(head), *listed])
+
+
+def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first = cells[0]
+    if len(first) > widths[0]:
+        first = "…" + first[-(widths[0] - 1) :]
+    rest = "".join(f"  {cell:>{width}}" for cell, width in zip(cells[1:], widths[1:], strict=True))
+    return f"  {first:<{widths[0]}}{rest}".rstrip()
+
+
+def number(value: float) -> str:
+    """Three digits that mean something, with thousands marked."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 1000:
+        digits = len(str(int(abs(value)))) - 3
+        return f"{round(value / 10**digits) * 10**digits:,}"
+    return f"{value:.3g}"
+
+
+def si(value: float, unit: str) -> str:
+    """1.23e-6, 'J' -> '1.23 uJ'."""
+    for factor, prefix in ((1, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p")):
+        if abs(value) >= factor:
+            return f"{value / factor:.3g} {prefix}{unit}"
+    return f"{value:.3g} {unit}"
+
+
+def percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f} %"
+
+
+def _head(report: Mapping[str, Any]) -> str:
+    model, target = report["model"], report["target"]
+    return (
+        f"{model['name']} on {target['name']}: {report['samples']} samples of"
+        f" {report['data'] or 'the given data'}, T={report['timesteps']}\n"
+        f"  weights {model['weights']}, {model['parameters']:,} parameters"
+    )
+
+
+def _accuracy(accuracy: Mapping[str, Any]) -> str:
+    if all(value is None for value in accuracy.values()):
+        return ""
+    return "Accuracy\n" + table(
+        ("", "float model", "chip integers", "same answer"),
+        [("", *(percent(accuracy[key]) for key in ("reference", "chip", "agreement")))],
+    )
+
+
+def _layers(spikes: Mapping[str, Any]) -> str:
+    rows = [
+        (
+            layer["name"],
+            layer["kind"],
+            f"{layer['neurons']:,}",
+            number(layer["spikes_per_sample"]),
+            f"{layer['rate']:.4f}",
+            percent(layer.get("agreement")),
+        )
+        for layer in spikes["layers"]
+    ]
+    rate = spikes["rate"]
+    rows.append(
+        ("all spiking", "", "", number(spikes["total_per_sample"]),
+         "-" if rate is None else f"{rate:.4f}", "")
+    )  # fmt: skip
+    return "Spikes a sample\n" + table(
+        ("population", "kind", "neurons", "spikes", "rate", "as float"), rows
+    )
+
+
+def _cost(report: Mapping[str, Any]) -> str:
+    operations, traffic, latency = report["operations"], report["traffic"], report["latency"]
+    macs = sum(operations["mac_per_sample"].values())
+    synaptic = operations["synaptic_operations_per_sample"]
+    rows = [
+        ("multiply-accumulates on the host", number(macs)),
+        ("synaptic operations on the chip", number(sum(synaptic.values()))),
+        ("  of these in the readout", number(synaptic["readout"])),
+        ("neuron updates", number(traffic["neuron_updates_per_sample"])),
+        ("messages sent", number(traffic["messages_per_sample"])),
+        ("router hops", number(traffic["hops_per_sample"])),
+        ("busiest link, messages a step", number(traffic["max_link_load"])),
+        ("host link", f"{number(traffic['host_io_bytes_per_sample'])} B"),
+        (f"latency ({latency['model']}, {latency['steps']} steps)",
+         si(latency["seconds_per_sample"], "s")),
+        ("interval between answers when pipelined",
+         si(latency["pipelined_interval_seconds"], "s")),
+    ]  # fmt: skip
+    if "host_link_seconds_per_sample" in latency:
+        seconds = si(latency["host_link_seconds_per_sample"], "s")
+        rows.append(("host link time (assumed speed)", seconds))
+    return "Work, traffic and time a sample\n" + "\n".join(_row(row, (44, 16)) for row in rows)
+
+
+def _energy(energy: Mapping[str, Any]) -> str:
+    chip = energy["chip"]
+    marks = {name: entry["mark"] for name, entry in chip["provenance"].items()}
+    rows = [
+        (name, si(joules, "J"), percent(joules / chip["total_j"]), marks[name])
+        for name, joules in sorted(chip["breakdown"].items(), key=lambda item: -item[1])
+        if joules > 0
+    ]
+    rows.append(("total", si(chip["total_j"], "J"), "", ""))
+    text = "Chip energy a sample (events x cost)\n" + table(("", "energy", "share", "cost is"), rows)
+    for key, title in (("paper", "S1"), ("paper_gac_equation_11", "GAC Eq. 11")):
+        if key not in energy:
+            continue
+        paper = energy[key]
+        text += (
+            f"\n\nPapers' formula ({title}): {paper['total_mj']:.4g} mJ"
+            f" = MAC {paper['mac_mj']:.4g} + AC {paper['ac_mj']:.4g}"
+            f" (encoder attention {paper['encoder_attention_mj']:.4g})\n"
+        )
+        text += _wrap(paper["convention"])
+    return text
+
+
+def _driven(partition: Mapping[str, Any]) -> str:
+    text = "Is it spike-driven?\n" + "\n".join(
+        _row((label, "yes" if partition[key] else "no"), (56, 4))
+        for label, key in (
+            ("every layer on the chip reads spikes (after rewriting)", "synapses_binary"),
+            ("needs a product of two signals on the chip", "needs_dynamic_multiply"),
+            ("needs the whole time window on the chip", "needs_full_window"),
+        )
+    )
+    return text + "".join("\n" + _wrap(reason, "  - ") for reason in partition["reasons"])
+
+
+def _mapping(report: Mapping[str, Any]) -> str:
+    mapping = report["mapping"]
+    use = ", ".join(
+        f"{name.replace('_', ' ')} {percent(value)}" for name, value in mapping["utilisation"].items()
+    )
+    return (
+        f"Mapping: {mapping['neurons']:,} neurons on {mapping['cores']:,} cores of"
+        f" {mapping['chips']:,} chip{'s' if mapping['chips'] != 1 else ''}\n"
+        + _wrap(f"mean use: {use}")
+        + "\n"
+        + _wrap(f"what binds: {mapping['binding']}")
+    )
+
+
+def _notes(notes: Sequence[str]) -> str:
+    if not notes:
+        return ""
+    return "Notes\n" + "\n".join(_wrap(note, "  - ") for note in notes)
+
+
+def _wrap(text: str, first: str = "  ") -> str:
+    return textwrap.fill(
+        text, WIDTH, initial_indent=first, subsequent_indent=" " * max(len(first), 2),
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip

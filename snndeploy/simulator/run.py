@@ -1,0 +1,258 @@
+"""Simulate a program on data: encoder, chip, traffic, time and energy, and the float model beside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from snndeploy.errors import DataError
+from snndeploy.graph import Graph
+from snndeploy.network import Network, Population
+from snndeploy.ops.evaluate import by_step, evaluate
+from snndeploy.program import Program
+from snndeploy.simulator.energy import Energy, chip_energy
+from snndeploy.simulator.engine import engine_name, run_network
+from snndeploy.simulator.timing import Timing, analytic_timing
+from snndeploy.simulator.activity import Traffic
+from snndeploy.simulator.traffic import TrafficCounter
+
+COUNTER_BYTES = 400_000_000  # what one chunk's traffic counters may take
+BATCH_ELEMENTS = 60_000_000  # neuron values of the float model and the chip in one batch
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(eq=False)
+class LayerActivity:
+    """Sums over the run of one population."""
+
+    neurons: int
+    spikes: int = 0
+    matching: int | None = None  # (neuron, step) pairs equal to the float model's
+
+
+@dataclass(eq=False)
+class Simulation:
+    """What a run found.
+
+    logits: (samples, classes) of the chip; reference_logits: of the float model, or None.
+    traffic_totals: per sample means of the counters; largest_link_load: messages in one step.
+    """
+
+    samples: int
+    logits: np.ndarray
+    reference_logits: np.ndarray | None
+    layers: dict[str, LayerActivity]
+    totals: dict[str, float]
+    largest_link_load: int
+    timings: list[Timing]
+    energies: list[Energy]
+    traffics: list[Traffic] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    engine: str = ""
+
+    def timing_mean(self, name: str) -> float | None:
+        parts = [getattr(timing, name) for timing in self.timings]
+        if any(part is None for part in parts):
+            return None
+        return float(np.concatenate(parts).mean())
+
+
+def injections_of(
+    network: Network, model: Graph, values: Mapping[str, object], samples: int
+) -> tuple[dict[int, np.ndarray], int]:
+    """Integers for every injection from the encoder's tensors, and how many were clipped."""
+    injected: dict[int, np.ndarray] = {}
+    clipped = 0
+    for index, injection in enumerate(network.injections):
+        node = model.by_name[injection.encoder_output]
+        shape = network.by_name[injection.target].shape
+        real = by_step(node, values[injection.encoder_output], samples)
+        real = real.reshape(samples, real.shape[1], *shape)
+        if injection.mode == "bias":
+            real = real[:, 0]
+        integers = injection.quantize(real)
+        clipped += int((injection.rounded(real) != integers).sum())
+        if injection.mode != "bias" and integers.shape[1] == 1:
+            integers = np.repeat(integers, network.timesteps, axis=1)
+        injected[index] = integers
+    return injected, clipped
+
+
+def encode(program: Program, x: np.ndarray) -> tuple[dict[int, np.ndarray], int]:
+    """Integers that the host sends for a batch of inputs."""
+    outputs = program.encoder_outputs
+    values = evaluate(program.encoder, x, outputs) if outputs else {}
+    return injections_of(program.network, program.model, values, len(x))
+
+
+def check_input(program: Program, x: np.ndarray) -> None:
+    """Refuse data that is not what the model takes.
+
+    Raises:
+        DataError: wrong shape, not numbers, NaN or infinite.
+    """
+    expected = tuple(size for size in program.model.input.shape[1:])
+    if x.ndim < 1 or len(x) == 0:
+        raise DataError("the data holds no samples")
+    if tuple(x.shape[1:]) != expected:
+        raise DataError(
+            f"samples have shape {tuple(x.shape[1:])}, the model takes {expected}; reshape or"
+            " resize the data"
+        )
+    if x.dtype.kind not in "biuf":
+        raise DataError(f"the data has type {x.dtype}; numbers are needed")
+    bad = int((~np.isfinite(x)).sum()) if x.dtype.kind == "f" else 0
+    if bad:
+        raise DataError(f"the data has {bad} values that are NaN or infinite")
+
+
+def simulate(
+    program: Program,
+    x: np.ndarray,
+    *,
+    reference: bool = True,
+    keep_traffic: bool = False,
+    batch: int | None = None,
+    progress: Progress | None = None,
+) -> Simulation:
+    """Run every sample of `x` on the emulated chip.
+
+    reference: run the float model beside it and compare spikes.  batch: samples at once.
+    """
+    check_input(program, x)
+    run = _Run(program, len(x), reference, keep_traffic)
+    size = batch or _batch_size(program)
+    chunk = max(size, _chunk_size(program))
+    for start in range(0, len(x), chunk):
+        part = x[start : start + chunk]
+        counter = TrafficCounter(program.network, program.layout, len(part))
+        for first in range(0, len(part), size):
+            run.batch(part[first : first + size].astype(np.float32), counter)
+            if progress:
+                progress(min(start + first + size, len(x)), len(x))
+        run.account(counter.result())
+    return run.result()
+
+
+def _batch_size(program: Program) -> int:
+    neurons = program.network.neurons + sum(
+        int(np.prod(node.shape)) // max(program.model.timesteps, 1) for node in program.model.nodes[:1]
+    )
+    return max(1, min(64, BATCH_ELEMENTS // max(neurons * program.network.timesteps, 1)))
+
+
+def _chunk_size(program: Program) -> int:
+    each = program.layout.cores * program.network.chip_steps * 8 * 8
+    return max(1, COUNTER_BYTES // max(each, 1))
+
+
+class _Run:
+    def __init__(
+        self, program: Program, samples: int, reference: bool, keep_traffic: bool
+    ) -> None:
+        self.program, self.samples = program, samples
+        self.reference, self.keep_traffic = reference, keep_traffic
+        network = program.network
+        self.layers = {
+            p.name: LayerActivity(p.neurons, 0, 0 if self._comparable(p) else None)
+            for p in network.populations
+        }
+        self.logits: list[np.ndarray] = []
+        self.reference_logits: list[np.ndarray] = []
+        self.totals: dict[str, float] = {}
+        self.largest_link_load = 0
+        self.timings: list[Timing] = []
+        self.energies: list[Energy] = []
+        self.traffics: list[Traffic] = []
+        self.warnings: list[str] = []
+        self.clipped = 0
+
+    def _comparable(self, population: Population) -> bool:
+        return self.reference and population.kind == "lif"
+
+    def batch(self, x: np.ndarray, counter: TrafficCounter) -> None:
+        program, samples = self.program, len(x)
+        compared = {p.name: p.origin for p in program.network.populations if self._comparable(p)}
+        record = [*program.encoder_outputs]
+        graph = program.encoder if record else program.model
+        if self.reference:
+            graph = program.model
+            record += [*program.model.outputs, *compared.values()]
+        values = evaluate(graph, x, dict.fromkeys(record)) if record else {}
+        injected, clipped = injections_of(program.network, program.model, values, samples)
+        self.clipped += clipped
+        for index, integers in injected.items():
+            counter.observe_injection(index, integers)
+
+        def observe(
+            population: Population, spikes: np.ndarray, updated: np.ndarray | None
+        ) -> None:
+            counter(population, spikes, updated)
+            layer = self.layers[population.name]
+            layer.spikes += int(np.count_nonzero(spikes))
+            if layer.matching is not None:
+                node = program.model.by_name[population.origin]
+                wanted = by_step(node, values[population.origin], samples)
+                layer.matching += int((spikes == wanted.reshape(spikes.shape)).sum())
+
+        activity = run_network(
+            program.network, injected, observer=observe, samples=samples, batch=samples
+        )
+        self.warnings.extend(w for w in activity.warnings if w not in self.warnings)
+        self.logits.append(logits_of(program.network, activity.outputs))
+        if self.reference:
+            answer = values[program.model.outputs[0]]
+            self.reference_logits.append(class_scores(program.model, answer, samples))
+
+    def account(self, traffic: Traffic) -> None:
+        program = self.program
+        timing = analytic_timing(
+            traffic, program.layout, program.target, program.network.timesteps
+        )
+        self.timings.append(timing)
+        self.energies.append(chip_energy(traffic, timing, program.layout, program.target))
+        for name in vars(traffic):
+            if name in ("link_load", "links"):
+                continue
+            total = float(getattr(traffic, name).sum())
+            self.totals[name] = self.totals.get(name, 0.0) + total / self.samples
+        self.largest_link_load = max(
+            self.largest_link_load, int(traffic.link_load.max(initial=0))
+        )
+        if self.keep_traffic:
+            self.traffics.append(traffic)
+
+    def result(self) -> Simulation:
+        if self.clipped:
+            self.warnings.append(f"{self.clipped:,} host values were clipped to their register")
+        return Simulation(
+            samples=self.samples,
+            logits=np.concatenate(self.logits),
+            reference_logits=np.concatenate(self.reference_logits) if self.reference else None,
+            layers=self.layers,
+            totals=self.totals,
+            largest_link_load=self.largest_link_load,
+            timings=self.timings,
+            energies=self.energies,
+            traffics=self.traffics,
+            warnings=self.warnings,
+            engine=engine_name(self.program.network),
+        )
+
+
+def logits_of(network: Network, outputs: np.ndarray) -> np.ndarray:
+    """The readout's integers as the model's answer, float64 (samples, classes)."""
+    readout = network.readout
+    assert readout is not None
+    offset = 0.0 if readout.offset is None else readout.offset
+    return outputs * readout.scale + offset
+
+
+def class_scores(model: Graph, answer: Any, samples: int) -> np.ndarray:
+    """The float model's answer as (samples, classes); answers of every step are averaged."""
+    node = model.by_name[model.outputs[0]]
+    return by_step(node, answer, samples).mean(axis=1).reshape(samples, -1)
