@@ -240,6 +240,18 @@ def _facts(
     notes: list[str],
     calibration_samples: int,
 ) -> dict[str, Any]:
+    return {
+        **audit_facts(loaded, graph, checked),
+        "calibration_samples": calibration_samples,
+        "quantization": [asdict(layer) for layer in quantized.layers],
+        "shortcuts": [asdict(cost) for cost in costs],
+        "notes": [*notes, *quantized.notes],
+        "made_with": {name: _version(name) for name in ("snndeploy", "torch", "numpy", "numba")},
+    }
+
+
+def audit_facts(loaded: Loaded, graph: Graph, checked: Audit) -> dict[str, Any]:
+    """What is known of a model before a chip is chosen."""
     parameters = sum(p.numel() for p in loaded.module.parameters())
     return {
         "model": {
@@ -252,14 +264,9 @@ def _facts(
             "input_shape": list(graph.input.shape[1:]),
             "input_signal": graph.input.attributes["signal"],
         },
-        "calibration_samples": calibration_samples,
         "audit": [row.as_json() for row in checked.rows],
         "flags": asdict(checked.flags),
         "layers": [asdict(cost) for cost in layer_costs(graph)],
-        "quantization": [asdict(layer) for layer in quantized.layers],
-        "shortcuts": [asdict(cost) for cost in costs],
-        "notes": [*notes, *quantized.notes],
-        "made_with": {name: _version(name) for name in ("snndeploy", "torch", "numpy", "numba")},
     }
 
 

@@ -132,6 +132,16 @@ def _call_factory(
     return module
 
 
+def load_adapters(path: Path) -> tuple[Any, ...]:
+    """The list ADAPTERS of a user's file (see `frontend.adapters`)."""
+    if not path.is_file():
+        raise ModelError(f"adapters file {path} does not exist")
+    found = getattr(_run_file(path), "ADAPTERS", None)
+    if not isinstance(found, (list, tuple)) or not all(callable(adapter) for adapter in found):
+        raise ModelError(f"adapters file {path} has no list ADAPTERS of functions")
+    return tuple(found)
+
+
 def load_weights(module: Any, path: Path) -> None:
     """Load a state_dict strictly; mismatches name the keys and shapes."""
     state = read_state(path)

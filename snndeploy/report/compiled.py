@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from snndeploy.program import Program
-from snndeploy.report.terminal import bullets, wrap
-from snndeploy.report.terminal import mapping_text
+from snndeploy.report.terminal import bullets, mapping_text, wrap
 
 
 def compiled_text(program: Program, output: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -17,8 +18,8 @@ def render(report: Mapping[str, Any]) -> str:
         _layers(report["spikes"]),
         _cost(report),
         _energy(report["energy"]),
-        _driven(report["partition"]),
-        _mapping(report),
+        flag_lines(report["partition"]),
+        mapping_text(report["mapping"]),
         _notes(report["notes"]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -60,7 +61,8 @@ def si(value: float, unit: str) -> str:
 
 
 def percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.2f} %"
+    """Two decimals, rounded down: only what is complete reads 100.00 %."""
+    return "-" if value is None else f"{math.floor(10000 * value + 1e-6) / 100:.2f} %"
 
 
 def _head(report: Mapping[str, Any]) -> str:
@@ -146,11 +148,12 @@ def _energy(energy: Mapping[str, Any]) -> str:
             f" = MAC {paper['mac_mj']:.4g} + AC {paper['ac_mj']:.4g}"
             f" (encoder attention {paper['encoder_attention_mj']:.4g})\n"
         )
-        text += _wrap(paper["convention"])
+        text += wrap(paper["convention"])
     return text
 
 
-def _driven(partition: Mapping[str, Any]) -> str:
+def flag_lines(partition: Mapping[str, Any]) -> str:
+    """The three flags and their reasons."""
     text = "Is it spike-driven?\n" + "\n".join(
         _row((label, "yes" if partition[key] else "no"), (56, 4))
         for label, key in (
@@ -159,30 +162,35 @@ def _driven(partition: Mapping[str, Any]) -> str:
             ("needs the whole time window on the chip", "needs_full_window"),
         )
     )
-    return text + "".join("\n" + _wrap(reason, "  - ") for reason in partition["reasons"])
+    reasons = list(dict.fromkeys(partition["reasons"]))
+    return text + ("\n" + bullets(reasons) if reasons else "")
 
 
-def _mapping(report: Mapping[str, Any]) -> str:
-    mapping = report["mapping"]
+def mapping_text(mapping: Mapping[str, Any]) -> str:
+    """Cores, chips, use and what binds."""
     use = ", ".join(
         f"{name.replace('_', ' ')} {percent(value)}" for name, value in mapping["utilisation"].items()
     )
     return (
         f"Mapping: {mapping['neurons']:,} neurons on {mapping['cores']:,} cores of"
         f" {mapping['chips']:,} chip{'s' if mapping['chips'] != 1 else ''}\n"
-        + _wrap(f"mean use: {use}")
+        + wrap(f"mean use: {use}")
         + "\n"
-        + _wrap(f"what binds: {mapping['binding']}")
+        + wrap(f"what binds: {mapping['binding']}")
     )
 
 
 def _notes(notes: Sequence[str]) -> str:
     if not notes:
         return ""
-    return "Notes\n" + "\n".join(_wrap(note, "  - ") for note in notes)
+    return "Notes\n" + bullets(notes)
 
 
-def _wrap(text: str, first: str = "  ") -> str:
+def bullets(lines: Iterable[str]) -> str:
+    return "\n".join(wrap(line, "  - ") for line in lines)
+
+
+def wrap(text: str, first: str = "  ") -> str:
     return textwrap.fill(
         text, WIDTH, initial_indent=first, subsequent_indent=" " * max(len(first), 2),
         break_long_words=False, break_on_hyphens=False,

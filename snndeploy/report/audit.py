@@ -1,0 +1,64 @@
+"""The audit that `inspect` prints: one line a layer, then the flags and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from snndeploy.report.terminal import bullets, flag_lines, percent, table
+
+WORK_NAMES = {"accumulate": "AC", "integer": "integer", "mac": "MAC", "other": "-"}
+
+
+def audit_json(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The audit's part of a program's or a model's facts."""
+    rows = facts["audit"]
+    counted = {"binary": 0, "integer": 0, "real": 0}
+    for row in rows:
+        if row["op"] in ("conv", "linear"):
+            counted[row["input_signal"]] += 1
+    return {
+        "schema": "snndeploy.audit/1",
+        "model": facts["model"],
+        "layers": rows,
+        "layers_by_input": counted,
+        "partition": facts["flags"],
+    }
+
+
+def audit_text(found: Mapping[str, Any]) -> str:
+    """At most 90 columns."""
+    model = found["model"]
+    parts = [
+        f"{model['name']}: {model['parameters']:,} parameters, T={model['timesteps']},"
+        f" input {'x'.join(map(str, model['input_shape']))} ({model['input_signal']}),"
+        f" weights {model['weights']}"
+    ]
+    rows = [_row(row) for row in found["layers"]]
+    parts.append(table(("layer", "op", "side", "reads", "work", "operations", "share"), rows))
+    counted = ", ".join(f"{count} {kind}" for kind, count in found["layers_by_input"].items())
+    hoisted = [row["layer"] for row in found["layers"] if row["hoisted"]]
+    legend = [
+        f"layers by what they read: {counted}",
+        "operations are a sample's, at rate 1 and with zero padding, as the papers count them;"
+        " neurons and products count elements",
+    ]
+    if hoisted:
+        legend.append(
+            f"constant over T, so computed once a sample: {', '.join(dict.fromkeys(hoisted))}"
+        )
+    parts.append(bullets(legend))
+    parts.append(flag_lines(found["partition"]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _row(row: Mapping[str, Any]) -> tuple[str, ...]:
+    side = row["side"]
+    work = WORK_NAMES[row["work"]]
+    if row["rewrite"] and row["work"] == "mac":
+        work = "MAC->AC"
+    share = percent(row["share"]) if row["share"] else ""
+    return (
+        row["layer"] or "(model)", row["op"], side, row["input_signal"], work,
+        f"{row['operations']:,}", share,
+    )  # fmt: skip

@@ -1,0 +1,2 @@
+def write_html(path, report):
+    path.write_text("")
