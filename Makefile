@@ -1,0 +1,55 @@
+# make install | demo | check | test | slow | format | clean
+# PYTHON=/path/to/python3.11 chooses the interpreter; PIP_ARGS goes to pip, for example
+# PIP_ARGS="--index-url URL" for a CPU build of torch.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP_ARGS ?=
+DEMO := build/gac-digits.snnp
+
+.PHONY: install demo check test slow format clean
+.DELETE_ON_ERROR:
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@set -e; \
+	if [ ! -x $(BIN)/python ]; then \
+	    found=; \
+	    for python in $(or $(PYTHON),python3.11 python3.12 python3.13 python3); do \
+	        if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	            found=$$python; break; \
+	        fi; \
+	    done; \
+	    if [ -z "$$found" ]; then \
+	        echo "snndeploy needs Python 3.11 or newer$(if $(PYTHON),; $(PYTHON) is not): make install PYTHON=/path/to/python3.11" >&2; \
+	        exit 1; \
+	    fi; \
+	    "$$found" -m venv $(VENV); \
+	fi
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: install
+	@mkdir -p build
+	$(BIN)/snndeploy compile gac-digits --target loihi2 -o $(DEMO)
+	$(BIN)/snndeploy simulate $(DEMO) --data models/data/mnist_test.npz --samples 300 -o build/report
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: install
+	$(BIN)/python -m pytest -n 2
+
+slow: install
+	$(BIN)/python -m pytest -n 2 -m slow
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

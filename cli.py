@@ -1,0 +1,3 @@
+from snndeploy.cli import main
+
+main()

@@ -1,0 +1,80 @@
+"""The one family of errors a user may see: one line each, never a traceback.
+
+A message says what is wrong, where, by how much, and what to do next, for example
+"stage3.conv2 needs 9216 input axons on one loihi1 core; a core has 4096. Split it by
+channels, or choose another target."  A user's mistake raises one of these; our own
+mistakes are asserts.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+LONGEST_FOREIGN_TEXT = 240  # characters kept of a message that another library wrote
+NEAR_ENOUGH = 0.6  # difflib's likeness, of 1, from which a name is worth suggesting
+
+
+class DeployError(Exception):
+    """Anything the compiler refuses; `str(error)` is always a single line."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+
+class ModelError(DeployError):
+    """The user's model, its specification or its checkpoint cannot be used."""
+
+
+class DataError(DeployError):
+    """The calibration or test data cannot be used."""
+
+
+class TargetError(DeployError):
+    """A chip file is unknown, unreadable or breaks the rules of `targets/README.md`."""
+
+
+class FitError(DeployError):
+    """The network is larger than the target allows."""
+
+
+class ProgramError(DeployError):
+    """A program file is damaged, altered, or newer than this release."""
+
+
+class UnsupportedError(DeployError):
+    """The target, a backend or the compiler cannot do something the network asks for.
+
+    `node` names the node or population ("" when there is none) and `reason` is the bare
+    reason without location or advice, for reports that group by it.
+    """
+
+    def __init__(self, message: str, *, node: str = "", reason: str = "") -> None:
+        super().__init__(message)
+        self.node = node
+        self.reason = reason or str(self)
+
+
+def near_names(name: str, candidates: Iterable[str]) -> str:
+    """The tail of a message: ", did you mean 'loihi2'?", or "" when nothing is near.
+
+    Two names are offered only when they are equally near.
+    """
+    likeness = {
+        candidate: difflib.SequenceMatcher(None, name.lower(), candidate.lower()).ratio()
+        for candidate in candidates
+    }
+    best = max(likeness.values(), default=0.0)
+    if best < NEAR_ENOUGH:
+        return ""
+    nearest = [candidate for candidate, ratio in likeness.items() if ratio == best][:2]
+    return f", did you mean {' or '.join(map(repr, nearest))}?"
+
+
+def one_line(error: BaseException) -> str:
+    """A foreign exception as one short line: its class and the start of its text."""
+    text = " ".join(str(error).split())
+    if len(text) > LONGEST_FOREIGN_TEXT:
+        text = text[: LONGEST_FOREIGN_TEXT - 1].rstrip() + "…"
+    name = type(error).__name__
+    return f"{name}: {text}" if text else name
