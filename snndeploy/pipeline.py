@@ -242,12 +242,27 @@ def _facts(
 ) -> dict[str, Any]:
     return {
         **audit_facts(loaded, graph, checked),
+        "flags": _program_flags(checked, quantized.network),
         "calibration_samples": calibration_samples,
         "quantization": [asdict(layer) for layer in quantized.layers],
         "shortcuts": [asdict(cost) for cost in costs],
         "notes": [*notes, *quantized.notes],
         "made_with": {name: _version(name) for name in ("snndeploy", "torch", "numpy", "numba")},
     }
+
+
+def _program_flags(checked: Audit, network: Network) -> dict[str, Any]:
+    """The model's flags as this program keeps them: relays send integers, not spikes."""
+    flags = asdict(checked.flags)
+    relays = [p.name for p in network.populations if p.kind == "relay"]
+    if relays:
+        flags["synapses_binary"] = False
+        flags["reasons"] = [
+            *flags["reasons"],
+            f"{', '.join(relays)} forward membrane currents as graded spikes, so the layers behind"
+            " them read integers; --shortcuts compose keeps every synapse binary",
+        ]
+    return flags
 
 
 def audit_facts(loaded: Loaded, graph: Graph, checked: Audit) -> dict[str, Any]:

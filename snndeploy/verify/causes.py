@@ -1,0 +1,228 @@
+"""Why a spike differs: the one change that explains it.
+
+float against integers: the membrane of the neuron is rebuilt with one approximation at a time.
+integers against integers: the population is run again, on the other side's spikes, with one number
+changed (threshold, decay, delay, bias register); the change that gives the other side's spikes is
+the cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from snndeploy.network import Network
+from snndeploy.ops.evaluate import by_step
+from snndeploy.program import Program
+from snndeploy.simulator.functional import misaligned
+from snndeploy.verify.divergence import (
+    Divergence,
+    Spikes,
+    input_series,
+    membrane_before_reset,
+    run_alone,
+)
+
+TIE = 1e-5  # of the threshold: closer than this the float model itself is undecided
+
+
+def explain_integers(
+    network: Network, divergence: Divergence, other: Spikes, injected: Mapping[int, np.ndarray]
+) -> tuple[str, float | None, float | None]:
+    """The change of one number under which our population does what the other side did.
+
+    other: the other side's spikes, of the population and of its sources.
+    Returns the cause and the membranes at the divergence, before the reset, in units of v: ours,
+    and the other side's as the changed population has it (None: unknown).
+    """
+    name = divergence.population
+    if any(p.source not in other for p in network.incoming(name)):
+        return "unknown: the other side recorded no spikes of its sources", None, None
+    if network.by_name[name].kind == "relay":
+        return "the relayed sum differs", None, None
+    place = (divergence.sample, divergence.step, *divergence.neuron)
+    ours = float(membrane_before_reset(network, name, other, injected)[place])
+    late = [p for p, steps in misaligned(network) if p.target == name and steps]
+    if late:
+        return f"delay: {late[0].name} waits {late[0].delay} steps, not as its path needs", ours, None
+    if _reproduces(network, name, other, injected):
+        return "input: on the other side's spikes our population does the same", ours, None
+    for cause, changed, shifted in _hypotheses(network, name, other):
+        if _reproduces(changed, name, shifted, injected, other):
+            theirs = float(membrane_before_reset(changed, name, shifted, injected)[place])
+            return cause, ours, theirs
+    wrong = np.argwhere(run_alone(network, name, other, injected).spikes[name] != other[name])
+    channels = sorted({int(channel) for channel in wrong[:, 2]})
+    where = f"channel {channels[0]}" if len(channels) == 1 else f"{len(channels)} channels"
+    text = f"weights or bias of {where}: no single threshold, decay or delay explains it"
+    return text, ours, None
+
+
+def _reproduces(
+    network: Network,
+    name: str,
+    spikes: Spikes,
+    injected: Mapping[int, np.ndarray],
+    wanted: Spikes | None = None,
+) -> bool:
+    found = run_alone(network, name, spikes, injected).spikes[name]
+    return bool(np.array_equal(found, (wanted or spikes)[name]))
+
+
+def _hypotheses(
+    network: Network, name: str, other: Spikes
+) -> Iterator[tuple[str, Network, Spikes]]:
+    population = network.by_name[name]
+    for off in (-1, 1):
+        register = population.threshold + off
+        if register >= 0:
+            word = "lower" if off < 0 else "higher"
+            kind = "'>=' instead of '>'" if off < 0 else "'>' instead of '>='"
+            cause = f"threshold: the other side's is one {word} ({kind})"
+            yield cause, _with(network, name, threshold=register), other
+    for off in (-1, 1):
+        register = population.membrane_decay + off
+        if 0 <= register <= 4096:
+            cause = f"decay: the other side's register is {register}"
+            yield cause, _with(network, name, membrane_decay=register), other
+    if population.bias is not None:
+        for bits, word in ((13, "13-bit register"), (16, "int16")):
+            wrapped = _wrap(population.bias, bits)
+            if not np.array_equal(wrapped, population.bias):
+                yield f"wrapped bias ({word})", _with(network, name, bias=wrapped), other
+        yield "bias missing", _with(network, name, bias=None), other
+    sources = dict.fromkeys(p.source for p in network.incoming(name))
+    for source in sources:
+        for late in (-3, -2, -1, 1, 2, 3):
+            moved = {**other, source: _shift(other[source], late)}
+            word = "late" if late > 0 else "early"
+            steps = f"{abs(late)} step{'s' if abs(late) > 1 else ''}"
+            yield f"delay: {source} arrives {steps} {word} on the other side", network, moved
+
+
+def _with(network: Network, name: str, **changes: object) -> Network:
+    populations = tuple(
+        replace(p, **changes) if p.name == name else p  # type: ignore[arg-type]
+        for p in network.populations
+    )
+    return replace(network, populations=populations)
+
+
+def _wrap(values: np.ndarray, bits: int) -> np.ndarray:
+    half = 1 << (bits - 1)
+    return ((values.astype(np.int64) + half) % (2 * half) - half).astype(np.int32)
+
+
+def _shift(spikes: np.ndarray, late: int) -> np.ndarray:
+    moved = np.zeros_like(spikes)
+    steps = spikes.shape[1]
+    if late > 0:
+        moved[:, late:] = spikes[:, : steps - late]
+    else:
+        moved[:, : steps + late] = spikes[:, -late:]
+    return moved
+
+
+def explain_float(
+    program: Program,
+    divergence: Divergence,
+    float_values: Mapping[str, object],
+    chip_spikes: Spikes,
+    injected: Mapping[int, np.ndarray],
+) -> Divergence:
+    """Membranes of both sides and the approximation that flipped the spike.
+
+    float_values: tensors of the float model, with the input current of the population's neuron.
+    Everything before the divergence agrees, so both sides saw the same spikes.
+    """
+    network = program.network
+    population = network.by_name[divergence.population]
+    node = program.model.by_name[population.origin]
+    source = program.model.by_name[node.inputs[0]]
+    samples = len(next(iter(injected.values()))) if injected else 1
+    current = by_step(source, float_values[source.name], samples)
+    place = (divergence.sample, slice(None), *divergence.neuron)
+    exact = current.reshape(samples, -1, *population.shape)[place].astype(np.float64)
+    if len(exact) == 1:
+        exact = np.repeat(exact, network.timesteps)
+    series = input_series(network, population.name, chip_spikes, injected)[place]
+    quantized = series * (population.scale / 64)
+    parameters = dict(node.attributes)
+    decay = (4096 - population.membrane_decay) / 4096
+    step = divergence.step
+    ours = _membrane(exact, parameters["decay"], parameters)
+    chip = _membrane(quantized, decay, parameters)
+    cause = _float_cause(ours, exact, quantized, decay, parameters, step, divergence)
+    if cause == "weight rounding":
+        cause = _input_cause(program, population.name, exact, quantized, step)
+    return replace(
+        divergence,
+        expected_membrane=float(ours[step]),
+        found_membrane=float(chip[step]),
+        threshold=float(parameters["threshold"]),
+        cause=cause,
+    )
+
+
+def _float_cause(
+    ours: np.ndarray,
+    exact: np.ndarray,
+    quantized: np.ndarray,
+    decay: float,
+    parameters: Mapping[str, object],
+    step: int,
+    divergence: Divergence,
+) -> str:
+    threshold = float(parameters["threshold"])  # type: ignore[arg-type]
+    if abs(ours[step] - threshold) <= TIE * threshold:
+        return "threshold tie"
+    only_decay = _membrane(exact, decay, parameters)[step]
+    if _fires(only_decay, parameters) == bool(divergence.found_spike):
+        return "decay rounding"
+    own_decay = float(parameters["decay"])  # type: ignore[arg-type]
+    only_input = _membrane(quantized, own_decay, parameters)[step]
+    if _fires(only_input, parameters) == bool(divergence.found_spike):
+        return "weight rounding"
+    both = _membrane(quantized, decay, parameters)[step]
+    if _fires(both, parameters) == bool(divergence.found_spike):
+        return "weight and decay rounding together"
+    return "membrane rounding (the integer leak rounds toward zero)"
+
+
+def _input_cause(
+    program: Program, name: str, exact: np.ndarray, quantized: np.ndarray, step: int
+) -> str:
+    """Within the input: rounding of weights, of what the host sends, a clip, or an overflow."""
+    layers = {layer["population"]: layer for layer in program.facts["quantization"]}
+    layer = layers.get(name)
+    network = program.network
+    if not network.incoming(name):
+        return "host value rounding"
+    off = float(np.abs(quantized - exact)[: step + 1].max())
+    fan_in = sum(p.connection.weight[0].size * 2**p.exponent for p in network.incoming(name))
+    bound = 0.5 * fan_in * network.by_name[name].scale
+    if off > bound:
+        return "overflow of the accumulator" if layer and not layer["proved"] else "clip"
+    clipped = layer["clipped_weights"] if layer else 0
+    return f"weight rounding (with {clipped} clipped weights in the layer)" if clipped else (
+        "weight rounding"
+    )
+
+
+def _membrane(
+    current: np.ndarray, decay: float, parameters: Mapping[str, object]
+) -> np.ndarray:
+    """U of every step, before the reset; hard reset to zero."""
+    carried, found = 0.0, []
+    for value in current:
+        membrane = carried + float(value)
+        found.append(membrane)
+        carried = 0.0 if _fires(membrane, parameters) else decay * membrane
+    return np.array(found)
+
+
+def _fires(membrane: float, parameters: Mapping[str, object]) -> bool:
+    threshold = float(parameters["threshold"])  # type: ignore[arg-type]
+    return membrane >= threshold if parameters["fires_at"] == "ge" else membrane > threshold
