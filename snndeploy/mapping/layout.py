@@ -64,5 +64,10 @@ class Layout:
     def chips(self) -> int:
         return len(np.unique(self.chip_of_core)) if self.cores else 0
 
+    @property
+    def mapped_routers(self) -> int:
+        """Routers with at least one core in use, which the barrier waits for."""
+        return len(np.unique(self.positions[:, :2], axis=0)) if self.cores else 0
+
     def tiles_of(self, population: str) -> tuple[Tile, ...]:
         return tuple(tile for tile in self.tiles if tile.population == population)

@@ -127,9 +127,10 @@ def simulate(
     run = _Run(program, len(x), reference, keep_traffic)
     size = batch or _batch_size(program)
     chunk = max(size, _chunk_size(program))
+    tables = TrafficCounter(program.network, program.layout, min(chunk, len(x)))
     for start in range(0, len(x), chunk):
         part = x[start : start + chunk]
-        counter = TrafficCounter(program.network, program.layout, len(part))
+        counter = tables.fresh(len(part))
         for first in range(0, len(part), size):
             run.batch(part[first : first + size].astype(np.float32), counter)
             if progress:

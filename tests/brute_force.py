@@ -1,0 +1,138 @@
+"""The definition of Traffic, one synapse at a time: slow, plain, and sharing no code with it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+import numpy as np
+
+from snndeploy.network import Conv
+
+HOST_MESSAGE_BYTES, BIAS_BYTES, READOUT_BYTES = 4, 2, 4
+
+
+def owner_of(layout, population):
+    """Core of each neuron, by (c, y, x)."""
+    return {
+        (c, y, x): tile.core
+        for tile in layout.tiles
+        if tile.population == population.name
+        for c in range(*tile.channels)
+        for y in range(*tile.rows)
+        for x in range(*tile.columns)
+    }
+
+
+def synapses_of(projection, source, target):
+    """Target neurons of each source neuron, one entry a synapse."""
+    found = defaultdict(list)
+    connection = projection.connection
+    channels, height, width = source.shape
+    if isinstance(connection, Conv):
+        outputs, per_group, kernel_h, kernel_w = connection.weight.shape
+        for o in range(outputs):
+            group = o // (outputs // connection.groups)
+            for y in range(target.shape[1]):
+                for x in range(target.shape[2]):
+                    for i in range(per_group):
+                        for ky in range(kernel_h):
+                            for kx in range(kernel_w):
+                                sy = y * connection.stride[0] + ky * connection.dilation[0]
+                                sx = x * connection.stride[1] + kx * connection.dilation[1]
+                                sy, sx = sy - connection.padding[0], sx - connection.padding[1]
+                                if 0 <= sy < height and 0 <= sx < width:
+                                    found[group * per_group + i, sy, sx].append((o, y, x))
+        return found
+    outputs, _, rows, columns = connection.weight.shape
+    for c in range(channels):
+        for y in range(height):
+            for x in range(width):
+                if y // connection.pool[0] < rows and x // connection.pool[1] < columns:
+                    found[c, y, x] = [(o, 0, 0) for o in range(outputs)]
+    return found
+
+
+def route(start, stop):
+    """Links (x, y, dx, dy) from router to router: along x, then along y."""
+    (x, y), links = start, []
+    while x != stop[0]:
+        step = 1 if stop[0] > x else -1
+        links.append((x, y, step, 0))
+        x += step
+    while y != stop[1]:
+        step = 1 if stop[1] > y else -1
+        links.append((x, y, 0, step))
+        y += step
+    return links
+
+
+def leaves_chip(link, mesh):
+    x, y, dx, dy = link
+    return (x // mesh[0], y // mesh[1]) != ((x + dx) // mesh[0], (y + dy) // mesh[1])
+
+
+def enumerate_traffic(network, layout, spikes, updated, graded):
+    """Every count of Traffic by name, as a Counter with (sample, step[, core or link]) keys.
+
+    spikes, updated: by population; graded: by injection index; (samples, timesteps, C, H, W).
+    """
+    count = defaultdict(Counter)
+    routers = [tuple(map(int, position[:2])) for position in layout.positions]
+    owners = {p.name: owner_of(layout, p) for p in network.populations if p.kind != "input"}
+
+    def send(at, source_core, core):
+        start = (0, 0) if source_core is None else routers[source_core]
+        count["messages_in"][*at, core] += 1
+        if source_core is None:
+            count["host_bytes_in"][at] += HOST_MESSAGE_BYTES
+        else:
+            count["messages_out"][*at, source_core] += 1
+            count["local_messages"][at] += start == routers[core]
+        for link in route(start, routers[core]):
+            count["link_load"][*at, link] += 1
+            if leaves_chip(link, layout.mesh):
+                count["hops_inter_chip"][at] += 1
+            else:
+                count["hops_east_west" if link[2] else "hops_north_south"][at] += 1
+
+    for population in network.populations:
+        own = owners.get(population.name)
+        fan_out = [
+            (synapses_of(p, population, network.by_name[p.target]), owners[p.target])
+            for p in network.outgoing(population.name)
+        ]
+        for sample, tau, *neuron in np.argwhere(spikes[population.name]).tolist():
+            at, neuron = (sample, tau + population.depth), tuple(neuron)
+            reached = set()
+            for synapses, owner in fan_out:
+                for target in synapses[neuron]:
+                    count["synaptic_operations"][*at, owner[target]] += 1
+                    reached.add(owner[target])
+            if own is not None:
+                count["spikes"][*at, own[neuron]] += 1
+            for core in reached:
+                send(at, None if own is None else own[neuron], core)
+        if own is None:
+            continue
+        for sample, tau, *neuron in np.argwhere(updated[population.name]).tolist():
+            count["neuron_updates"][sample, tau + population.depth, own[tuple(neuron)]] += 1
+        for sample in range(len(spikes[population.name])):
+            for tau in range(network.timesteps):
+                for core in own.values():
+                    count["neuron_accesses"][sample, tau + population.depth, core] += 1
+
+    samples = len(next(iter(spikes.values())))
+    for index, injection in enumerate(network.injections):
+        target = network.by_name[injection.target]
+        if injection.mode == "graded":
+            for sample, tau, *neuron in np.argwhere(graded[index]).tolist():
+                send((sample, tau + target.depth), None, owners[target.name][tuple(neuron)])
+        if injection.mode == "bias":
+            for sample in range(samples):
+                count["host_bytes_in"][sample, target.depth] += BIAS_BYTES * target.neurons
+    if network.readout is not None:
+        answer = network.by_name[network.readout.population]
+        for sample in range(samples):
+            step = answer.depth + network.timesteps - 1
+            count["host_bytes_out"][sample, step] += READOUT_BYTES * answer.neurons
+    return count

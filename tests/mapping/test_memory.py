@@ -1,0 +1,125 @@
+"""Axon and memory counts of tiles equal an enumeration of every synapse."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from brute_force import owner_of, synapses_of
+from hypothesis import given
+from hypothesis import strategies as st
+from random_layouts import random_layout
+from random_networks import Features, networks
+
+from snndeploy.mapping.memory import core_use, synapse_bits, tile_use
+from snndeploy.network import Conv, Dense
+from snndeploy.target import Target
+
+LOIHI1 = Target.load("loihi1")
+UNSHARED = replace(LOIHI1, shared_convolution=False)
+
+
+def axon_of(projection, neuron):
+    """What stands for a source neuron on the axon: its position where weights repeat over it."""
+    connection = projection.connection
+    shared = isinstance(connection, Conv) or connection.pool != (1, 1)
+    return neuron[1:] if shared else neuron
+
+
+def one_tile_a_core(network, random):
+    layout = random_layout(network, random)
+    return [replace(tile, core=index) for index, tile in enumerate(layout.tiles)]
+
+
+def enumerate_axons(network, tiles):
+    """Input and output axons of every tile, by walking the synapses."""
+
+    class Owners:
+        pass
+
+    owners = Owners()
+    owners.tiles = tiles
+    own = {p.name: owner_of(owners, p) for p in network.populations}
+    incoming, outgoing = Counter(), Counter()
+    for projection in network.projections:
+        source = network.by_name[projection.source]
+        reached, sent = defaultdict(set), defaultdict(set)
+        synapses = synapses_of(projection, source, network.by_name[projection.target])
+        for neuron, targets in synapses.items():
+            for target in targets:
+                core = own[projection.target][target]
+                reached[core].add(axon_of(projection, neuron))
+                if neuron in own[projection.source]:
+                    home = own[projection.source][neuron]
+                    sent[home].add((axon_of(projection, neuron), core))
+        incoming.update({core: len(axons) for core, axons in reached.items()})
+        outgoing.update({core: len(axons) for core, axons in sent.items()})
+    for injection in network.injections:
+        if injection.mode == "graded":
+            positions = {(core, n[1:]) for n, core in own[injection.target].items()}
+            incoming.update(core for core, _ in positions)
+    return incoming, outgoing
+
+
+@given(networks(Features(recurrent=True, populations=3)), st.integers(0, 2**32 - 1))
+def test_axons_equal_the_enumeration(case, seed):
+    tiles = one_tile_a_core(case.network, np.random.default_rng(seed))
+    use = tile_use(case.network, tiles, LOIHI1)
+    incoming, outgoing = enumerate_axons(case.network, tiles)
+    assert use["input_axons"].tolist() == [incoming[index] for index in range(len(tiles))]
+    assert use["output_axons"].tolist() == [outgoing[index] for index in range(len(tiles))]
+    assert use["neurons"].tolist() == [tile.neurons for tile in tiles]
+
+
+@given(networks(Features(populations=3)), st.integers(0, 2**32 - 1))
+def test_unshared_memory_equals_the_enumeration(case, seed):
+    """Without sharing, every source neuron has a list of its synapses into the tile."""
+    network = case.network
+    tiles = one_tile_a_core(network, np.random.default_rng(seed))
+    use = tile_use(network, tiles, UNSHARED)
+    for tile, found in zip(tiles, use["synapse_memory_bytes"], strict=True):
+        bits = 0
+        target = network.by_name[tile.population]
+        box = [range(*part) for part in (tile.channels, tile.rows, tile.columns)]
+        for projection in network.incoming(tile.population):
+            source = network.by_name[projection.source]
+            for targets in synapses_of(projection, source, target).values():
+                inside = sum(
+                    all(i in part for i, part in zip(t, box, strict=True)) for t in targets
+                )
+                sparse = isinstance(projection.connection, Conv)
+                bits += UNSHARED.synapse_bits(inside, sparse=sparse)
+        assert found == -(-bits // 8)
+
+
+@pytest.mark.parametrize(
+    ("connection", "source", "channels", "bits"),
+    [
+        # 16 source channels, lists of 9 taps x 4 channels = 36 weights: 298 bits in 5 words.
+        (Conv(np.zeros((8, 16, 3, 3))), (16, 9, 9), (2, 6), 16 * 5 * 64),
+        # Groups of 4 source channels each feed 2 targets; channels 1..5 take 1, 2 and 1 of them.
+        (Conv(np.zeros((6, 4, 1, 1)), groups=3), (12, 5, 5), (1, 5), 12 * 64),
+        # 10 x 2 x 2 columns shared by 4 x 4 windows; 3 weights and a header in one word.
+        (Dense(np.zeros((10, 10, 2, 2)), (4, 4)), (10, 8, 8), (0, 3), 40 * 64),
+        # 128 weights are two full blocks of 64: 9 words each.
+        (Dense(np.zeros((200, 30, 1, 1))), (30, 1, 1), (0, 128), 30 * 2 * 9 * 64),
+    ],
+    ids=["convolution", "groups", "pooled dense", "dense"],
+)
+def test_shared_lists_by_hand(connection, source, channels, bits):
+    tile = (channels, (0, 3), (0, 3))
+    assert synapse_bits(connection, source, tile, LOIHI1) == bits
+
+
+@given(networks(Features(populations=3)), st.integers(0, 2**32 - 1))
+def test_a_core_holds_the_sum_of_its_tiles(case, seed):
+    layout = random_layout(case.network, np.random.default_rng(seed))
+    tiles = tile_use(case.network, layout.tiles, LOIHI1)
+    cores = core_use(case.network, layout.tiles, layout.cores, LOIHI1)
+    for name, values in cores.items():
+        expected = np.zeros(layout.cores, dtype=np.int64)
+        for tile, value in zip(layout.tiles, tiles[name], strict=True):
+            expected[tile.core] += value
+        assert np.array_equal(values, expected)
