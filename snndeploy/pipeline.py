@@ -13,11 +13,11 @@ import numpy as np
 
 from snndeploy.costs import layer_costs
 from snndeploy.data import Data, load_data
-from snndeploy.errors import DataError, FitError, UnsupportedError
+from snndeploy.errors import FitError, UnsupportedError
 from snndeploy.frontend.load import Loaded
 from snndeploy.frontend.load import load as load_model
 from snndeploy.frontend.torch import trace
-from snndeploy.graph import Graph
+from snndeploy.graph import Axes, Graph, Node
 from snndeploy.mapping import place
 from snndeploy.network import Network
 from snndeploy.passes.audit import Audit, audit
@@ -124,6 +124,80 @@ def compile(
     return replace(program, golden=golden(program, data[:GOLDEN_SAMPLES]))
 
 
+def compile_imported(
+    spec: str | Path,
+    *,
+    target: str | Path | Target = "loihi2",
+    timesteps: int | None = None,
+    step: Step = silent,
+) -> Program:
+    """A program of a lava-dl `.net` file: integers already, so nothing is traced or quantized.
+
+    Data for it has one array a sample: (channels, height, width) where the input neurons are
+    driven by a bias, (timesteps, channels, height, width) where the host sends spikes.
+    """
+    from snndeploy.frontend.netx import load_netx
+
+    chip = target if isinstance(target, Target) else Target.load(target)
+    step("read the network")
+    network = load_netx(spec, timesteps)
+    step("map onto cores")
+    layout = place(network, chip)
+    return Program(
+        name=Path(spec).stem,
+        model=_input_graph(network, Path(spec).stem),
+        network=network,
+        layout=layout,
+        target=chip,
+        golden=None,
+        facts=_imported_facts(network, Path(spec)),
+    )
+
+
+def _input_graph(network: Network, name: str) -> Graph:
+    """A graph that only passes the input on to the network's injection."""
+    (injection,) = network.injections
+    shape = network.by_name[injection.target].shape
+    time: Axes = () if injection.mode == "bias" else ((("time", network.timesteps),),)
+    axes: Axes = ((("batch", 1),), *time, *((("feature", size),) for size in shape))
+    node = Node(injection.encoder_output, "input", attributes={"signal": "integer"}, axes=axes)
+    return infer_signals(Graph((node,), (node.name,), network.timesteps, name))
+
+
+def _imported_facts(network: Network, path: Path) -> dict[str, Any]:
+    graph = _input_graph(network, path.stem)
+    weights = sum(p.connection.weight.size for p in network.projections)
+    graded = [p.name for p in network.populations if p.sends_graded]
+    return {
+        "model": {
+            "name": path.stem,
+            "spec": path.name,
+            "weights": path.name,
+            "parameters": weights,
+            "parameters_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "timesteps": network.timesteps,
+            "input_shape": list(graph.input.shape[1:]),
+            "input_signal": "integer",
+        },
+        "calibration_samples": 0,
+        "audit": [],
+        "flags": {
+            "synapses_binary": not graded,
+            "needs_dynamic_multiply": False,
+            "needs_full_window": False,
+            "reasons": [f"{name} sends integers" for name in graded],
+        },
+        "layers": [],
+        "quantization": [],
+        "shortcuts": [],
+        "notes": [
+            *network.notes,
+            "imported as integers: there is no float model to compare with",
+        ],
+        "made_with": _versions(),
+    }
+
+
 def lowerings(graph: Graph, target: Target, shortcuts: Shortcuts) -> list[RealNetwork]:
     """The possible networks of a graph: one, or one a way to lower membrane shortcuts."""
     if shortcuts == "relay" and not target.graded_spikes:
@@ -169,12 +243,7 @@ def calibration_data(
     source = path or shipped
     if source is not None:
         data = load_data(source).take(CALIBRATION_SAMPLES)
-        if tuple(data.x.shape[1:]) != tuple(shape):
-            raise DataError(
-                f"{source}: samples have shape {tuple(data.x.shape[1:])}, the model takes"
-                f" {tuple(shape)}"
-            )
-        return data.inputs(), []
+        return data.fit(shape, graph.input.attributes["signal"]).inputs(), []
     generator = np.random.default_rng(0)
     kind = graph.input.attributes["signal"]
     count = 2
@@ -247,7 +316,7 @@ def _facts(
         "quantization": [asdict(layer) for layer in quantized.layers],
         "shortcuts": [asdict(cost) for cost in costs],
         "notes": [*notes, *quantized.notes],
-        "made_with": {name: _version(name) for name in ("snndeploy", "torch", "numpy", "numba")},
+        "made_with": _versions(),
     }
 
 
@@ -291,6 +360,10 @@ def _state_hash(module: Any) -> str:
         digest.update(key.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    return {name: _version(name) for name in ("snndeploy", "torch", "numpy", "numba")}
 
 
 def _version(name: str) -> str:

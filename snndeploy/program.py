@@ -10,6 +10,14 @@ from typing import Any
 import numpy as np
 
 from snndeploy.archive import ArrayStore, SealedFile, write
+from snndeploy.consistency import (
+    Mismatch,
+    check_facts,
+    check_graph,
+    check_layout,
+    require,
+)
+from snndeploy.consistency_network import check_network
 from snndeploy.errors import DeployError, ProgramError, one_line
 from snndeploy.graph import Graph
 from snndeploy.mapping.layout import Layout
@@ -25,6 +33,9 @@ from snndeploy.records import (
 from snndeploy.target import Target
 
 SCHEMA = "snndeploy.program/1"
+DOCUMENTS = (
+    "golden.json", "graph.json", "layout.json", "manifest.json", "network.json", "target.toml",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +68,11 @@ class Program:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def has_float_model(self) -> bool:
+        """False for a network that was imported as integers: there is nothing to compare with."""
+        return bool(self.model.neurons())
+
+    @property
     def encoder_outputs(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(i.encoder_output for i in self.network.injections))
 
@@ -66,7 +82,11 @@ class Program:
 
 
 def save(program: Program, path: str | Path) -> None:
-    """Write a program file; the same program gives the same bytes."""
+    """Write a program file, whole or not at all; the same program gives the same bytes.
+
+    Raises:
+        DeployError: the file cannot be written.
+    """
     arrays = ArrayStore()
     documents = {
         "graph.json": graph_record(program.model, arrays),
@@ -76,35 +96,40 @@ def save(program: Program, path: str | Path) -> None:
         "golden.json": _golden_record(program.golden, arrays),
         "manifest.json": {"schema": SCHEMA, "name": program.name, "facts": dict(program.facts)},
     }
+    assert set(documents) == set(DOCUMENTS)
     write(Path(path), documents, arrays)
 
 
 def load(path: str | Path) -> Program:
-    """Read a program file.
+    """Read a program file; its arrays are read-only.
 
     Raises:
-        ProgramError: the file is missing, truncated, altered, or of a newer schema.
+        ProgramError: the file is missing, truncated, altered, of another schema, or its documents
+            do not fit together.
     """
-    sealed = SealedFile(Path(path))
-    try:
+    with SealedFile(Path(path)) as sealed:
         manifest = sealed.document("manifest.json")
-        if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-            found = manifest.get("schema") if isinstance(manifest, dict) else None
+        schema = manifest.get("schema") if isinstance(manifest, dict) else None
+        if schema != SCHEMA:
             raise ProgramError(
-                f"{path} has schema {found!r}; this release reads {SCHEMA}: install the release"
+                f"{path} has schema {schema!r}; this release reads {SCHEMA}: install the release"
                 " that wrote it, or compile again"
             )
-        return _read(sealed, manifest)
-    except DeployError:
-        raise
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, AssertionError) as error:
-        raise sealed.damaged(f"its contents do not fit together ({one_line(error)})") from None
-    finally:
-        sealed.close()
+        sealed.only(DOCUMENTS)
+        try:
+            program = _read(sealed, manifest)
+            _check(program)
+        except (DeployError, MemoryError):
+            raise
+        except Mismatch as error:
+            raise sealed.damaged(str(error)) from None
+        except Exception as error:  # documents of another form fail in as many ways as there are
+            raise sealed.damaged(f"its documents have another form ({one_line(error)})") from None
+    return program
 
 
 def _read(sealed: SealedFile, manifest: dict[str, Any]) -> Program:
-    fetched: dict[str, np.ndarray | None] = {}
+    fetched: dict[str, np.ndarray] = {}
 
     def fetch(reference: str | None) -> Any:
         if reference is None:
@@ -144,3 +169,21 @@ def _read_golden(record: dict[str, Any] | None, fetch: Any) -> Golden | None:
         spikes={key: fetch(value) for key, value in record["spikes"].items()},
         outputs=fetch(record["outputs"]),
     )
+
+
+def _check(program: Program) -> None:
+    """Refuse parts that do not fit together: a seal proves nothing about who wrote the file."""
+    check_graph(program.model)
+    check_network(program.network)
+    check_layout(program.layout, program.network)
+    check_facts(program.facts)
+    nodes, injections = program.model.by_name, program.network.injections
+    for injection in injections:
+        require(injection.encoder_output in nodes, f"no node {injection.encoder_output!r}")
+    golden = program.golden
+    if golden is not None:
+        populations = program.network.by_name
+        require(golden.x.shape[1:] == program.model.input.shape[1:], "golden inputs: wrong shape")
+        require(set(golden.injected) == set(range(len(injections))), "golden: other injections")
+        require(set(golden.spikes) <= set(populations), "golden: unknown populations")
+        require(golden.outputs.ndim == 2, "golden outputs: wrong shape")

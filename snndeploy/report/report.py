@@ -5,17 +5,24 @@ What was not computed is absent (or null where the schema names the key).  Units
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
-from snndeploy.costs import GAC_EQUATION_11, Convention, LayerCost, PaperEnergy, paper_energy
-from snndeploy.network import Dense, Network
+from snndeploy.costs import GAC_EQUATION_11, Convention, LayerCost, paper_energy
+from snndeploy.network import Network, fan_out
 from snndeploy.program import Program
+from snndeploy.simulator.energy import Energy
 from snndeploy.simulator.run import Simulation
+from snndeploy.target import MARKS
 
 SCHEMA = "snndeploy.report/1"
+PAPER_CONVENTIONS = {
+    "paper": ("S1", Convention()),
+    "paper_gac_equation_11": ("GAC Eq. 11", GAC_EQUATION_11),
+}
 
 
 def summarize(
@@ -29,6 +36,8 @@ def summarize(
     labels: (samples,) classes, or None.
     """
     network = program.network
+    energy = _whole(simulation.energies)
+    papers, absent = _paper_energies(program, simulation)
     return {
         "schema": SCHEMA,
         "model": dict(program.facts["model"]),
@@ -42,16 +51,13 @@ def summarize(
         "operations": _operations(program, simulation),
         "traffic": _traffic(simulation),
         "latency": _latency(program, simulation),
-        "energy": {
-            "chip": _chip_energy(simulation),
-            **_paper_energies(program, simulation),
-        },
+        "energy": {"chip": _chip_energy(energy), **papers},
         "partition": dict(program.facts["flags"]),
         "mapping": _mapping(program),
         "quantization": {"layers": program.facts["quantization"]},
         "shortcuts": program.facts["shortcuts"],
         "made_with": program.facts["made_with"],
-        "notes": _notes(program, simulation),
+        "notes": _notes(program, simulation, energy) + absent,
     }
 
 
@@ -104,9 +110,7 @@ def _spikes(simulation: Simulation, network: Network) -> dict[str, Any]:
 def _operations(program: Program, simulation: Simulation) -> dict[str, Any]:
     """Multiply-accumulates the host does, and synaptic operations (events) the chip does."""
     layers = [LayerCost(**entry) for entry in program.facts["layers"]]
-    encoder = sum(
-        c.flops * c.repeats for c in layers if c.role in ("encoder", "encoder_attention")
-    )
+    encoder = sum(c.flops * c.repeats for c in layers if c.role in ("encoder", "encoder_attention"))
     synaptic = simulation.totals["synaptic_operations"]
     readout = _readout_operations(program.network, simulation)
     return {
@@ -135,14 +139,17 @@ def _host_shortcuts(program: Program) -> int:
 
 
 def _readout_operations(network: Network, simulation: Simulation) -> float:
+    """Synaptic operations into integrators.
+
+    Exact where all neurons of a source have the same fan-out, as before a dense layer.
+    """
     total = 0.0
     for projection in network.projections:
         if network.by_name[projection.target].kind != "integrator":
             continue
-        connection = projection.connection
-        assert isinstance(connection, Dense)
+        reach = fan_out(projection.connection, network.by_name[projection.source].shape)
         spikes = simulation.layers[projection.source].spikes / simulation.samples
-        total += spikes * connection.weight.shape[0]
+        total += spikes * float(reach.mean())
     return total
 
 
@@ -168,7 +175,7 @@ def _latency(program: Program, simulation: Simulation) -> dict[str, Any]:
         "pipelined_interval_seconds": simulation.timing_mean("interval_seconds"),
         "steps": program.network.chip_steps,
         "model": timing.model,
-        "provenance": timing.mark,
+        "provenance": max((t.mark for t in simulation.timings), key=MARKS.index),
     }
     host = simulation.timing_mean("host_seconds")
     if host is not None:
@@ -176,57 +183,93 @@ def _latency(program: Program, simulation: Simulation) -> dict[str, Any]:
     return found
 
 
-def _chip_energy(simulation: Simulation) -> dict[str, Any]:
-    weights = np.array([len(energy.total) for energy in simulation.energies], dtype=float)
-    weights /= weights.sum()
-    breakdown: dict[str, float] = {}
-    for weight, energy in zip(weights, simulation.energies, strict=True):
-        for name, joules in energy.breakdown.items():
-            breakdown[name] = breakdown.get(name, 0.0) + weight * joules
-    lines = simulation.energies[0].lines
+def _chip_energy(energy: Energy) -> dict[str, Any]:
+    breakdown = energy.breakdown
     return {
         "total_j": float(sum(breakdown.values())),
         "breakdown": breakdown,
-        "provenance": {line.name: {"mark": line.mark, "source": line.source} for line in lines},
-        "shares_by_mark": simulation.energies[0].shares,
-        "absent": list(simulation.energies[0].absent),
+        "provenance": {
+            line.name: {"mark": line.mark, "source": line.source} for line in energy.lines
+        },
+        "shares_by_mark": energy.shares,
+        "statement": energy.statement,
+        "absent": list(energy.absent),
     }
 
 
-def _paper_energies(program: Program, simulation: Simulation) -> dict[str, Any]:
-    """The papers' formula at the chip's own rates: S1 as headline, GAC Eq. 11 beside it."""
-    layers = [LayerCost(**entry) for entry in program.facts["layers"]]
+def _whole(energies: Sequence[Energy]) -> Energy:
+    """The energies of a run's chunks as one: the same lines, the samples one after the other."""
+    lines = tuple(
+        replace(
+            parts[0],
+            events=np.concatenate([part.events for part in parts]),
+            joules=np.concatenate([part.joules for part in parts]),
+        )
+        for parts in zip(*(energy.lines for energy in energies), strict=True)
+    )
+    absent = dict.fromkeys(text for energy in energies for text in energy.absent)
+    return Energy(lines, tuple(absent))
+
+
+def _paper_energies(program: Program, simulation: Simulation) -> tuple[dict[str, Any], list[str]]:
+    """The papers' formula at the chip's own rates, S1 as headline, and why one does not apply."""
+    layers = [_as_first(LayerCost(**entry)) for entry in program.facts["layers"]]
     rates = chip_rates(program, simulation)
-    if rates is None:
-        return {}
-    steps = program.network.timesteps
-    return {
-        "paper": _paper(paper_energy(layers, steps, rates, Convention())),
-        "paper_gac_equation_11": _paper(paper_energy(layers, steps, rates, GAC_EQUATION_11)),
-    }
+    rate = _input_rate(program.network, simulation)
+    found: dict[str, Any] = {}
+    absent = []
+    for key, (title, convention) in PAPER_CONVENTIONS.items():
+        if reason := _inapplicable(layers, convention, rates):
+            absent.append(f"papers' energy by {title} is not given: {reason}")
+            continue
+        energy = paper_energy(
+            layers, program.network.timesteps, rates, convention, 1.0 if rate is None else rate
+        )
+        found[key] = {"total_mj": energy.total_mj, **asdict(energy)}
+        if rate is not None:
+            found[key]["input_rate"] = rate
+    return found, absent
 
 
-def chip_rates(program: Program, simulation: Simulation) -> Mapping[str, float] | None:
-    """Rate of every neuron node: measured on the chip, or None when a layer is not on the chip."""
+def _inapplicable(
+    layers: Sequence[LayerCost], convention: Convention, rates: Mapping[str, float]
+) -> str:
+    if convention.first_layer == "once" and any(
+        layer.repeats > 1 for layer in layers if layer.role == "encoder"
+    ):
+        return "it computes the first layer once, but the input changes with the time step"
+    if not rated_neurons(layers, convention) <= set(rates):
+        return "it needs firing rates of neurons on the host, which are not measured"
+    return ""
+
+
+def _as_first(layer: LayerCost) -> LayerCost:
+    """A layer on the chip that reads the input, no neuron, is the formula's first layer."""
+    return replace(layer, role="encoder") if layer.role == "layer" and not layer.driving else layer
+
+
+def _input_rate(network: Network, simulation: Simulation) -> float | None:
+    """The part of the chip's input that is not zero (phi_0), where the host sends events."""
+    inputs = [p for p in network.populations if p.kind == "input"]
+    sites = sum(p.neurons for p in inputs) * simulation.samples * network.timesteps
+    return sum(simulation.layers[p.name].spikes for p in inputs) / sites if sites else None
+
+
+def rated_neurons(layers: Sequence[LayerCost], convention: Convention) -> set[str]:
+    """The neurons whose rates the formula multiplies with."""
+    roles = {"layer", "readout"} | ({"shortcut"} if convention.shortcuts == "ac" else set())
+    counted = [layer for layer in layers if layer.role in roles]
+    if convention.rate == "own":
+        return {name for layer in counted for name in layer.own or layer.driving}
+    return {name for layer in counted for name in layer.driving}
+
+
+def chip_rates(program: Program, simulation: Simulation) -> dict[str, float]:
+    """Measured rate of every neuron node on the chip: spikes a neuron and time step."""
     steps = simulation.samples * program.network.timesteps
-    rates = {
-        population.origin: simulation.layers[population.name].spikes
-        / (population.neurons * steps)
-        for population in program.network.populations
-    }
-    layers = [LayerCost(**entry) for entry in program.facts["layers"]]
-    body = [c for c in layers if c.role in ("layer", "shortcut", "readout")]
-    needed = {name for cost in body for name in (*cost.driving, *cost.own)}
-    return rates if needed <= set(rates) else None
-
-
-def _paper(energy: PaperEnergy) -> dict[str, Any]:
     return {
-        "total_mj": energy.total_mj,
-        "mac_mj": energy.mac_mj,
-        "ac_mj": energy.ac_mj,
-        "encoder_attention_mj": energy.encoder_attention_mj,
-        "convention": energy.convention,
+        population.origin: simulation.layers[population.name].spikes / (population.neurons * steps)
+        for population in program.network.populations
     }
 
 
@@ -244,17 +287,20 @@ def _mapping(program: Program) -> dict[str, Any]:
     }
 
 
-def _notes(program: Program, simulation: Simulation) -> list[str]:
+def _notes(program: Program, simulation: Simulation, energy: Energy) -> list[str]:
     notes = list(program.facts["notes"])
     notes += simulation.warnings
-    notes += [note for note in program.layout.notes]
-    notes += [note for note in simulation.timings[0].notes]
-    assumed = [
-        line.name for line in simulation.energies[0].lines if line.mark in ("assumed", "inherited")
+    notes += program.layout.notes
+    notes += [note for timing in simulation.timings for note in timing.notes]
+    uncertain = [
+        line.name
+        for line in energy.lines
+        if line.mark in ("assumed", "inherited") and line.joules.any()
     ]
-    if assumed:
+    if uncertain:
         notes.append(
-            f"chip energy rests on inherited or assumed costs ({', '.join(assumed)}): compare"
+            f"chip energy rests on inherited or assumed costs ({', '.join(uncertain)}): compare"
             " designs with it, do not quote it as a measurement"
         )
+    notes += [f"chip energy does not count {text}" for text in energy.absent]
     return list(dict.fromkeys(notes))

@@ -124,7 +124,7 @@ def simulate(
     reference: run the float model beside it and compare spikes.  batch: samples at once.
     """
     check_input(program, x)
-    run = _Run(program, len(x), reference, keep_traffic)
+    run = _Run(program, len(x), reference and program.has_float_model, keep_traffic)
     size = batch or _batch_size(program)
     chunk = max(size, _chunk_size(program))
     tables = TrafficCounter(program.network, program.layout, min(chunk, len(x)))

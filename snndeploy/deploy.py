@@ -1,0 +1,104 @@
+"""Deploy: a program as something that runs without us, and what it must answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from snndeploy.backends.lava.bundle import write_bundle
+from snndeploy.backends.lava.estimate import estimated_seconds
+from snndeploy.backends.lava.execute import LavaRun, run_bundle
+from snndeploy.errors import DeployError
+from snndeploy.program import Program
+from snndeploy.simulator.engine import run_network
+from snndeploy.simulator.run import check_input, encode
+from snndeploy.verify.chain import Link, compare, recorded
+
+Progress = Callable[[int, int], None]
+
+SHORTEST_TIMEOUT_S = 120.0
+TIMEOUT_FACTOR = 10.0  # Lava's speed varies a lot with the machine's load
+
+
+def golden_inputs(program: Program) -> np.ndarray:
+    """The inputs that the program carries itself.
+
+    Raises:
+        DeployError: it carries none.
+    """
+    if program.golden is None:
+        raise DeployError(f"{program.name} carries no inputs of its own; give --data DATA.npz")
+    return program.golden.x
+
+
+def lava_bundle(program: Program, x: np.ndarray, folder: str | Path) -> Path:
+    """Write a Lava bundle with inputs `x` (samples, ...) and the simulator's answers.
+
+    Raises:
+        UnsupportedError: something in the network that Lava cannot compute exactly.
+    """
+    check_input(program, x)
+    injected, _ = encode(program, x)
+    activity = run_network(
+        program.network, injected, record=recorded(program.network), samples=len(x)
+    )
+    return write_bundle(
+        program.network, injected, activity.spikes, activity.outputs, folder, title=program.name
+    )
+
+
+def run_lava(
+    program: Program,
+    folder: Path,
+    samples: int,
+    *,
+    config: str = "sim",
+    results: Path | None = None,
+    timeout_s: float | None = None,
+    progress: Progress | None = None,
+) -> LavaRun:
+    """Run a bundle; without a timeout, ten times the estimate is given."""
+    limit = timeout_s or max(SHORTEST_TIMEOUT_S, TIMEOUT_FACTOR * lava_seconds(program, samples))
+    return run_bundle(
+        folder, timeout_s=limit, samples=samples, config=config, results=results, progress=progress
+    )
+
+
+def lava_seconds(program: Program, samples: int) -> float:
+    """Roughly how long Lava takes for that many samples."""
+    return estimated_seconds(program.network, samples)
+
+
+def lava_link(
+    program: Program,
+    x: np.ndarray,
+    folder: Path,
+    *,
+    timeout_s: float | None = None,
+    progress: Progress | None = None,
+) -> Link:
+    """The link simulator -> Lava on samples `x`: every population, every step.
+
+    folder: an empty folder for the bundle and its results.
+    """
+    bundle = lava_bundle(program, x, folder / "bundle")
+    results = folder / "results.npz"
+    run_lava(program, bundle, len(x), results=results, timeout_s=timeout_s, progress=progress)
+    network = program.network
+    injected, _ = encode(program, x)
+    activity = run_network(network, injected, record=recorded(network), samples=len(x))
+    with np.load(results) as stored:
+        found = {
+            key.removeprefix("spikes/"): stored[key]
+            for key in stored.files
+            if key.startswith("spikes/")
+        }
+        outputs = stored["outputs"] if "outputs" in stored.files else None
+    link = compare(
+        "simulator -> Lava fixed point", network, activity.spikes, found, injected, ours="expected"
+    )
+    same = outputs is None or bool(np.array_equal(outputs, activity.outputs))
+    return replace(link, exact=bool(link.exact) and same)
