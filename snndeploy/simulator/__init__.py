@@ -1,0 +1,1 @@
+"""Runs a Network and counts what the chip would do."""

@@ -1,0 +1,97 @@
+"""What crosses the border of a run: injections in, answers and overflow warnings out.
+
+Shared by every engine, so that two engines that agree also say the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from snndeploy.errors import DataError
+from snndeploy.network import Network
+
+Injected = Mapping[int, np.ndarray]
+"""Host values by index into `network.injections`, integers:
+bias: mantissas (samples, C, H, W), constant over the sample;
+graded: values (samples, timesteps, C, H, W), added to a in the aligned step;
+spikes: payloads (samples, timesteps, C, H, W) of an input population."""
+
+OVERFLOW_KINDS = ("input", "wrap", "saturation", "payload")
+"""Columns of an overflow count: |a| > 32767; u wrapped; v saturated; |payload| > payload_bound."""
+
+INPUT_MAXIMUM = 32767
+
+_WORDS = {
+    "input": "{count} inputs beyond the declared 16 bits (|a| > 32767)",
+    "wrap": "{count} currents wrapped at 24 bits",
+    "saturation": "{count} membranes saturated at 24 bits",
+    "payload": "{count} payloads beyond the declared bound of {bound}",
+}
+
+
+def count_samples(network: Network, injected: Injected, samples: int = 1) -> int:
+    """Check every array against its injection; the number of samples (`samples` if none says)."""
+    known = range(len(network.injections))
+    for index in injected:
+        if index not in known:
+            raise DataError(
+                f"injection {index} does not exist: the network has {len(network.injections)}"
+            )
+    counts: dict[int, int] = {}
+    for index, injection in enumerate(network.injections):
+        where = f"injection {index} ({injection.mode}) into {injection.target!r}"
+        if index not in injected:
+            raise DataError(f"{where} got no values; give an array for every injection")
+        values = injected[index]
+        if values.dtype.kind not in "iub":
+            raise DataError(f"{where} has values of type {values.dtype}; give integers")
+        shape = network.by_name[injection.target].shape
+        expected = shape if injection.mode == "bias" else (network.timesteps, *shape)
+        if values.shape[1:] != expected:
+            raise DataError(
+                f"{where} has values of shape {values.shape}; expected (samples, "
+                f"{', '.join(map(str, expected))})"
+            )
+        if injection.mode == "spikes":
+            modes = [other.mode for other in network.injections_into(injection.target)]
+            if modes.count("spikes") > 1:
+                raise DataError(f"{where} is not the only one; merge their payloads into one")
+            _check_payloads(values, network.by_name[injection.target].payload_bound, where)
+        counts[index] = values.shape[0]
+    if len(set(counts.values())) > 1:
+        raise DataError(f"injections disagree on the number of samples: {sorted(counts.items())}")
+    return next(iter(counts.values()), samples)
+
+
+def _check_payloads(values: np.ndarray, bound: int, where: str) -> None:
+    largest = max(int(values.max(initial=0)), -int(values.min(initial=0)))
+    if largest > bound:
+        raise DataError(f"{where} has payloads up to {largest}; its population declares {bound}")
+
+
+def describe_overflows(network: Network, counts: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """Warnings in words, in population order; counts are int64 (len(OVERFLOW_KINDS),) each."""
+    return tuple(
+        f"{population.name}: {_WORDS[kind].format(count=count, bound=population.payload_bound)}"
+        for population in network.populations
+        if population.name in counts
+        for kind, count in zip(OVERFLOW_KINDS, counts[population.name].tolist(), strict=True)
+        if count
+    )
+
+
+def read_outputs(
+    network: Network, samples: int, membrane: np.ndarray | None, count: np.ndarray | None
+) -> np.ndarray:
+    """The readout's integers, int64 (samples, classes), of its population's final v or spike sums.
+
+    membrane, count: (samples, C, H, W) of the readout population; only the asked one is read.
+    Without a readout there are no classes: (samples, 0).
+    """
+    if network.readout is None:
+        return np.zeros((samples, 0), dtype=np.int64)
+    values = membrane if network.readout.kind == "membrane" else count
+    assert values is not None
+    return np.ascontiguousarray(values).reshape(samples, -1).astype(np.int64)
