@@ -156,11 +156,18 @@ class Injection:
     exponent: int = 0
     minimum: int = -(1 << 15)
     maximum: int = (1 << 15) - 1
+    offset: np.ndarray | None = None  # real, added before rounding, shape of the population
+
+    def rounded(self, real: np.ndarray) -> np.ndarray:
+        """Integers (float64) of real encoder values (..., channels, height, width), not clipped."""
+        values = np.asarray(real, dtype=np.float64)
+        if self.offset is not None:
+            values = values + self.offset
+        return np.rint(values * self.multiplier)
 
     def quantize(self, real: np.ndarray) -> np.ndarray:
-        """Integers (int32) of real encoder values, any shape."""
-        rounded = np.rint(np.asarray(real, dtype=np.float64) * self.multiplier)
-        return np.clip(rounded, self.minimum, self.maximum).astype(np.int32)
+        """Integers (int32) of real encoder values, clipped to the register."""
+        return np.clip(self.rounded(real), self.minimum, self.maximum).astype(np.int32)
 
 
 @dataclass(frozen=True, eq=False)
