@@ -2,38 +2,50 @@
 
 Sizes and number formats are plain attributes named as in the file (`neurons_per_core`);
 costs are looked up by key (`target.number("energy.hop_east_west_pj")`), so that a cost the
-file does not state is refused by name and never taken for zero.
+file does not state is refused by name and never taken for zero. A chip that programs are not
+compiled for (`not_compiled`) may leave out sizes and formats too; they are refused the same way.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from snndeploy import shelf
-from snndeploy.errors import TargetError, near_names, one_line
-from snndeploy.target_file import MARKS, SCHEMA, Quantity, parse
+from snndeploy.errors import TargetError, UnsupportedError, near_names, one_line
+from snndeploy.target_file import MARKS, SCHEMA, Key, Quantity, parse, resolve
 
 __all__ = ["MARKS", "Quantity", "Target"]
 
 LARGEST_FILE_BYTES = 1 << 20
-ATTRIBUTE_SECTIONS = ("board", "cores", "formats", "synapses")
+ATTRIBUTES: dict[str, tuple[str, Key]] = {  # attribute: "section.key" and its rule
+    key: (f"{section}.{key}", rule)
+    for section in ("board", "cores", "formats", "synapses")
+    for key, rule in SCHEMA[section].items()
+}
+# The neuron that every engine computes (network.py); chips with another one are not compiled for.
+NEURON_WIDTHS = {"input_shift": 6, "decay_bits": 12, "membrane_bits": 24, "current_bits": 24}
+WIDEST = {"threshold_bits": 17, "accumulator_bits": 18}  # so that a << 6 stays within 24 bits
+SYNAPTIC_COSTS = ("synaptic_operation_pj", "synaptic_operation_sparse_pj",
+                  "synaptic_operation_conv_pj", "mac_pj")  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Target:
     """One chip. Limits that nobody has published are None; costs live in `quantities`."""
 
     name: str
     description: str
-    text: str = field(repr=False)
-    """The whole TOML file, as the program file embeds it."""
-    origin: str = field(repr=False, compare=False)
+    not_compiled: str
+    """Why no program is compiled for this chip; "" for the chips that programs are compiled for."""
+    text: str
+    """The whole TOML file, bases written out, as the program file embeds it."""
+    origin: str
     """Where the text came from: a path, or "<text>"."""
-    quantities: Mapping[str, Quantity] = field(repr=False, compare=False)
+    quantities: Mapping[str, Quantity]
     """Every number with its unit, mark and source, by "section.key"."""
 
     # board: how many chips one program may use, and the grid they stand in
@@ -51,6 +63,12 @@ class Target:
     synapse_memory_bytes: int
     input_axons_per_core: int | None
     output_axons_per_core: int | None
+    core_memory_bytes: int | None
+    neuron_state_bytes_max: int | None
+    synapses_per_chip_max: int | None
+    fan_in_max: int | None
+    destination_cores_max: int | None
+    topology: str
 
     # formats: widths in bits; weights and exponents in their own units; delays in steps
     weight_bits: int
@@ -75,6 +93,9 @@ class Target:
     dynamic_multiply: bool
     threshold_per: str
     decay_per: str
+    mac_unit: bool
+    full_window: bool
+    time_stepped: bool
 
     # synapses: how one axon's list of weights is stored
     bits_per_synapse: int
@@ -88,26 +109,55 @@ class Target:
     def load(cls, name_or_path: str | Path) -> Target:
         """A shipped chip by its name, or any chip file by its path."""
         path = shelf.target_path(name_or_path)
-        try:
-            if path.stat().st_size > LARGEST_FILE_BYTES:
-                raise TargetError(f"{path} is larger than 1 MiB; a chip file is a few kilobytes")
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise TargetError(f"cannot read target file {path}: {one_line(error)}") from None
-        return cls.from_text(text, origin=str(path))
+        return cls.from_text(_read(path), origin=str(path), folder=path.parent)
 
     @classmethod
-    def from_text(cls, text: str, origin: str = "<text>") -> Target:
-        """A chip from TOML text, fully checked; `origin` is named in every message."""
-        names, quantities = parse(text, origin)
+    def from_text(cls, text: str, origin: str = "<text>", folder: Path | None = None) -> Target:
+        """A chip from TOML text, fully checked; `origin` is named in every message.
+
+        What the chip is `based_on` is a shipped chip, or a file beside it where `folder` is given.
+        """
+        full = resolve(text, origin, folder, _base)
+        names, quantities = parse(full, origin)
         attributes: dict[str, Any] = {**names}
-        for section in ATTRIBUTE_SECTIONS:
-            for key in SCHEMA[section]:
-                quantity = quantities.get(f"{section}.{key}")
-                attributes[key] = quantity.value if quantity else None
-        target = cls(text=text, origin=origin, quantities=quantities, **attributes)
+        for name, (key, rule) in ATTRIBUTES.items():
+            attributes[name] = quantities[key].value if key in quantities else rule.default
+        target = cls(text=full, origin=origin, quantities=quantities, **attributes)
         target._check()
         return target
+
+    def __post_init__(self) -> None:
+        """A required attribute that the file leaves out does not exist: reading it says so."""
+        for name, (_, rule) in ATTRIBUTES.items():
+            if rule.required and vars(self)[name] is None:
+                del vars(self)[name]
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name not in ATTRIBUTES:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise self._absent(ATTRIBUTES[name][0])
+
+    def __repr__(self) -> str:
+        return f"Target({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Target) and self._compared() == other._compared()
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.text))
+
+    def _compared(self) -> dict[str, Any]:
+        apart = ("origin", "quantities")
+        return {name: value for name, value in vars(self).items() if name not in apart}
+
+    def require_compiled(self) -> None:
+        """Refuse a chip that programs are not compiled for, with the file's reason."""
+        if self.not_compiled:
+            raise UnsupportedError(
+                f"no program is compiled for {self.name}: {self.not_compiled}", reason="target"
+            )
 
     # costs and provenance
 
@@ -118,7 +168,7 @@ class Target:
             return found
         known = [f"{section}.{name}" for section, keys in SCHEMA.items() for name in keys]
         if key in known:
-            raise TargetError(f"target {self.name} does not state {key}; add it to {self.origin}")
+            raise self._absent(key)
         raise TargetError(f"no target states {key!r}{near_names(key, known)}")
 
     def has(self, key: str) -> bool:
@@ -131,6 +181,16 @@ class Target:
         if isinstance(value, (str, tuple, bool)):
             raise TargetError(f"target {self.name}: {key} is not a number but {value!r}")
         return float(value)
+
+    def includes(self, key: str) -> bool:
+        """Whether the cost under "energy.key" is part of the cost of a synaptic operation.
+
+        So it is with every event's cost and with static power where that figure is "all-in":
+        charging them beside it would count them twice.
+        """
+        section, _, name = key.partition(".")
+        all_in = self.synaptic_operation_scope == "all-in"
+        return all_in and section == "energy" and name not in SYNAPTIC_COSTS
 
     def section(self, name: str) -> dict[str, Quantity]:
         """The quantities of one section, by their bare key."""
@@ -145,6 +205,12 @@ class Target:
     def energy(self) -> dict[str, Quantity]:
         """Energy an event in pJ, and static power a chip in W."""
         return self.section("energy")
+
+    @property
+    def synaptic_operation_scope(self) -> str:
+        """What `synaptic_operation_pj` holds: "incremental", the operation alone, or "all-in"."""
+        key = "energy.synaptic_operation_scope"
+        return str(self.quantity(key).value) if self.has(key) else "incremental"
 
     @property
     def timing(self) -> dict[str, Quantity]:
@@ -230,23 +296,71 @@ class Target:
         assert isinstance(value, tuple)
         return value
 
-    def _check(self) -> None:
-        """Rules that hold between keys."""
-        room = self.tiles_per_chip * self.cores_per_tile
-        self._at_most("cores.cores_per_chip", self.cores_per_chip, "cores in the mesh", room)
-        grid = self.chip_grid_width * self.chip_grid_height
-        self._at_most("board.max_chips", self.max_chips, "places in the chip grid", grid)
-        default = self.payload_bits_default or 0
-        self._at_most(
-            "formats.payload_bits_default", default, "bits of payload_bits", self.payload_bits
+    def _absent(self, key: str) -> TargetError:
+        way_out = f"no program is compiled for it: {self.not_compiled}" if self.not_compiled else ""
+        return TargetError(
+            f"target {self.name} does not state {key}; {way_out or f'add it to {self.origin}'}"
         )
-        if self.graded_spikes and not self.payload_bits:
-            raise TargetError(f"{self.origin}: graded_spikes is true but payload_bits is 0")
 
-    def _at_most(self, key: str, value: int, limit_name: str, limit: int) -> None:
+    def _check(self) -> None:
+        """Rules that hold between keys, where all of them are stated."""
+        self._at_most(
+            "cores.cores_per_chip", ("mesh_width", "mesh_height", "cores_per_tile"),
+            "cores in the mesh",
+        )  # fmt: skip
+        self._at_most(
+            "board.max_chips", ("chip_grid_width", "chip_grid_height"), "places in the chip grid"
+        )
+        self._at_most("formats.payload_bits_default", ("payload_bits",), "bits of payload_bits")
+        stated = vars(self)
+        if stated.get("graded_spikes") and stated.get("payload_bits") == 0:
+            raise TargetError(f"{self.origin}: graded_spikes is true but payload_bits is 0")
+        if not self.not_compiled:
+            self._check_neuron()
+
+    def _check_neuron(self) -> None:
+        """A chip that programs are compiled for has the neuron that snndeploy computes."""
+        way_out = "say why no program is compiled for this chip under chip.not_compiled"
+        if not self.time_stepped:
+            said = "time_stepped is false, but snndeploy computes in time steps"
+            raise TargetError(f"{self.origin}: {said}; {way_out}")
+        for key, width in {**NEURON_WIDTHS, **WIDEST}.items():
+            value = getattr(self, key)
+            if value > width or (value < width and key in NEURON_WIDTHS):
+                limit = "" if key in NEURON_WIDTHS else "at most "
+                said = f"formats.{key} is {value}, but snndeploy's neuron has {limit}{width}"
+                raise TargetError(f"{self.origin}: {said}; {way_out}")
+
+    def _at_most(self, key: str, factors: tuple[str, ...], limit_name: str) -> None:
+        """The value under the key is at most the product of these attributes."""
+        stated = vars(self)
+        value = stated.get(key.partition(".")[2])
+        if value is None or any(factor not in stated for factor in factors):
+            return
+        limit = math.prod(stated[factor] for factor in factors)
         if value > limit:
             message = f"{key} is {value}, more than the {limit} {limit_name}"
             raise TargetError(f"{self.origin}: {message}")
+
+
+def _base(name: str, folder: Path | None) -> tuple[str, str, Path]:
+    """Text, origin and folder of the chip that another one is based on."""
+    if name.endswith(".toml") or "/" in name or "\\" in name:
+        if folder is None:
+            raise TargetError(f"{name} is a file, which a text cannot name; name a shipped chip")
+        path = shelf.target_path(folder / name)
+    else:
+        path = shelf.target_path(name)
+    return _read(path), str(path), path.parent
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST_FILE_BYTES:
+            raise TargetError(f"{path} is larger than 1 MiB; a chip file is a few kilobytes")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TargetError(f"cannot read target file {path}: {one_line(error)}") from None
 
 
 def _interpolate_log2(points: list[tuple[float, float]], at: float) -> float:

@@ -2,14 +2,19 @@
 
 A chip is one TOML file. Each number is a table that says where it comes from:
 `neurons_per_core = { value = 1024, unit = "neurons", mark = "published", source = "..." }`.
-What is unknown is left out, never written as zero. `targets/README.md` explains every key.
+What is unknown is left out, never written as zero. A file may start from another one
+(`based_on = "loihi2"`) and say only what differs; `resolve` writes such a chip out in full.
+`targets/README.md` explains every key.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from snndeploy.errors import TargetError, near_names
@@ -35,7 +40,11 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Key:
-    """What the file may say under one key. `kind` is int, float, bool, str or tuple (a list)."""
+    """What the file may say under one key. `kind` is int, float, bool, str or tuple (a list).
+
+    required: a chip that programs are compiled for must say it.
+    default: what a chip that does not say it is taken to have; None where it is unknown.
+    """
 
     kind: type
     unit: str = ""
@@ -43,6 +52,7 @@ class Key:
     lowest: float = 0
     highest: float = 1e15
     choices: tuple[str, ...] = ()
+    default: bool | str | None = None
 
 
 def _count(unit: str, *, required: bool = True, lowest: float = 1, highest: float = 1e9) -> Key:
@@ -53,11 +63,20 @@ def _bits(*, required: bool = True, lowest: float = 1) -> Key:
     return Key(int, "bits", required, lowest, 64)
 
 
+def _list(unit: str) -> Key:
+    return Key(tuple, unit, required=False, lowest=1)
+
+
+def _flag_or(default: bool) -> Key:
+    return Key(bool, required=False, default=default)
+
+
 FLAG = Key(bool)
-PICOJOULE = Key(float, "pJ")
-NANOSECOND = Key(float, "ns")
-MAYBE_PICOJOULE = Key(float, "pJ", required=False)
-MAYBE_NANOSECOND = Key(float, "ns", required=False)
+PICOJOULE = Key(float, "pJ", required=False)
+NANOSECOND = Key(float, "ns", required=False)
+
+TOPOLOGIES = ("mesh", "quadtree", "star")
+SCOPES = ("incremental", "all-in")
 
 SCHEMA: dict[str, dict[str, Key]] = {
     "board": {
@@ -74,6 +93,12 @@ SCHEMA: dict[str, dict[str, Key]] = {
         "synapse_memory_bytes": _count("bytes"),
         "input_axons_per_core": _count("axons", required=False),
         "output_axons_per_core": _count("axons", required=False),
+        "core_memory_bytes": _count("bytes", required=False),
+        "neuron_state_bytes_max": _count("bytes", required=False),
+        "synapses_per_chip_max": _count("synapses", required=False, highest=1e12),
+        "fan_in_max": _count("axons", required=False),
+        "destination_cores_max": _count("cores", required=False),
+        "topology": Key(str, required=False, choices=TOPOLOGIES, default="mesh"),
     },
     "formats": {
         "weight_bits": _bits(),
@@ -98,6 +123,9 @@ SCHEMA: dict[str, dict[str, Key]] = {
         "dynamic_multiply": FLAG,
         "threshold_per": Key(str, choices=("population", "neuron")),
         "decay_per": Key(str, choices=("population", "neuron")),
+        "mac_unit": _flag_or(False),
+        "full_window": _flag_or(False),
+        "time_stepped": _flag_or(True),
     },
     "synapses": {
         "bits_per_synapse": _bits(),
@@ -107,98 +135,236 @@ SCHEMA: dict[str, dict[str, Key]] = {
         "synapse_word_bits": _count("bits", highest=4096),
         "shared_convolution": FLAG,
     },
+    "layers": {
+        "kernel_words_by_core": _list("weights"),
+        "neuron_words_by_core": _list("neurons"),
+        "kernel_size_max": _count("pixels", required=False),
+        "strides": _list("pixels"),
+        "channels_max": _count("channels", required=False),
+        "input_size_max": _count("pixels", required=False),
+        "output_size_max": _count("pixels", required=False),
+        "destination_layers_max": _count("layers", required=False),
+    },
     "energy": {
         "synaptic_operation_pj": PICOJOULE,
-        "synaptic_operation_sparse_pj": MAYBE_PICOJOULE,
-        "synaptic_operation_conv_pj": MAYBE_PICOJOULE,
+        "synaptic_operation_sparse_pj": PICOJOULE,
+        "synaptic_operation_conv_pj": PICOJOULE,
+        "synaptic_operation_scope": Key(str, required=False, choices=SCOPES, default=SCOPES[0]),
+        "mac_pj": PICOJOULE,
         "neuron_access_pj": PICOJOULE,
         "neuron_update_pj": PICOJOULE,
         "spike_generation_pj": PICOJOULE,
         "message_out_pj": PICOJOULE,
         "message_in_pj": PICOJOULE,
-        "tile_local_hop_pj": MAYBE_PICOJOULE,
+        "tile_local_hop_pj": PICOJOULE,
         "hop_east_west_pj": PICOJOULE,
         "hop_north_south_pj": PICOJOULE,
-        "inter_chip_hop_pj": MAYBE_PICOJOULE,
+        "inter_chip_hop_pj": PICOJOULE,
         "static_power_per_chip_w": Key(float, "W", required=False),
     },
     "timing": {
         "synaptic_operation_ns": NANOSECOND,
-        "synaptic_operation_sparse_ns": MAYBE_NANOSECOND,
-        "synaptic_operation_conv_ns": MAYBE_NANOSECOND,
+        "synaptic_operation_sparse_ns": NANOSECOND,
+        "synaptic_operation_conv_ns": NANOSECOND,
+        "mac_ns": NANOSECOND,
         "neuron_access_ns": NANOSECOND,
         "neuron_update_ns": NANOSECOND,
         "spike_generation_ns": NANOSECOND,
         "message_out_ns": NANOSECOND,
         "message_in_ns": NANOSECOND,
-        "tile_local_hop_ns": MAYBE_NANOSECOND,
+        "tile_local_hop_ns": NANOSECOND,
         "hop_east_west_ns": NANOSECOND,
         "hop_north_south_ns": NANOSECOND,
-        "inter_chip_hop_ns": MAYBE_NANOSECOND,
+        "inter_chip_hop_ns": NANOSECOND,
         "link_buffer_messages": _count("messages", required=False, highest=65536),
-        "barrier_tiles": Key(tuple, "tiles", lowest=1),
-        "barrier_ns": Key(tuple, "ns"),
-        "board_barrier_chips": Key(tuple, "chips", required=False, lowest=1),
+        "barrier_tiles": _list("tiles"),
+        "barrier_ns": Key(tuple, "ns", required=False),
+        "board_barrier_chips": _list("chips"),
         "board_barrier_ns": Key(tuple, "ns", required=False),
+        "fixed_step_ns": Key(float, "ns", required=False, lowest=1),
+        "clock_hz": Key(float, "Hz", required=False, lowest=1),
     },
     "host": {
-        "mac_pj": PICOJOULE,
-        "ac_pj": PICOJOULE,
+        "mac_pj": Key(float, "pJ"),
+        "ac_pj": Key(float, "pJ"),
         "io_bytes_per_second": Key(float, "bytes/s", required=False, lowest=1),
         "io_pj_per_byte": Key(float, "pJ/byte", required=False),
     },
 }
 
 NAMES: dict[str, tuple[str, ...]] = {  # plain strings, which need no mark
-    "chip": ("name", "description"),
+    "chip": ("name", "description", "not_compiled"),
     "board": ("board_name",),
 }
+MAYBE_NAMES = ("not_compiled",)
 FIELDS = ("value", "unit", "mark", "source", "note")
-TABLES = (("barrier_tiles", "barrier_ns"), ("board_barrier_chips", "board_barrier_ns"))
+TABLES = (
+    ("timing.barrier_tiles", "timing.barrier_ns"),
+    ("timing.board_barrier_chips", "timing.board_barrier_ns"),
+)
+DEEPEST_BASE = 8
+
+Lookup = Callable[[str, Path | None], tuple[str, str, Path]]
+"""From what `based_on` says, and the folder of the file that says it (None for a mere text), to
+the text, origin and folder of the chip meant."""
 
 
 def parse(text: str, origin: str) -> tuple[dict[str, str], dict[str, Quantity]]:
-    """The plain names and the quantities ("cores.neurons_per_core" ...) of a chip file."""
+    """The plain names and the quantities ("cores.neurons_per_core" ...) of a full chip file."""
+    return _parse(_toml(text, origin), origin)
+
+
+def resolve(text: str, origin: str, folder: Path | None, lookup: Lookup) -> str:
+    """The text of a chip file with everything it inherits; itself when it inherits nothing.
+
+    Raises:
+        TargetError: the base does not exist, is not valid, or is based on this file.
+    """
+    return _resolve(text, origin, folder, lookup, ())
+
+
+def _resolve(
+    text: str, origin: str, folder: Path | None, lookup: Lookup, above: tuple[str, ...]
+) -> str:
+    data = _toml(text, origin)
+    base_name = data.get("based_on")
+    if base_name is None:
+        if "without" in data:
+            raise TargetError(f"{origin}: 'without' needs a line 'based_on = ...'")
+        return text
+    if not isinstance(base_name, str) or not base_name.strip():
+        raise TargetError(f"{origin}: based_on is {base_name!r}; name a chip or a TOML file")
+    chain = (*above, origin)
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        base_text, base_origin, base_folder = lookup(base_name, folder)
+    except TargetError as error:
+        raise TargetError(f"{origin}: based_on: {error}") from None
+    if base_origin in chain or len(chain) > DEEPEST_BASE:
+        circle = ", ".join((*chain, base_origin))
+        raise TargetError(f"{origin}: chips are based on one another without end: {circle}")
+    base_text = _resolve(base_text, base_origin, base_folder, lookup, chain)
+    base = _toml(base_text, base_origin)
+    _parse(base, base_origin)  # what is wrong with the base is said of the base
+    merged = _merge(base, data, origin)
+    _parse(merged, origin)
+    return (
+        f"# Based on {json.dumps(base['chip']['name'])}; written out in full.\n{_to_toml(merged)}"
+    )
+
+
+def _merge(base: dict[str, Any], changes: dict[str, Any], origin: str) -> dict[str, Any]:
+    """The base's sections with the keys of `without` taken out and the changes put in."""
+    merged = {key: dict(item) if isinstance(item, dict) else item for key, item in base.items()}
+    for where in _without(base, changes, origin):
+        section, key = where.split(".")
+        table = changes.get(section)
+        if isinstance(table, dict) and key in table:
+            raise TargetError(f"{origin}: {where} is stated, and left out by 'without'")
+        del merged[section][key]
+    chip = changes.get("chip")
+    if not isinstance(chip, dict) or "name" not in chip:
+        raise TargetError(f"{origin}: chip.name is missing; a chip has a name of its own")
+    merged["schema"] = changes.get("schema")
+    for section, keys in changes.items():
+        if section in ("schema", "based_on", "without"):
+            continue
+        both = isinstance(keys, dict) and isinstance(merged.get(section), dict)
+        merged[section] = {**merged[section], **keys} if both else keys
+    return merged
+
+
+def _without(base: dict[str, Any], changes: dict[str, Any], origin: str) -> list[str]:
+    names = changes.get("without", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise TargetError(f'{origin}: without is {names!r}; write a list of "section.key"')
+    stated = [f"{section}.{key}" for section in SCHEMA for key in base.get(section, {})]
+    for name in names:
+        if name not in stated:
+            near = near_names(name, stated)
+            said = f"{base['chip']['name']} does not state {name!r}{near}"
+            raise TargetError(f"{origin}: without: {said}")
+    return list(dict.fromkeys(names))
+
+
+def _to_toml(data: dict[str, Any]) -> str:
+    """A checked chip as TOML, in the order of the schema."""
+    lines = [f"schema = {data['schema']}"]
+    for section in ("chip", *SCHEMA):
+        table = data.get(section)
+        if table:
+            lines += ["", f"[{section}]"]
+            known = (*NAMES.get(section, ()), *SCHEMA.get(section, ()))
+            lines += [f"{key} = {_to_value(table[key])}" for key in known if key in table]
+    return "\n".join(lines) + "\n"
+
+
+def _to_value(value: Any) -> str:
+    if isinstance(value, dict):
+        fields = (f"{field} = {_to_value(value[field])}" for field in FIELDS if field in value)
+        return f"{{ {', '.join(fields)} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_to_value, value))}]"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _toml(text: str, origin: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # also of huge numbers
         raise TargetError(f"{origin} is not valid TOML: {error}") from None
-    _check_sections(data, origin)
+
+
+def _parse(data: dict[str, Any], origin: str) -> tuple[dict[str, str], dict[str, Quantity]]:
+    chip = data.get("chip")
+    complete = not (isinstance(chip, dict) and "not_compiled" in chip)
+    _check_sections(data, origin, complete)
     names = {
         key: _name(data, section, key, origin) for section, keys in NAMES.items() for key in keys
     }
     quantities: dict[str, Quantity] = {}
     for section, keys in SCHEMA.items():
-        _check_keys(data[section], section, keys, origin)
+        table = data.get(section, {})
+        _check_keys(table, section, keys, origin, complete)
         for key, rule in keys.items():
-            if key in data[section]:
+            if key in table:
                 where = f"{section}.{key}"
-                quantities[where] = _quantity(data[section][key], rule, f"{origin}: {where}")
+                quantities[where] = _quantity(table[key], rule, f"{origin}: {where}")
     _check_tables(quantities, origin)
     return names, quantities
 
 
-def _check_sections(data: dict[str, Any], origin: str) -> None:
+def _check_sections(data: dict[str, Any], origin: str, complete: bool) -> None:
     known = ["schema", "chip", *SCHEMA]
     for section in data:
         if section not in known:
-            raise TargetError(f"{origin}: unknown section [{section}]{near_names(section, known)}")
+            near = near_names(section, [*known, "based_on", "without"])
+            raise TargetError(f"{origin}: unknown section [{section}]{near}")
     version = data.get("schema")
     if version != SCHEMA_VERSION or isinstance(version, bool):
         said = "has no line 'schema = 1'" if version is None else f"has schema {version!r}"
         raise TargetError(f"{origin} {said}; this release reads schema {SCHEMA_VERSION}")
     for section in known[1:]:
-        if not isinstance(data.get(section), dict):
+        needed = section in NAMES or (
+            complete and any(rule.required for rule in SCHEMA[section].values())
+        )
+        if not isinstance(data.get(section, None if needed else {}), dict):
             raise TargetError(f"{origin}: section [{section}] is missing")
 
 
-def _check_keys(table: dict[str, Any], section: str, keys: dict[str, Key], origin: str) -> None:
+def _check_keys(
+    table: dict[str, Any], section: str, keys: dict[str, Key], origin: str, complete: bool = True
+) -> None:
     known = [*keys, *NAMES.get(section, ())]
     for key in table:
         if key not in known:
             raise TargetError(f"{origin}: unknown key {section}.{key}{near_names(key, known)}")
     for key, rule in keys.items():
-        if rule.required and key not in table:
+        if complete and rule.required and key not in table:
             raise TargetError(f"{origin}: {section}.{key} is missing")
 
 
@@ -207,6 +373,8 @@ def _name(data: dict[str, Any], section: str, key: str, origin: str) -> str:
         _check_keys(data["chip"], "chip", {}, origin)
     text = data[section].get(key)
     if text is None:
+        if key in MAYBE_NAMES:
+            return ""
         raise TargetError(f"{origin}: {section}.{key} is missing")
     if not isinstance(text, str) or not text.strip():
         raise TargetError(f"{origin}: {section}.{key} is {text!r}; it must be a text")
@@ -266,7 +434,7 @@ def _number(value: object, rule: Key, where: str) -> int | float:
     whole = rule.kind is int
     if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
         raise TargetError(f"{where} is {value!r}; it must be a {'whole ' * whole}number")
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise TargetError(f"{where} is {value!r}; it must be a finite number")
     if value < rule.lowest:
         raise TargetError(f"{where} is {value!r}; it must be at least {rule.lowest:g}")
@@ -278,17 +446,16 @@ def _number(value: object, rule: Key, where: str) -> int | float:
 def _check_tables(quantities: dict[str, Quantity], origin: str) -> None:
     """Each step table has a column of ascending keys and a column of times, of one length."""
     for keys_name, times_name in TABLES:
-        keys = quantities.get(f"timing.{keys_name}")
-        times = quantities.get(f"timing.{times_name}")
+        keys, times = quantities.get(keys_name), quantities.get(times_name)
         if keys is None and times is None:
             continue
         if keys is None or times is None:
-            raise TargetError(f"{origin}: timing.{keys_name} and timing.{times_name} go together")
+            raise TargetError(f"{origin}: {keys_name} and {times_name} go together")
         assert isinstance(keys.value, tuple) and isinstance(times.value, tuple)
         if len(keys.value) != len(times.value):
             raise TargetError(
-                f"{origin}: timing.{keys_name} has {len(keys.value)} entries and "
-                f"timing.{times_name} has {len(times.value)}; they must be of one length"
+                f"{origin}: {keys_name} has {len(keys.value)} entries and "
+                f"{times_name} has {len(times.value)}; they must be of one length"
             )
         if any(after <= before for before, after in zip(keys.value, keys.value[1:], strict=False)):
-            raise TargetError(f"{origin}: timing.{keys_name} must ascend")
+            raise TargetError(f"{origin}: {keys_name} must ascend")

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from snndeploy import shelf
-from snndeploy.errors import TargetError
+from snndeploy.errors import TargetError, UnsupportedError
 from snndeploy.target import MARKS, Target
 from snndeploy.target_file import SCHEMA, Quantity
 
@@ -86,7 +86,7 @@ def test_sana_fe_worked_check():
 
 def test_every_attribute_has_one_key_in_the_schema():
     keys = [key for section in ("board", "cores", "formats", "synapses") for key in SCHEMA[section]]
-    plain = ["name", "description", "text", "origin", "quantities", "board_name"]
+    plain = ["name", "description", "not_compiled", "text", "origin", "quantities", "board_name"]
     attributes = [field.name for field in dataclasses.fields(Target)]
     assert sorted(attributes) == sorted(keys + plain)
 
@@ -202,6 +202,22 @@ BROKEN = {
         "cores.neurons_per_core is 8; write it as "
         '{ value = ..., unit = "...", mark = "...", source = "..." }',
     ),
+    "unknown scope": (
+        TEXT.replace('scope = { value = "incremental"', 'scope = { value = "all"'),
+        "energy.synaptic_operation_scope is 'all'; it must be one of: incremental, all-in",
+    ),
+    "empty reason": (
+        TEXT.replace("[chip]", '[chip]\nnot_compiled = ""', 1),
+        "chip.not_compiled is ''; it must be a text",
+    ),
+    "misspelt base": (
+        TEXT.replace("[chip]", "[base_on]\n[chip]", 1),
+        "unknown section [base_on], did you mean 'based_on'?",
+    ),
+    "without and no base": (
+        TEXT.replace("schema = 1", 'schema = 1\nwithout = ["energy.message_in_pj"]', 1),
+        "'without' needs a line 'based_on = ...'",
+    ),
     "unknown field": (
         edited(neurons(8).replace("source", "sorce")),
         "cores.neurons_per_core has an unknown field 'sorce', did you mean 'source'?",
@@ -308,6 +324,24 @@ BROKEN_TOGETHER = {
         TEXT.replace("graded_spikes = { value = false", "graded_spikes = { value = true"),
         "graded_spikes is true but payload_bits is 0",
     ),
+    "another neuron": (
+        TEXT.replace("membrane_bits = { value = 24", "membrane_bits = { value = 32"),
+        "formats.membrane_bits is 32, but snndeploy's neuron has 24; "
+        "say why no program is compiled for this chip under chip.not_compiled",
+    ),
+    "an accumulator that the current cannot hold": (
+        TEXT.replace("accumulator_bits = { value = 16", "accumulator_bits = { value = 20"),
+        "formats.accumulator_bits is 20, but snndeploy's neuron has at most 18; "
+        "say why no program is compiled for this chip under chip.not_compiled",
+    ),
+    "no time steps": (
+        TEXT.replace(
+            "[formats]",
+            '[formats]\ntime_stepped = { value = false, mark = "assumed", source = "me" }',
+        ),
+        "time_stepped is false, but snndeploy computes in time steps; "
+        "say why no program is compiled for this chip under chip.not_compiled",
+    ),
 }
 
 
@@ -371,7 +405,255 @@ def test_a_huge_file(tmp_path):
     assert str(caught.value) == f"{path} is larger than 1 MiB; a chip file is a few kilobytes"
 
 
-def test_the_readme_explains_every_key():
+# --- chips based on another ---------------------------------------------------------------------
+
+OWN = '[chip]\nname = "mine"\ndescription = "my own"\n'
+MINE = 'schema = 1\nbased_on = "loihi2"\n' + OWN
+
+
+def test_a_chip_based_on_another_says_only_what_differs():
+    text = f"{MINE}[cores]\n{neurons(64, source='me, May')}\n"
+    chip, base = Target.from_text(text), Target.load("loihi2")
+    assert (chip.name, chip.neurons_per_core, chip.cores_per_chip) == ("mine", 64, 120)
+    changed = {key for key in base.quantities if chip.quantities[key] != base.quantities[key]}
+    assert changed == {"cores.neurons_per_core"}
+    assert chip.quantity("cores.neurons_per_core").source == "me, May"
+    assert chip.quantities.keys() == base.quantities.keys()
+
+
+def test_a_resolved_chip_needs_its_base_no_more():
+    chip = Target.from_text(MINE)
+    assert "based_on" not in chip.text and chip.text.startswith('# Based on "loihi2"')
+    again = Target.from_text(chip.text)
+    assert again == chip and again.text == chip.text
+    assert again.quantities == chip.quantities
+
+
+def test_without_takes_keys_out():
+    text = MINE.replace("\n[chip]", '\nwithout = ["energy.inter_chip_hop_pj"]\n[chip]')
+    assert not Target.from_text(text).has("energy.inter_chip_hop_pj")
+
+
+def test_odd_texts_survive_resolving():
+    odd = 'a "quoted" back\\slash, a tab\t, \x7f, é and 😀'
+    escaped = odd.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
+    entry = neurons(64, source=escaped.replace("\x7f", "\\u007F"))
+    chip = Target.from_text(f"{MINE}[cores]\n{entry}\n")
+    assert chip.quantity("cores.neurons_per_core").source == odd
+    assert Target.from_text(chip.text).quantities == chip.quantities
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "base.toml").write_text(MINE.replace("loihi2", "../root.toml"))
+    (tmp_path / "root.toml").write_text(TEXT)
+    return tmp_path
+
+
+def test_a_base_is_looked_for_beside_the_file_that_names_it(folder):
+    path = folder / "mine.toml"
+    path.write_text(MINE.replace("loihi2", "inner/base.toml").replace("mine", "top"))
+    chip = Target.load(path)
+    assert (chip.name, chip.cores_per_chip) == ("top", 128)
+
+
+def test_chips_based_on_one_another(folder):
+    (folder / "inner" / "base.toml").write_text(MINE.replace("loihi2", "base.toml"))
+    with pytest.raises(TargetError, match=r"based on one another without end: .*base\.toml, "):
+        Target.load(folder / "inner" / "base.toml")
+
+
+def test_an_endless_chain_of_bases(folder):
+    """Each round through the two folders makes another path to the same files."""
+    (folder / "root.toml").write_text(MINE.replace("loihi2", "inner/base.toml"))
+    with pytest.raises(TargetError, match="based on one another without end"):
+        Target.load(folder / "root.toml")
+
+
+def test_a_broken_base_is_named(folder):
+    (folder / "root.toml").write_text(edited(neurons(-1)))
+    with pytest.raises(TargetError) as caught:
+        Target.load(folder / "inner" / "base.toml")
+    assert str(caught.value).endswith(
+        "root.toml: cores.neurons_per_core is -1; it must be at least 1"
+    )
+
+
+BROKEN_INHERITANCE = {
+    "unknown base": (
+        MINE.replace("loihi2", "lohi2"),
+        r"based_on: unknown target 'lohi2' \(shipped: .*\), did you mean 'loihi2'\?",
+    ),
+    "a base that is a file": (
+        MINE.replace("loihi2", "other.toml"),
+        r"based_on: other\.toml is a file, which a text cannot name; name a shipped chip",
+    ),
+    "base that is no text": (
+        MINE.replace('"loihi2"', "2"),
+        r"based_on is 2; name a chip or a TOML file",
+    ),
+    "no name of its own": (
+        MINE.replace('name = "mine"', ""),
+        r"chip\.name is missing; a chip has a name of its own",
+    ),
+    "no schema": (MINE.replace("schema = 1", ""), r"has no line 'schema = 1'.*"),
+    "misspelt key": (
+        MINE + "[cores]\nneurons_per_cores = 8\n",
+        r"unknown key cores\.neurons_per_cores, did you mean 'neurons_per_core'\?",
+    ),
+    "misspelt section": (
+        MINE + "[core]\nneurons_per_core = 8\n",
+        r"unknown section \[core\], did you mean 'cores'\?",
+    ),
+    "section that is a number": (
+        MINE.replace("[chip]", "cores = 3\n[chip]"),
+        r"section \[cores\] is missing",
+    ),
+    "without what is not there": (
+        MINE.replace("[chip]", 'without = ["energy.message_in"]\n[chip]'),
+        r"without: loihi2 does not state 'energy\.message_in', "
+        r"did you mean 'energy\.message_in_pj'\?",
+    ),
+    "without a list": (
+        MINE.replace("[chip]", 'without = "energy.message_in_pj"\n[chip]'),
+        r"without is 'energy\.message_in_pj'; write a list of \"section\.key\"",
+    ),
+    "without a required key": (
+        MINE.replace("[chip]", 'without = ["cores.cores_per_chip"]\n[chip]'),
+        r"cores\.cores_per_chip is missing",
+    ),
+    "stated and left out": (
+        MINE.replace("[chip]", 'without = ["cores.neurons_per_core"]\n[chip]')
+        + f"[cores]\n{neurons(8)}\n",
+        r"cores\.neurons_per_core is stated, and left out by 'without'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_INHERITANCE)
+def test_a_broken_inheritance_is_refused_in_one_line(case):
+    text, message = BROKEN_INHERITANCE[case]
+    assert re.fullmatch(rf"mine\.toml:? {message}", refused(text))
+
+
+# --- the shipped chips --------------------------------------------------------------------------
+
+BOARDS = {  # name: (base, chips, cores a chip)
+    "kapoho_bay": ("loihi1", 2, 128),
+    "nahuku32": ("loihi1", 32, 128),
+    "oheo_gulch": ("loihi2", 1, 120),
+    "kapoho_point": ("loihi2", 8, 120),
+    "hala_point": ("loihi2", 1152, 122),
+}
+NOT_COMPILED = ("darwin3", "paicore", "speck", "tianjic", "truenorth")
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_board_is_its_chip_in_another_number(name):
+    base, chips, cores = BOARDS[name]
+    board, chip = Target.load(name), Target.load(base)
+    assert (board.max_chips, board.cores_per_chip) == (chips, cores)
+    apart = ("board.", "cores.cores_per_chip")
+    same = [key for key in chip.quantities if not key.startswith(apart)]
+    assert all(board.quantities[key] == chip.quantities[key] for key in same)
+
+
+def test_every_shipped_operation_says_its_scope():
+    chips = [Target.load(name) for name in shelf.target_names()]
+    stating = [chip for chip in chips if chip.has("energy.synaptic_operation_pj")]
+    assert all(chip.has("energy.synaptic_operation_scope") for chip in stating)
+    all_in = [chip.name for chip in stating if chip.synaptic_operation_scope == "all-in"]
+    assert all_in == ["paicore", "tianjic", "truenorth"]
+
+
+def test_an_all_in_operation_includes_the_other_events():
+    north, loihi, tianjic = map(Target.load, ("truenorth", "loihi1", "tianjic"))
+    for key in ("energy.hop_east_west_pj", "energy.static_power_per_chip_w"):
+        assert north.includes(key) and not loihi.includes(key)
+    assert not north.includes("energy.synaptic_operation_pj")
+    assert not north.includes("host.io_pj_per_byte")
+    assert not tianjic.includes("energy.mac_pj")
+
+
+def test_a_scope_that_is_not_stated_is_incremental():
+    text = re.sub(r"(?m)^synaptic_operation_scope.*\n", "", TEXT)
+    assert Target.from_text(text).synaptic_operation_scope == "incremental"
+
+
+def test_capabilities_that_are_not_stated():
+    chip = Target.load("loihi1")
+    assert (chip.mac_unit, chip.full_window, chip.time_stepped) == (False, False, True)
+    assert chip.topology == "mesh"
+
+
+def test_hybrid45nm_runs_everything_and_charges_operations_only():
+    chip = Target.load("hybrid45nm")
+    able = (chip.mac_unit, chip.full_window, chip.dynamic_multiply, chip.soft_reset)
+    assert able == (True, True, True, True) and chip.graded_spikes
+    assert chip.accumulator_max == 2**17 - 1
+    charged = {key: item.value for key, item in chip.energy.items() if item.unit and item.value}
+    assert charged == {"synaptic_operation_pj": 0.9, "mac_pj": 4.6}
+    zeros = [item for item in chip.energy.values() if item.unit and not item.value]
+    assert {item.mark for item in zeros} == {"assumed"}
+
+
+def test_davies2018_is_the_table():
+    chip = Target.load("loihi1-davies2018")
+    number = chip.number
+    assert number("energy.synaptic_operation_pj") == 23.6
+    assert number("energy.neuron_access_pj") + number("energy.neuron_update_pj") == 81
+    update = number("timing.neuron_access_ns") + number("timing.neuron_update_ns")
+    assert update == pytest.approx(8.4)
+    assert not chip.has("energy.synaptic_operation_conv_pj")
+    assert [chip.barrier_ns(tiles) for tiles in (1, 2, 32)] == [113, 465, 465]
+
+
+@pytest.mark.parametrize("name", shelf.target_names())
+def test_a_chip_that_no_program_is_compiled_for_says_why(name):
+    chip = Target.load(name)
+    assert bool(chip.not_compiled) == (name in NOT_COMPILED)
+    if not chip.not_compiled:
+        chip.require_compiled()
+        return
+    with pytest.raises(UnsupportedError) as caught:
+        chip.require_compiled()
+    assert str(caught.value) == f"no program is compiled for {name}: {chip.not_compiled}"
+
+
+def test_an_attribute_that_is_not_stated_is_refused_by_name():
+    chip = Target.load("speck")
+    with pytest.raises(TargetError) as caught:
+        print(chip.neurons_per_core)
+    assert str(caught.value) == (
+        "target speck does not state cores.neurons_per_core; "
+        f"no program is compiled for it: {chip.not_compiled}"
+    )
+    assert not hasattr(chip, "neurons_per_tile")
+    assert repr(chip) == "Target('speck')"
+
+
+def test_a_changed_attribute_makes_another_chip():
+    chip = Target.load("loihi1")
+    assert dataclasses.replace(chip, neurons_per_core=50) != chip
+    assert dataclasses.replace(chip, origin="elsewhere") == chip
+
+
+def test_crossbars_take_whole_rows():
+    assert Target.load("truenorth").synapse_bits(3) == 256
+    assert Target.load("paicore").synapse_bits(65) == 1024
+
+
+def test_costs_may_be_left_out():
+    text = TEXT[: TEXT.index("[energy]")] + TEXT[TEXT.index("[host]") :]
+    chip = Target.from_text(text, origin="mine.toml")
+    assert (chip.energy, chip.timing) == ({}, {})
+    with pytest.raises(TargetError, match=r"does not state timing\.barrier_tiles; add it to mine"):
+        chip.barrier_ns(1)
+
+
+def test_the_readme_explains_every_key_and_chip():
     readme = (shelf.targets_folder() / "README.md").read_text()
     keys = [key for section in SCHEMA.values() for key in section]
-    assert [key for key in keys if f"`{key}`" not in readme] == []
+    keys += [*(f"{name}.toml" for name in shelf.target_names()), "based_on", "without"]
+    assert [key for key in [*keys, "not_compiled"] if f"`{key}`" not in readme] == []
