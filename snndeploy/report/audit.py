@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from snndeploy.report.terminal import bullets, flag_lines, percent, table
+from snndeploy.report.terminal import bullets, flag_lines, percent, table, wrap
 
 WORK_NAMES = {"accumulate": "AC", "integer": "integer", "mac": "MAC", "other": "-"}
 
@@ -29,11 +29,12 @@ def audit_json(facts: Mapping[str, Any]) -> dict[str, Any]:
 def audit_text(found: Mapping[str, Any]) -> str:
     """At most 90 columns."""
     model = found["model"]
-    parts = [
+    head = (
         f"{model['name']}: {model['parameters']:,} parameters, T={model['timesteps']},"
         f" input {'x'.join(map(str, model['input_shape']))} ({model['input_signal']}),"
         f" weights {model['weights']}"
-    ]
+    )
+    parts = [wrap(head, "")]
     rows = [_row(row) for row in found["layers"]]
     parts.append(table(("layer", "op", "side", "reads", "work", "operations", "share"), rows))
     counted = ", ".join(f"{count} {kind}" for kind, count in found["layers_by_input"].items())

@@ -19,6 +19,7 @@ from snndeploy.simulator.run import Simulation
 from snndeploy.target import MARKS
 
 SCHEMA = "snndeploy.report/1"
+HOPS = ("east_west", "north_south", "inter_chip")
 PAPER_CONVENTIONS = {
     "paper": ("S1", Convention()),
     "paper_gac_equation_11": ("GAC Eq. 11", GAC_EQUATION_11),
@@ -155,14 +156,12 @@ def _readout_operations(network: Network, simulation: Simulation) -> float:
 
 def _traffic(simulation: Simulation) -> dict[str, Any]:
     totals = simulation.totals
-    hops = ("hops_east_west", "hops_north_south", "hops_inter_chip")
-    host = ("host_bytes_in", "host_bytes_out")
     return {
         "messages_per_sample": totals["messages_out"],
         "messages_received_per_sample": totals["messages_in"],
-        "hops_per_sample": sum(totals[name] for name in hops),
+        "hops_per_sample": sum(totals[f"hops_{kind}"] for kind in HOPS),
         "inter_chip_hops_per_sample": totals["hops_inter_chip"],
-        "host_io_bytes_per_sample": sum(totals[name] for name in host),
+        "host_io_bytes_per_sample": totals["host_bytes_in"] + totals["host_bytes_out"],
         "max_link_load": simulation.largest_link_load,
         "neuron_updates_per_sample": totals["neuron_updates"],
     }
@@ -214,6 +213,8 @@ def _whole(energies: Sequence[Energy]) -> Energy:
 def _paper_energies(program: Program, simulation: Simulation) -> tuple[dict[str, Any], list[str]]:
     """The papers' formula at the chip's own rates, S1 as headline, and why one does not apply."""
     layers = [_as_first(LayerCost(**entry)) for entry in program.facts["layers"]]
+    if not layers:
+        return {}, ["papers' energy is not given: the program names no layers to count"]
     rates = chip_rates(program, simulation)
     rate = _input_rate(program.network, simulation)
     found: dict[str, Any] = {}
@@ -265,9 +266,9 @@ def rated_neurons(layers: Sequence[LayerCost], convention: Convention) -> set[st
 
 
 def chip_rates(program: Program, simulation: Simulation) -> dict[str, float]:
-    """Measured rate of every neuron node on the chip: spikes a neuron and time step."""
+    """Measured rate of every neuron node, on the chip or in the encoder: spikes a neuron and step."""
     steps = simulation.samples * program.network.timesteps
-    return {
+    return dict(simulation.host_rates) | {
         population.origin: simulation.layers[population.name].spikes / (population.neurons * steps)
         for population in program.network.populations
     }

@@ -9,6 +9,13 @@ from typing import Any
 
 WIDTH = 88
 
+FLAGS = (  # question, key of `partition`, the answer of a spike-driven network
+    ("every layer on the chip reads spikes (after rewriting)", "synapses_binary", True),
+    ("needs a product of two signals on the chip", "needs_dynamic_multiply", False),
+    ("needs the whole time window on the chip", "needs_full_window", False),
+)
+PAPERS = {"paper": "first layer x T", "paper_gac_equation_11": "GAC Eq. 11"}
+
 
 def render(report: Mapping[str, Any]) -> str:
     """The whole terminal report."""
@@ -46,7 +53,7 @@ def number(value: float) -> str:
     """Three digits that mean something, with thousands marked."""
     if value == 0:
         return "0"
-    if abs(value) >= 1000:
+    if abs(value) >= 999.5:
         digits = len(str(int(abs(value)))) - 3
         return f"{round(value / 10**digits) * 10**digits:,}"
     return f"{value:.3g}"
@@ -54,24 +61,35 @@ def number(value: float) -> str:
 
 def si(value: float, unit: str) -> str:
     """1.23e-6, 'J' -> '1.23 uJ'."""
-    for factor, prefix in ((1, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p")):
-        if abs(value) >= factor:
-            return f"{value / factor:.3g} {prefix}{unit}"
-    return f"{value:.3g} {unit}"
+    if value == 0:
+        return f"0 {unit}"
+    scales = ((1, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p"))
+    fitting = (scale for scale in scales if abs(value) >= 0.9995 * scale[0])
+    factor, prefix = next(fitting, scales[-1])
+    return f"{number(value / factor)} {prefix}{unit}"
 
 
 def percent(value: float | None) -> str:
-    """Two decimals, rounded down: only what is complete reads 100.00 %."""
-    return "-" if value is None else f"{math.floor(10000 * value + 1e-6) / 100:.2f} %"
+    """Two decimals, rounded down: only what is complete reads 100.00 %, only nothing 0.00 %."""
+    if value is None:
+        return "-"
+    hundredths = math.floor(10000 * value + 1e-6)
+    if value < 1:
+        hundredths = min(hundredths, 9999)
+    if hundredths == 0 < value:
+        return "<0.01 %"
+    return f"{hundredths / 100:.2f} %"
 
 
 def _head(report: Mapping[str, Any]) -> str:
     model, target = report["model"], report["target"]
-    return (
-        f"{model['name']} on {target['name']}: {report['samples']} samples of"
-        f" {report['data'] or 'the given data'}, T={report['timesteps']}\n"
-        f"  weights {model['weights']}, {model['parameters']:,} parameters"
+    samples = report["samples"]
+    first = (
+        f"{model['name']} on {target['name']}: {samples:,} sample{'s' if samples != 1 else ''} of"
+        f" {report['data'] or 'the given data'}, T={report['timesteps']}"
     )
+    second = f"weights {model['weights']}, {model['parameters']:,} parameters"
+    return wrap(first, "") + "\n" + wrap(second)
 
 
 def _accuracy(accuracy: Mapping[str, Any]) -> str:
@@ -138,16 +156,19 @@ def _energy(energy: Mapping[str, Any]) -> str:
         if joules > 0
     ]
     rows.append(("total", si(chip["total_j"], "J"), "", ""))
-    text = "Chip energy a sample (events x cost)\n" + table(("", "energy", "share", "cost is"), rows)
-    for key, title in (("paper", "S1"), ("paper_gac_equation_11", "GAC Eq. 11")):
+    text = "Chip energy a sample (events x cost)\n" + table(
+        ("", "energy", "share", "cost is"), rows
+    )
+    for key, title in PAPERS.items():
         if key not in energy:
             continue
         paper = energy[key]
-        text += (
-            f"\n\nPapers' formula ({title}): {paper['total_mj']:.4g} mJ"
+        head = (
+            f"Papers' formula ({title}): {paper['total_mj']:.4g} mJ"
             f" = MAC {paper['mac_mj']:.4g} + AC {paper['ac_mj']:.4g}"
-            f" (encoder attention {paper['encoder_attention_mj']:.4g})\n"
+            f" (encoder attention {paper['encoder_attention_mj']:.4g})"
         )
+        text += "\n\n" + wrap(head, "") + "\n"
         text += wrap(paper["convention"])
     return text
 
@@ -155,12 +176,7 @@ def _energy(energy: Mapping[str, Any]) -> str:
 def flag_lines(partition: Mapping[str, Any]) -> str:
     """The three flags and their reasons."""
     text = "Is it spike-driven?\n" + "\n".join(
-        _row((label, "yes" if partition[key] else "no"), (56, 4))
-        for label, key in (
-            ("every layer on the chip reads spikes (after rewriting)", "synapses_binary"),
-            ("needs a product of two signals on the chip", "needs_dynamic_multiply"),
-            ("needs the whole time window on the chip", "needs_full_window"),
-        )
+        _row((label, "yes" if partition[key] else "no"), (56, 4)) for label, key, _ in FLAGS
     )
     reasons = list(dict.fromkeys(partition["reasons"]))
     return text + ("\n" + bullets(reasons) if reasons else "")
@@ -169,11 +185,13 @@ def flag_lines(partition: Mapping[str, Any]) -> str:
 def mapping_text(mapping: Mapping[str, Any]) -> str:
     """Cores, chips, use and what binds."""
     use = ", ".join(
-        f"{name.replace('_', ' ')} {percent(value)}" for name, value in mapping["utilisation"].items()
+        f"{name.replace('_', ' ')} {percent(value)}"
+        for name, value in mapping["utilisation"].items()
     )
+    cores, chips = mapping["cores"], mapping["chips"]
     return (
-        f"Mapping: {mapping['neurons']:,} neurons on {mapping['cores']:,} cores of"
-        f" {mapping['chips']:,} chip{'s' if mapping['chips'] != 1 else ''}\n"
+        f"Mapping: {mapping['neurons']:,} neurons on {cores:,} core{'s' if cores != 1 else ''}"
+        f" of {chips:,} chip{'s' if chips != 1 else ''}\n"
         + wrap(f"mean use: {use}")
         + "\n"
         + wrap(f"what binds: {mapping['binding']}")
@@ -193,5 +211,5 @@ def bullets(lines: Iterable[str]) -> str:
 def wrap(text: str, first: str = "  ") -> str:
     return textwrap.fill(
         text, WIDTH, initial_indent=first, subsequent_indent=" " * max(len(first), 2),
-        break_long_words=False, break_on_hyphens=False,
+        break_on_hyphens=False,
     )  # fmt: skip
