@@ -1,4 +1,9 @@
-"""Demand: the most that any tile of a grid would need of its core, for one population."""
+"""Demand: the most that any tile of a grid would need of its core, for one population.
+
+Besides what the target limits, a tile needs time: to go through its neurons and send their
+messages, and to take in messages and synaptic operations, at the rates of calibration.  A budget
+of time is one more limit of the search.
+"""
 
 from __future__ import annotations
 
@@ -7,41 +12,54 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from snndeploy.mapping.axons import destination_planes, output_plane
+from snndeploy.mapping.cost import HOST_RATE, Costs, rate_of
 from snndeploy.mapping.grid import Grid, largest
 from snndeploy.mapping.layout import Tile
 from snndeploy.mapping.memory import (
+    CORE_MEMORY,
     INPUT_AXONS,
     NEURONS,
     OUTPUT_AXONS,
     SYNAPSE_MEMORY,
-    destination_planes,
-    output_plane,
-    synapse_bits,
+    neuron_bytes,
+    part_memory,
 )
-from snndeploy.mapping.reach import Range, axis_table, group_reach, is_shared_by_position
-from snndeploy.network import Network, Population, Projection, Shape
+from snndeploy.mapping.parts import Part, parts_of
+from snndeploy.mapping.reach import (
+    Range,
+    axis_table,
+    channel_reach,
+    group_reach,
+    is_shared_by_position,
+)
+from snndeploy.network import Network, Population, Projection
 from snndeploy.target import Target
+
+SEND_NS = "send_ns"
+RECEIVE_NS = "receive_ns"
 
 
 @dataclass(frozen=True, eq=False)
 class Demand:
     """What the search needs to know of one population.
 
-    limits: the room of one core; rates: spikes a neuron and step of each source, for messages;
+    limits: the room of one core, time included; rates: spikes a neuron and step of each source;
     sinks: outgoing projections with the tiles of their targets (those already cut).
     """
 
     network: Network
     population: Population
     target: Target
-    limits: Mapping[str, int]
+    costs: Costs
+    limits: Mapping[str, float]
     rates: Mapping[str, float]
     sinks: Sequence[tuple[Projection, Sequence[Tile]]] = ()
     _axes: dict[tuple[int, int], _Axes] = field(init=False, default_factory=dict)
-    _planes: list[tuple[Projection, dict[Range, np.ndarray]]] = field(
+    _sinks: list[tuple[Projection, dict[tuple[Range, ...], np.ndarray]]] = field(
         init=False, default_factory=list
     )
-    _sums: dict[Range, np.ndarray] = field(init=False, default_factory=dict)
+    _sums: dict[tuple[str, Range], np.ndarray] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for projection in self.network.incoming(self.population.name):
@@ -50,14 +68,13 @@ class Demand:
                 axis_table(projection.connection, source.shape, axis) for axis in (0, 1)
             )
             shared = is_shared_by_position(projection.connection)
-            weight = source.shape[0] * self.rates.get(source.name, 1.0)
+            weight = source.shape[0] * rate_of(source, self.rates)
             axes = self._axes.setdefault((id(rows), id(columns)), _Axes(rows, columns))
             axes.axons += 1 if shared else source.shape[0]
             axes.messages.append((projection, weight))
-        if OUTPUT_AXONS in self.limits:
-            for projection, tiles in self.sinks:
-                planes = destination_planes(projection, self.population.shape, tiles)
-                self._planes.append((projection, planes))
+        for projection, tiles in self.sinks:
+            planes = destination_planes(projection, self.population.shape, parts_of(tiles))
+            self._sinks.append((projection, planes))
 
     @property
     def is_grouped(self) -> bool:
@@ -69,46 +86,66 @@ class Demand:
             )
         )
 
-    def use(self, grid: Grid) -> dict[str, int]:
-        """The most that any tile of the grid needs, for each limited resource."""
-        use = {NEURONS: largest(grid.channels) * largest(grid.rows) * largest(grid.columns)}
-        use[SYNAPSE_MEMORY] = self.memory(grid)
-        if INPUT_AXONS in self.limits:
-            use[INPUT_AXONS] = self.input_axons(grid)
-        if OUTPUT_AXONS in self.limits:
-            use[OUTPUT_AXONS] = self.output_axons(grid)
-        return use
+    def use(self, grid: Grid) -> dict[str, float]:
+        """The most that any tile of the grid needs, for each limit."""
+        return {name: self.need(name, grid) for name in self.limits}
+
+    def need(self, resource: str, grid: Grid) -> float:
+        """The most that any tile of the grid needs of one resource."""
+        neurons = largest(grid.channels) * largest(grid.rows) * largest(grid.columns)
+        if resource == NEURONS:
+            return neurons
+        if resource == CORE_MEMORY:
+            each = neuron_bytes(self.network, self.population, self.target)
+            return self.memory(grid) + neurons * each
+        return {
+            SYNAPSE_MEMORY: self.memory,
+            INPUT_AXONS: self.input_axons,
+            OUTPUT_AXONS: self.output_axons,
+            SEND_NS: self.send_ns,
+            RECEIVE_NS: self.receive_ns,
+        }[resource](grid)
 
     def memory(self, grid: Grid) -> int:
         """Bytes of the fullest core; weights that are not shared, where the most synapses are."""
-        bits = 0
         rows, columns = self._busiest(grid)
-        for channels in self._blocks(grid):
-            total = sum(
-                synapse_bits(
-                    p.connection, self._shape(p.source), (channels, rows, columns), self.target
-                )
-                for p in self.network.incoming(self.population.name)
-            )
-            bits = max(bits, total)
-        return -(-bits // 8)
+        name = self.population.name
+        return max(
+            part_memory(self.network, Part(name, 0, ((channels, rows, columns),)), self.target)
+            for channels in self._blocks(grid)
+        )
 
     def input_axons(self, grid: Grid) -> int:
         total = np.zeros((len(grid.rows), len(grid.columns)), dtype=np.int64)
         for axes in self._axes.values():
             rows, columns = axes.reached(grid)
             total += axes.axons * np.outer(rows, columns)
-        graded = sum(i.mode == "graded" for i in self.network.injections_into(self.population.name))
-        return int(total.max()) + graded * largest(grid.rows) * largest(grid.columns)
+        return int(total.max()) + self._graded * largest(grid.rows) * largest(grid.columns)
 
     def output_axons(self, grid: Grid) -> int:
-        rows, columns = (
-            np.array([0, *(stop for _, stop in ranges)]) for ranges in (grid.rows, grid.columns)
-        )
-        most = 0
+        return int(self._most(OUTPUT_AXONS, grid))
+
+    def send_ns(self, grid: Grid) -> float:
+        """Time of the slowest tile to go through its neurons and send their messages."""
+        return self._most(SEND_NS, grid)
+
+    def receive_ns(self, grid: Grid) -> float:
+        """Time of the slowest tile to take in its messages and synaptic operations."""
+        most = 0.0
+        host_ns = self._graded * HOST_RATE * self.costs.message_in_ns
+        sizes = [np.diff(np.array(ranges), axis=1)[:, 0] for ranges in (grid.rows, grid.columns)]
+        reach = [(axes, axes.reached(grid), axes.taps(grid)) for axes in self._axes.values()]
         for channels in self._blocks(grid):
-            corners = self._corners(channels)[np.ix_(rows, columns)]
-            most = max(most, int(np.diff(np.diff(corners, axis=0), axis=1).max()))
+            total = (channels[1] - channels[0]) * host_ns * np.outer(*sizes)
+            for axes, reached, taps in reach:
+                messages, synapses = 0.0, 0.0
+                for projection, weight in axes.messages:
+                    fed = group_reach(projection.connection, channels)
+                    messages += weight * float(np.mean(fed > 0))
+                    synapses += weight * float(np.mean(fed))
+                total = total + self.costs.message_in_ns * messages * np.outer(*reached)
+                total += self.costs.synapse_ns * synapses * np.outer(*taps)
+            most = max(most, float(total.max()))
         return most
 
     def messages(self, grid: Grid) -> float:
@@ -121,6 +158,11 @@ class Demand:
                 fed = [group_reach(projection.connection, c) > 0 for c in grid.channels]
                 total += places * weight * float(np.mean(fed, axis=1).sum())
         return total
+
+    @property
+    def _graded(self) -> int:
+        injections = self.network.injections_into(self.population.name)
+        return sum(injection.mode == "graded" for injection in injections)
 
     def _busiest(self, grid: Grid) -> tuple[Range, Range]:
         """The row range and the column range with the most taps."""
@@ -136,18 +178,45 @@ class Demand:
             return grid.channels
         return (max(grid.channels, key=lambda part: part[1] - part[0]),)
 
-    def _corners(self, channels: Range) -> np.ndarray:
-        """Integral image (height + 1, width + 1) of the output axons of these channels."""
-        if channels not in self._sums:
-            shape = self.population.shape
-            plane = np.zeros((shape[1] + 1, shape[2] + 1), dtype=np.int64)
-            for projection, planes in self._planes:
-                plane[1:, 1:] += output_plane(projection, shape, channels, planes)
-            self._sums[channels] = plane.cumsum(axis=0).cumsum(axis=1)
-        return self._sums[channels]
+    def _most(self, resource: str, grid: Grid) -> float:
+        """The largest sum of a plane over a tile of the grid."""
+        rows, columns = (
+            np.array([0, *(stop for _, stop in ranges)]) for ranges in (grid.rows, grid.columns)
+        )
+        most = 0.0
+        for channels in self._blocks(grid):
+            corners = self._corners(resource, channels)[np.ix_(rows, columns)]
+            most = max(most, float(np.diff(np.diff(corners, axis=0), axis=1).max()))
+        return most
 
-    def _shape(self, source: str) -> Shape:
-        return self.network.by_name[source].shape
+    def _corners(self, resource: str, channels: Range) -> np.ndarray:
+        """Integral image (height + 1, width + 1) of the output axons, or the time to send."""
+        key = (resource, channels)
+        if key not in self._sums:
+            plane = self._axon_plane if resource == OUTPUT_AXONS else self._send_plane
+            image = np.zeros([size + 1 for size in self.population.shape[1:]])
+            image[1:, 1:] = plane(channels)
+            self._sums[key] = image.cumsum(axis=0).cumsum(axis=1)
+        return self._sums[key]
+
+    def _axon_plane(self, channels: Range) -> np.ndarray:
+        shape = self.population.shape
+        plane = np.zeros(shape[1:], dtype=np.int64)
+        for projection, planes in self._sinks:
+            plane += output_plane(projection, shape, channels, planes)
+        return plane
+
+    def _send_plane(self, channels: Range) -> np.ndarray:
+        shape, rate = self.population.shape, rate_of(self.population, self.rates)
+        plane = np.full(shape[1:], (channels[1] - channels[0]) * self.costs.neuron_ns(rate))
+        for projection, planes in self._sinks:
+            for sinks, count in planes.items():
+                fed: np.ndarray = np.sum(
+                    [channel_reach(projection.connection, shape[0], sink) for sink in sinks], axis=0
+                )
+                senders = int(np.count_nonzero(fed[slice(*channels)]))
+                plane = plane + (senders * rate * self.costs.message_out_ns) * count
+        return plane
 
 
 @dataclass(eq=False)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A box of one population on one core; every range is half open."""
+    """A box of one population on one core; every range is half open.
+
+    A core may hold several boxes of one population, as flat strips of neurons do.
+    """
 
     population: str
     channels: tuple[int, int]
@@ -34,8 +38,8 @@ class Layout:
         j * mesh_height ...), and the core's slot at that router.
     mesh: routers of one chip, (width, height).  board: chips, (width, height).
     use: per core, one int64 array (cores,) for each limited resource: 'neurons',
-        'synapse_memory_bytes', 'input_axons', 'output_axons' (those that the target limits, and
-        always 'neurons' and 'synapse_memory_bytes').
+        'synapse_memory_bytes', 'input_axons', 'output_axons', 'core_memory_bytes' (those that the
+        target limits, and always 'neurons' and 'synapse_memory_bytes').
     limits: the target's limit for each resource in `use` that has one.
     binding: the resource that forced the number of cores, in words, with both numbers.
     """
@@ -70,4 +74,11 @@ class Layout:
         return len(np.unique(self.positions[:, :2], axis=0)) if self.cores else 0
 
     def tiles_of(self, population: str) -> tuple[Tile, ...]:
-        return tuple(tile for tile in self.tiles if tile.population == population)
+        return self._tiles_of.get(population, ())
+
+    @cached_property
+    def _tiles_of(self) -> dict[str, tuple[Tile, ...]]:
+        found: dict[str, list[Tile]] = {}
+        for tile in self.tiles:
+            found.setdefault(tile.population, []).append(tile)
+        return {name: tuple(tiles) for name, tiles in found.items()}

@@ -1,48 +1,45 @@
-"""Memory and axons: what a box of neurons needs of its core.
+"""Memory: what the neurons of a core need of it, against the limits that the target states.
 
-Synapse memory.  A core stores, for each projection into a tile of it, lists of weights: one list
+Synapse memory.  A core stores, for each projection into a part of it, lists of weights: one list
 an axon, each of them `target.synapse_bits(length)` long, headers and padding included.
 
     convolution, shared   a population axon carries the channel, and a list is found by the channel
                           and the kernel's offset: one list of kernel_h * kernel_w * (channels of
-                          the tile that the source channel feeds) weights for each source channel,
-                          however many positions the tile has.  Lists that the border of a tile
+                          the part that the source channel feeds) weights for each source channel,
+                          however many positions the part has.  Lists that the border of a tile
                           cuts short are taken to be part of the full list.
-    dense, pooled shared  one list of (neurons of the tile) weights for each column of the matrix
+    dense, pooled shared  one list of (neurons of the part) weights for each column of the matrix
                           (channels * pooled rows * pooled columns).
-    not shared            one list for each source neuron that reaches the tile; convolution lists
+    not shared            one list for each source neuron that reaches the part; convolution lists
                           then name their targets (sparse format).
 
-A connection into tiles on several cores is stored on each of them; several projections into one
+A connection into parts on several cores is stored on each of them; several projections into one
 core add up.  An injection brings no synapses.
 
-Axons.  A projection needs on the target's core one input axon for each source position that
-reaches the tile where the connection is shared by position (convolution, pooled dense), else one
-for each source neuron.  A graded injection needs one for each position of the tile.  The source's
-core needs one output axon for each such position (or neuron) and destination tile.
+Core memory, where the target states how much a core has for everything: synapse memory, and for
+each neuron its registers (membrane, current, a bias of its own) and one accumulator for each step
+that a synapse may delay, the next step included.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from snndeploy.mapping.axons import input_axons, output_axons
 from snndeploy.mapping.layout import Tile
-from snndeploy.mapping.reach import (
-    Range,
-    axis_reach,
-    axis_table,
-    group_reach,
-    is_shared_by_position,
-)
-from snndeploy.network import Connection, Conv, Network, Projection, Shape
+from snndeploy.mapping.parts import Box, Part, fed_by_group, parts_of
+from snndeploy.mapping.reach import axis_reach, group_reach
+from snndeploy.network import NO_CURRENT_MEMORY, Connection, Conv, Network, Population, Shape
 from snndeploy.target import Target
 
 NEURONS = "neurons"
 SYNAPSE_MEMORY = "synapse_memory_bytes"
 INPUT_AXONS = "input_axons"
 OUTPUT_AXONS = "output_axons"
+CORE_MEMORY = "core_memory_bytes"
 
 
 def limits_of(target: Target) -> dict[str, int]:
@@ -52,159 +49,124 @@ def limits_of(target: Target) -> dict[str, int]:
         SYNAPSE_MEMORY: target.synapse_memory_bytes,
         INPUT_AXONS: target.input_axons_per_core,
         OUTPUT_AXONS: target.output_axons_per_core,
+        CORE_MEMORY: target.core_memory_bytes,
     }
     return {name: limit for name, limit in stated.items() if limit is not None}
 
 
-def synapse_bits(
-    connection: Connection, source: Shape, tile: tuple[Range, Range, Range], target: Target
-) -> int:
-    """Bits that a tile (channels, rows, columns) needs for one projection into it."""
-    channels, rows, columns = tile
-    fed = group_reach(connection, channels)  # per group
-    per_group = source[0] // len(fed)
-    if target.shared_convolution:
-        kernel = connection.weight.shape[2] * connection.weight.shape[3]
-        if isinstance(connection, Conv):
-            sizes, groups = np.unique(fed, return_counts=True)
-            return per_group * sum(
-                int(count) * target.synapse_bits(kernel * int(n))
-                for n, count in zip(sizes, groups, strict=True)
-            )
+def synapse_bits(connection: Connection, source: Shape, part: Part, target: Target) -> int:
+    """Bits that a part needs for one projection into it."""
+    if not target.shared_convolution:
+        return _unshared_bits(connection, source, part.boxes, target)
+    fed = fed_by_group(connection, part)
+    if not isinstance(connection, Conv):
         return connection.weight[0].size * target.synapse_bits(int(fed[0]))
-    taps = np.outer(
-        axis_reach(connection, source, 0, rows), axis_reach(connection, source, 1, columns)
+    kernel = connection.weight.shape[2] * connection.weight.shape[3]
+    sizes, groups = np.unique(fed, return_counts=True)
+    return (source[0] // len(fed)) * sum(
+        int(count) * target.synapse_bits(kernel * int(n))
+        for n, count in zip(sizes, groups, strict=True)
     )
-    lengths, positions = np.unique(taps[taps > 0], return_counts=True)
+
+
+def _unshared_bits(
+    connection: Connection, source: Shape, boxes: Sequence[Box], target: Target
+) -> int:
+    groups = len(group_reach(connection, boxes[0][0]))
+    length = np.zeros((groups, *source[1:]), dtype=np.int64)
+    for channels, rows, columns in boxes:
+        taps = np.outer(
+            axis_reach(connection, source, 0, rows), axis_reach(connection, source, 1, columns)
+        )
+        length += group_reach(connection, channels)[:, None, None] * taps
+    sizes, lists = np.unique(length, return_counts=True)
     sparse = isinstance(connection, Conv)
-    return per_group * sum(
-        int(count) * target.synapse_bits(int(length) * int(n), sparse=sparse)
-        for n in fed
-        for length, count in zip(lengths, positions, strict=True)
+    return (source[0] // groups) * sum(
+        int(count) * target.synapse_bits(int(size), sparse=sparse)
+        for size, count in zip(sizes, lists, strict=True)
     )
 
 
-def input_axons(connection: Connection, source: Shape, tile: tuple[Range, Range, Range]) -> int:
-    """Input axons that a tile (channels, rows, columns) needs for one projection into it."""
-    channels, rows, columns = tile
-    if not group_reach(connection, channels).any():
-        return 0
-    reached = [
-        int(np.count_nonzero(axis_reach(connection, source, axis, part)))
-        for axis, part in enumerate((rows, columns))
-    ]
-    each = 1 if is_shared_by_position(connection) else source[0]
-    return reached[0] * reached[1] * each
+def state_bytes(network: Network, population: Population, target: Target) -> int:
+    """Bytes of one neuron's registers: membrane, a current that lasts, a bias of its own."""
+    registers = target.membrane_bits
+    if population.current_decay != NO_CURRENT_MEMORY:
+        registers += target.current_bits
+    own_bias = population.bias is not None and population.bias.ndim == 3
+    if own_bias or any(i.mode == "bias" for i in network.injections_into(population.name)):
+        registers += target.bias_mantissa_bits
+    return -(-registers // 8)
 
 
-def destination_planes(
-    projection: Projection, source: Shape, tiles: Sequence[Tile]
-) -> dict[Range, np.ndarray]:
-    """Tiles that each source position reaches, by the tiles' channel range.
+def buffer_bytes(network: Network, population: Population, target: Target) -> int:
+    """Bytes of one neuron's accumulators: the next step's, and one for each step of delay."""
+    delays = (longest_delay(p.delay, p.axonal_delay) for p in network.incoming(population.name))
+    return math.ceil((1 + max(delays, default=0)) * target.accumulator_bits / 8)
 
-    tiles: those of the projection's target.  Planes are int64 (height, width); which of the
-    source's channels reach a channel range is a matter of groups (`feeds`).
+
+def neuron_bytes(network: Network, population: Population, target: Target) -> int:
+    """Bytes of core memory that one neuron takes, its synapses apart."""
+    return state_bytes(network, population, target) + buffer_bytes(network, population, target)
+
+
+def longest_delay(delay: int, axonal: np.ndarray | None) -> int:
+    return delay + (int(axonal.max(initial=0)) if axonal is not None else 0)
+
+
+def part_use(
+    network: Network, parts: Sequence[Part], target: Target, sinks: Sequence[Part] = ()
+) -> dict[str, np.ndarray]:
+    """What every part needs, int64 (parts,) for each limited resource.
+
+    sinks: parts besides, which only receive.
     """
-    tables = [axis_table(projection.connection, source, axis) for axis in (0, 1)]
-    by_channels: dict[Range, list[Tile]] = {}
-    for tile in tiles:
-        by_channels.setdefault(tile.channels, []).append(tile)
-    return {
-        channels: _plane(tables, [(t.rows, t.columns) for t in members])
-        for channels, members in by_channels.items()
-    }
+    limits = limits_of(target)
+    use = {name: np.zeros(len(parts), dtype=np.int64) for name in limits}
+    if OUTPUT_AXONS in limits:
+        use[OUTPUT_AXONS] = output_axons(network, [*parts, *sinks])[: len(parts)]
+    known: dict[object, int] = {}
+    each = {p.name: neuron_bytes(network, p, target) for p in network.populations}
+    for index, part in enumerate(parts):
+        # shared lists depend on the channels alone
+        where: object = part.channels if target.shared_convolution else part.boxes
+        key = (part.population, where)
+        if key not in known:
+            known[key] = part_memory(network, part, target)
+        use[NEURONS][index] = part.neurons
+        use[SYNAPSE_MEMORY][index] = known[key]
+        if INPUT_AXONS in limits:
+            use[INPUT_AXONS][index] = input_axons(network, part)
+        if CORE_MEMORY in limits:
+            use[CORE_MEMORY][index] = known[key] + part.neurons * each[part.population]
+    return use
 
 
-def _plane(tables: list[np.ndarray], boxes: list[tuple[Range, Range]]) -> np.ndarray:
-    """Boxes of target positions that read each source position, int64 (height, width)."""
-    bounds = np.array(boxes)  # (boxes, axis, 2)
-    reached = [
-        (table[bounds[:, axis, 1]] > table[bounds[:, axis, 0]]).astype(np.float64)
-        for axis, table in enumerate(tables)
-    ]
-    plane: np.ndarray = np.rint(reached[0].T @ reached[1]).astype(np.int64)
-    return plane
-
-
-def feeds(connection: Connection, source: Shape, channels: Range, sink: Range) -> bool:
-    """Whether any source channel of a range feeds a target channel of a range."""
-    fed = group_reach(connection, sink)
-    per_group = source[0] // len(fed)
-    return bool(fed[channels[0] // per_group : (channels[1] - 1) // per_group + 1].any())
-
-
-def output_plane(
-    projection: Projection, source: Shape, channels: Range, planes: dict[Range, np.ndarray]
-) -> np.ndarray:
-    """Output axons of each position of a source tile with these channels, int64 (height, width)."""
-    connection = projection.connection
-    each = 1 if is_shared_by_position(connection) else channels[1] - channels[0]
-    total = np.zeros(source[1:], dtype=np.int64)
-    for sink, plane in planes.items():
-        if feeds(connection, source, channels, sink):
-            total += each * plane
-    return total
-
-
-def output_axons(network: Network, tiles: Sequence[Tile]) -> np.ndarray:
-    """Output axons of every tile, int64 (tiles,), as if each tile had a core of its own."""
-    by_population: dict[str, list[Tile]] = {}
-    index_of: dict[str, list[int]] = {}
-    for index, tile in enumerate(tiles):
-        by_population.setdefault(tile.population, []).append(tile)
-        index_of.setdefault(tile.population, []).append(index)
-    total = np.zeros(len(tiles), dtype=np.int64)
-    for name, sources in by_population.items():
-        shape = network.by_name[name].shape
-        plane_of = {tile.channels: np.zeros(shape[1:], dtype=np.int64) for tile in sources}
-        for projection in network.outgoing(name):
-            planes = destination_planes(projection, shape, by_population.get(projection.target, []))
-            for channels in plane_of:
-                plane_of[channels] += output_plane(projection, shape, channels, planes)
-        total[index_of[name]] = [
-            int(plane_of[t.channels][slice(*t.rows), slice(*t.columns)].sum()) for t in sources
-        ]
-    return total
+def part_memory(network: Network, part: Part, target: Target) -> int:
+    """Bytes of synapse memory of a part."""
+    bits = sum(
+        synapse_bits(p.connection, network.by_name[p.source].shape, part, target)
+        for p in network.incoming(part.population)
+    )
+    return -(-bits // 8)
 
 
 def tile_use(network: Network, tiles: Sequence[Tile], target: Target) -> dict[str, np.ndarray]:
-    """What every tile needs, int64 (tiles,) for each limited resource."""
-    use = {
-        NEURONS: np.array([tile.neurons for tile in tiles], dtype=np.int64),
-        SYNAPSE_MEMORY: np.zeros(len(tiles), dtype=np.int64),
-    }
-    stated = limits_of(target)
-    if INPUT_AXONS in stated:
-        use[INPUT_AXONS] = np.zeros(len(tiles), dtype=np.int64)
-    if OUTPUT_AXONS in stated:
-        use[OUTPUT_AXONS] = output_axons(network, tiles)
-    known: dict[tuple[int, tuple[Range, ...]], int] = {}
-    for index, tile in enumerate(tiles):
-        box = (tile.channels, tile.rows, tile.columns)
-        memory_key: tuple[Range, ...] = (tile.channels,) if target.shared_convolution else box
-        bits = 0
-        for projection in network.incoming(tile.population):
-            source = network.by_name[projection.source].shape
-            key = (id(projection), memory_key)
-            if key not in known:
-                known[key] = synapse_bits(projection.connection, source, box, target)
-            bits += known[key]
-            if INPUT_AXONS in stated:
-                use[INPUT_AXONS][index] += input_axons(projection.connection, source, box)
-        use[SYNAPSE_MEMORY][index] = -(-bits // 8)
-        if INPUT_AXONS in stated:
-            graded = sum(i.mode == "graded" for i in network.injections_into(tile.population))
-            use[INPUT_AXONS][index] += graded * tile.neurons // (box[0][1] - box[0][0])
-    return use
+    """What every tile needs, as if each had a core of its own, int64 (tiles,) a resource."""
+    parts = [
+        Part(tile.population, index, ((tile.channels, tile.rows, tile.columns),))
+        for index, tile in enumerate(tiles)
+    ]
+    return part_use(network, parts, target)
 
 
 def core_use(
     network: Network, tiles: Sequence[Tile], cores: int, target: Target
 ) -> dict[str, np.ndarray]:
-    """What every core holds, int64 (cores,) for each limited resource: the sum over its tiles."""
-    core = np.array([tile.core for tile in tiles], dtype=np.int64)
+    """What every core holds, int64 (cores,) for each limited resource: the sum over its parts."""
+    parts = parts_of(tiles)
+    core = np.array([part.core for part in parts], dtype=np.int64)
     total = {}
-    for name, values in tile_use(network, tiles, target).items():
+    for name, values in part_use(network, parts, target).items():
         total[name] = np.zeros(cores, dtype=np.int64)
         np.add.at(total[name], core, values)
     return total

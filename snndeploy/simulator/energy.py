@@ -99,7 +99,9 @@ def chip_energy(traffic: Traffic, timing: Timing, layout: Layout, target: Target
     absent = [
         f"{name}, for which {target.name} states no cost"
         for name, (counter, key) in COSTS.items()
-        if key != LOCAL_HOP and not target.has(key) and getattr(traffic, counter).any()
+        if key != LOCAL_HOP
+        and not (target.has(key) or target.includes(key))
+        and getattr(traffic, counter).any()
     ]
     if not target.has(STATIC_POWER):
         absent.append(f"static power, which {target.name} does not state")
@@ -108,7 +110,7 @@ def chip_energy(traffic: Traffic, timing: Timing, layout: Layout, target: Target
 
 def _event_lines(traffic: Traffic, target: Target) -> Iterator[EnergyLine]:
     for name, (counter, key) in COSTS.items():
-        if target.has(key):
+        if target.has(key) and not target.includes(key):
             counts = getattr(traffic, counter)
             events = counts.reshape(len(counts), -1).sum(axis=1).astype(np.float64)
             joules = events * (PICO * target.number(key))

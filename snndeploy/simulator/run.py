@@ -53,6 +53,8 @@ class Simulation:
     traffics: list[Traffic] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     engine: str = ""
+    host_rates: dict[str, float] = field(default_factory=dict)
+    """Spikes a neuron and step of the encoder's own neurons, by graph node."""
 
     def timing_mean(self, name: str) -> float | None:
         parts = [getattr(timing, name) for timing in self.timings]
@@ -171,6 +173,8 @@ class _Run:
         self.traffics: list[Traffic] = []
         self.warnings: list[str] = []
         self.clipped = 0
+        encoder = program.encoder if program.encoder_outputs else None
+        self.host_spikes = {n.name: 0.0 for n in encoder.neurons()} if encoder else {}
 
     def _comparable(self, population: Population) -> bool:
         return self.reference and population.kind == "lif"
@@ -178,7 +182,7 @@ class _Run:
     def batch(self, x: np.ndarray, counter: TrafficCounter) -> None:
         program, samples = self.program, len(x)
         compared = {p.name: p.origin for p in program.network.populations if self._comparable(p)}
-        record = [*program.encoder_outputs]
+        record = [*program.encoder_outputs, *self.host_spikes]
         graph = program.encoder if record else program.model
         if self.reference:
             graph = program.model
@@ -186,6 +190,8 @@ class _Run:
         values = evaluate(graph, x, dict.fromkeys(record)) if record else {}
         injected, clipped = injections_of(program.network, program.model, values, samples)
         self.clipped += clipped
+        for name in self.host_spikes:
+            self.host_spikes[name] += float(values[name].mean()) * samples
         for index, integers in injected.items():
             counter.observe_injection(index, integers)
 
@@ -242,6 +248,7 @@ class _Run:
             traffics=self.traffics,
             warnings=self.warnings,
             engine=engine_name(self.program.network),
+            host_rates={k: v / self.samples for k, v in self.host_spikes.items()},
         )
 
 

@@ -27,8 +27,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from snndeploy.mapping.layout import Layout
+from snndeploy.mapping.routes import crosses_chips
 from snndeploy.simulator.activity import Traffic
-from snndeploy.simulator.routes import crosses_chips
 from snndeploy.target import Target
 
 BOUNDS = ("send", "receive", "link", "barrier")

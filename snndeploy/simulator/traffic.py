@@ -25,11 +25,11 @@ import numpy as np
 import scipy.sparse as sparse
 
 from snndeploy.mapping.layout import Layout
+from snndeploy.mapping.routes import Mesh, crosses_chips
+from snndeploy.mapping.wiring import HOST, Wiring, injection_wiring, population_wiring
 from snndeploy.network import Injection, Network, Population
 from snndeploy.simulator.activity import Traffic
-from snndeploy.simulator.routes import Mesh, crosses_chips
 from snndeploy.simulator.traffic_kernels import sum_by_group
-from snndeploy.simulator.wiring import HOST, Wiring, injection_wiring, population_wiring
 
 HOST_MESSAGE_BYTES = 4  # a 32-bit spike message
 BIAS_BYTES = 2  # a 13-bit mantissa

@@ -13,8 +13,17 @@ from hypothesis import strategies as st
 from random_layouts import random_layout
 from random_networks import Features, networks
 
-from snndeploy.mapping.memory import core_use, synapse_bits, tile_use
-from snndeploy.network import Conv, Dense
+from snndeploy.mapping.layout import Tile
+from snndeploy.mapping.memory import (
+    core_use,
+    neuron_bytes,
+    state_bytes,
+    synapse_bits,
+    tile_use,
+)
+from snndeploy.mapping.parts import Part
+from snndeploy.mapping.strips import boxes_of
+from snndeploy.network import Conv, Dense, Injection, Network, Population, Projection
 from snndeploy.target import Target
 
 LOIHI1 = Target.load("loihi1")
@@ -109,17 +118,80 @@ def test_unshared_memory_equals_the_enumeration(case, seed):
     ids=["convolution", "groups", "pooled dense", "dense"],
 )
 def test_shared_lists_by_hand(connection, source, channels, bits):
-    tile = (channels, (0, 3), (0, 3))
-    assert synapse_bits(connection, source, tile, LOIHI1) == bits
+    part = Part("target", 0, ((channels, (0, 3), (0, 3)),))
+    assert synapse_bits(connection, source, part, LOIHI1) == bits
+
+
+@given(networks(Features(recurrent=True, populations=3)), st.integers(0, 2**32 - 1))
+def test_axons_of_cores_with_several_boxes_equal_the_enumeration(case, seed):
+    """Boxes of one population on one core share their axons; other populations add up."""
+    layout = random_layout(case.network, np.random.default_rng(seed))
+    use = core_use(case.network, layout.tiles, layout.cores, LOIHI1)
+    incoming, outgoing = enumerate_axons(case.network, layout.tiles)
+    assert use["input_axons"].tolist() == [incoming[core] for core in range(layout.cores)]
+    assert use["output_axons"].tolist() == [outgoing[core] for core in range(layout.cores)]
 
 
 @given(networks(Features(populations=3)), st.integers(0, 2**32 - 1))
-def test_a_core_holds_the_sum_of_its_tiles(case, seed):
-    layout = random_layout(case.network, np.random.default_rng(seed))
-    tiles = tile_use(case.network, layout.tiles, LOIHI1)
-    cores = core_use(case.network, layout.tiles, layout.cores, LOIHI1)
-    for name, values in cores.items():
-        expected = np.zeros(layout.cores, dtype=np.int64)
-        for tile, value in zip(layout.tiles, tiles[name], strict=True):
-            expected[tile.core] += value
-        assert np.array_equal(values, expected)
+def test_unshared_memory_of_cores_with_several_boxes(case, seed):
+    network = case.network
+    layout = random_layout(network, np.random.default_rng(seed))
+    use = core_use(network, layout.tiles, layout.cores, UNSHARED)
+    bits = Counter()
+    for projection in network.projections:
+        source, target = network.by_name[projection.source], network.by_name[projection.target]
+        own = owner_of(layout, target)
+        for targets in synapses_of(projection, source, target).values():
+            for core, inside in Counter(own[t] for t in targets).items():
+                sparse = isinstance(projection.connection, Conv)
+                bits[core] += UNSHARED.synapse_bits(inside, sparse=sparse)
+    found = use["synapse_memory_bytes"].tolist()
+    assert found == [bits[core] // 8 for core in range(layout.cores)]
+
+
+def test_a_flat_strip_stores_a_kernel_once():
+    """Neurons 7..40 of (4, 3, 4) touch channels 0 to 3: one list of four channels a source."""
+    population = Population("target", (4, 3, 4), depth=1)
+    strip = [Tile("target", *box, 0) for box in boxes_of(population.shape, 7, 41)]
+    assert len(strip) == 5
+    assert sum(tile.neurons for tile in strip) == 34
+    conv = Conv(np.zeros((4, 5, 3, 3)), padding=(1, 1))
+    network = Network(
+        1,
+        (Population("source", (5, 3, 4), "input"), population),
+        (Projection("p", "source", "target", conv),),
+    )
+    use = core_use(network, strip, 1, LOIHI1)
+    assert use["neurons"].tolist() == [34]
+    assert use["synapse_memory_bytes"].tolist() == [5 * LOIHI1.synapse_bits(36) // 8]
+    assert use["input_axons"].tolist() == [12]
+
+
+@given(st.tuples(*[st.integers(1, 5)] * 3), st.integers(0, 130), st.integers(0, 130))
+def test_boxes_of_a_strip_are_the_flat_run(shape, start, stop):
+    size = int(np.prod(shape))
+    start, stop = min(start, stop, size), min(max(start, stop), size)
+    held = np.zeros(shape, dtype=int)
+    boxes = list(boxes_of(shape, start, stop))
+    for box in boxes:
+        held[tuple(slice(*part) for part in box)] += 1
+    assert len(boxes) <= 5
+    assert held.ravel().tolist() == [int(start <= i < stop) for i in range(size)]
+
+
+def test_core_memory_holds_synapses_state_and_delay_buffers():
+    """24 bits of membrane and 13 of bias are 5 bytes; 3 + 1 slots of 16 bits are 8."""
+    target = replace(LOIHI1, core_memory_bytes=3000)
+    weight = Dense(np.zeros((100, 8, 1, 1)))
+    populations = (
+        Population("source", (8, 1, 1), "input"),
+        Population("target", (100, 1, 1), depth=1),
+    )
+    projection = Projection("p", "source", "target", weight, delay=3)
+    bias = Injection("target", "encoder", "bias")
+    network = Network(1, populations, (projection,), (bias,))
+    assert state_bytes(network, populations[1], target) == 5
+    assert neuron_bytes(network, populations[1], target) == 13
+    tile = Tile("target", (0, 100), (0, 1), (0, 1), 0)
+    use = core_use(network, [tile], 1, target)
+    assert use["core_memory_bytes"].tolist() == [8 * LOIHI1.synapse_bits(100) // 8 + 1300]

@@ -14,7 +14,7 @@ from random_networks import Features, networks
 
 from snndeploy.errors import FitError
 from snndeploy.mapping import place
-from snndeploy.mapping.place import arrange
+from snndeploy.mapping.arrange import row_major, snake
 from snndeploy.network import Conv, Dense, Network, Population, Projection
 from snndeploy.target import Target
 
@@ -87,7 +87,7 @@ def test_random_networks_are_placed_within_the_limits(target, merging, case):
 
 def test_channels_stay_together_and_tiles_are_near_square():
     network = chain((64, 32, 32), (64, 32, 32), connections=[kernel(64, 64)])
-    layout = place(network, LOIHI2)
+    layout = place(network, LOIHI2, objective="cores")
     assert layout.cores == 8  # 65,536 neurons, 8,192 a core
     tile = layout.tiles[0]
     assert tile.channels == (0, 64)
@@ -99,7 +99,7 @@ def test_channels_stay_together_and_tiles_are_near_square():
 
 def test_channels_are_split_where_the_kernel_does_not_fit():
     network = chain((512, 4, 4), (512, 4, 4), connections=[kernel(512, 512)])
-    layout = place(network, LOIHI2)
+    layout = place(network, LOIHI2, objective="cores")
     blocks = {tile.channels for tile in layout.tiles}
     assert {tile.rows + tile.columns for tile in layout.tiles} == {(0, 4, 0, 4)}
     sizes = {stop - start for start, stop in blocks}
@@ -113,17 +113,17 @@ def test_channels_are_split_where_the_kernel_does_not_fit():
 def test_a_dense_layer_is_cut_by_its_memory():
     """2560 inputs to 100 outputs at 9 bits are 288 KB: three cores by memory alone."""
     network = chain((2560, 1, 1), (100, 1, 1), connections=[dense(100, (2560, 1, 1))])
-    assert place(network, LOIHI1).cores == 3
+    assert place(network, LOIHI1, objective="cores").cores == 3
 
 
 def test_small_layers_share_a_core():
     shapes = [(20, 1, 1), (30, 1, 1), (40, 1, 1), (10, 1, 1)]
     connections = [dense(b[0], a) for a, b in pairwise(shapes)]
     network = chain(*shapes, connections=connections)
-    assert place(network, LOIHI1).cores == 1
-    assert place(network, LOIHI1, merging=False).cores == 3
+    assert place(network, LOIHI1, objective="cores").cores == 1
+    assert place(network, LOIHI1, objective="cores", merging=False).cores == 3
     small = replace(LOIHI1, neurons_per_core=50)
-    merged = place(network, small)
+    merged = place(network, small, objective="cores")
     assert [tile.core for tile in merged.tiles] == [0, 1, 0]  # 30 + 10 of 50 neurons
     assert merged.use["neurons"].tolist() == [40, 40]
 
@@ -135,7 +135,7 @@ def test_memory_of_several_projections_adds_up():
     one = Network(1, populations, (Projection("a", "source", "target", shared),))
     projections = (*one.projections, Projection("b", "source", "target", shared))
     two = Network(1, populations, projections)
-    used = [int(place(net, LOIHI1).use["synapse_memory_bytes"][0]) for net in (one, two)]
+    used = [int(place(net, LOIHI1, objective="cores").use["synapse_memory_bytes"][0]) for net in (one, two)]
     lists = 8 * LOIHI1.synapse_bits(9 * 8)
     assert used == [lists // 8, 2 * lists // 8]
 
@@ -154,7 +154,7 @@ def test_rates_weigh_the_choice_between_tilings():
     network = Network(1, tuple(populations), projections)
     target = replace(LOIHI2, neurons_per_core=2048)
     cut = {
-        busy: {(tile.rows, tile.columns) for tile in place(network, target, {quiet: 0.0}).tiles}
+        busy: {(tile.rows, tile.columns) for tile in place(network, target, {quiet: 0.0}, objective="cores").tiles}
         for busy, quiet in (("tall", "wide"), ("wide", "tall"))
     }
     assert cut["tall"] == {((0, 16), (0, 8)), ((0, 16), (8, 16))}
@@ -164,21 +164,23 @@ def test_rates_weigh_the_choice_between_tilings():
 def test_too_many_input_axons_are_refused():
     network = chain((9216, 1, 1), (10, 1, 1), connections=[dense(10, (9216, 1, 1))])
     with pytest.raises(FitError) as refusal:
-        place(network, LOIHI1)
+        place(network, LOIHI1, objective="cores")
     assert str(refusal.value) == (
         "model.last needs 9,216 input axons on one loihi1 core; a core has 4,096. "
-        "Pool its input, split the layer before it, or choose another target."
+        "Pool its input, split the layer before it, or choose another target. "
+        "It would fit with target oheo_gulch (1 chip)."
     )
-    assert place(network, LOIHI2).cores == 2  # loihi2 states no axons; 9,216 lists of 16 bytes
+    assert place(network, LOIHI2, objective="cores").cores == 2  # loihi2 states no axons; 9,216 lists of 16 bytes
 
 
 def test_a_kernel_too_large_for_any_core_is_refused():
     network = chain((40000, 2, 2), (4, 2, 2), connections=[kernel(4, 40000)])
     with pytest.raises(FitError) as refusal:
-        place(network, LOIHI2)
+        place(network, LOIHI2, objective="cores")
     assert str(refusal.value) == (
         "model.last needs 640,000 bytes of synapse memory on one loihi2 core; a core has 131,072. "
-        "Use fewer input channels or a smaller kernel, or choose another target."
+        "Use fewer input channels or a smaller kernel, or choose another target. "
+        "It would fit with target hybrid45nm (1 chip)."
     )
 
 
@@ -189,7 +191,7 @@ def test_too_many_cores_are_refused():
     assert str(refusal.value) == (
         "the network needs 256 loihi1 cores; 1 chip has 128. "
         "What binds: neurons: 1,024 of 1,024 on the fullest core (layer1); binds 256 of 256 cores. "
-        "Use a smaller network or another target."
+        "Use a smaller network or another target. It would fit with target oheo_gulch (1 chip)."
     )
 
 
@@ -197,7 +199,7 @@ def test_output_axons_of_a_loop_are_cut_finer():
     """The first cut, 4 x 4 positions, sends to itself and its neighbours: 36 axons a core."""
     populations = (Population("loop", (64, 32, 32)),)
     network = Network(1, populations, (Projection("p", "loop", "loop", kernel(64, 64)),))
-    loose = place(network, replace(LOIHI1, output_axons_per_core=36))
+    loose = place(network, replace(LOIHI1, output_axons_per_core=36), objective="cores")
     assert loose.cores == 64
     assert loose.use["output_axons"].max() == 36
     tight = place(network, replace(LOIHI1, output_axons_per_core=30))
@@ -210,15 +212,15 @@ def test_weights_that_are_not_shared_are_cut_by_space():
     shapes = ((4, 32, 32), (32, 32, 32), (32, 16, 16))
     network = chain(*shapes, connections=[kernel(32, 4), strided])
     unshared = replace(LOIHI1, shared_convolution=False)
-    layout = place(network, unshared)
+    layout = place(network, unshared, objective="cores")
     assert_legal(network, layout, unshared)
-    assert layout.cores > place(network, LOIHI1).cores
+    assert layout.cores > place(network, LOIHI1, objective="cores").cores
     assert layout.notes == ()
 
 
 @pytest.mark.parametrize(("target", "cores"), [(LOIHI1, 1000), (LOIHI2, 1000), (LOIHI1, 3)])
 def test_the_snake_walks_between_neighbours(target, cores):
-    board, positions = arrange(cores, target)
+    board, positions = snake(cores, target)
     assert board[0] * board[1] >= -(-cores // target.cores_per_chip)
     router = positions[:, :2]
     hops = np.abs(np.diff(router, axis=0)).sum(axis=1)

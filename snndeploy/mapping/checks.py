@@ -1,0 +1,106 @@
+"""Limits that are not a matter of tiling: of one neuron, and of a whole chip."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from snndeploy.errors import FitError
+from snndeploy.mapping.layout import Layout
+from snndeploy.mapping.memory import state_bytes
+from snndeploy.mapping.parts import Part, fed_by_group, parts_of
+from snndeploy.mapping.wiring import population_wiring
+from snndeploy.network import Conv, Network, Projection
+from snndeploy.target import Target
+
+
+def check_neurons(network: Network, target: Target) -> None:
+    """Refuse a neuron with more state, or more inputs, than the target has.
+
+    Raises:
+        FitError: with both numbers.
+    """
+    for population in network.populations:
+        if population.kind == "input":
+            continue
+        label = population.origin or population.name
+        most = target.neuron_state_bytes_max
+        need = state_bytes(network, population, target)
+        if most is not None and need > most:
+            raise FitError(
+                f"{label} needs {need:,} bytes of state a neuron; a {target.name} neuron has"
+                f" {most:,}. Use shorter delays, or choose another target."
+            )
+        inputs = sum(fan_in(p) for p in network.incoming(population.name))
+        if target.fan_in_max is not None and inputs > target.fan_in_max:
+            raise FitError(
+                f"{label} has {inputs:,} inputs a neuron; a {target.name} neuron takes"
+                f" {target.fan_in_max:,}. Use fewer input channels or a smaller kernel, or choose"
+                " another target."
+            )
+
+
+def fan_in(projection: Projection) -> int:
+    """Synapses of one target neuron, at most."""
+    connection = projection.connection
+    inputs = int(np.prod(connection.weight.shape[1:]))
+    if isinstance(connection, Conv):
+        return inputs
+    return inputs * connection.pool[0] * connection.pool[1]
+
+
+def check_layout_limits(network: Network, layout: Layout, target: Target) -> None:
+    """Refuse what a finished layout exceeds: cores' limits, cores a neuron reaches, chips' synapses.
+
+    Raises:
+        FitError: with both numbers.
+    """
+    for name, limit in layout.limits.items():
+        most = int(layout.use[name].max(initial=0))
+        if most > limit:
+            raise FitError(
+                f"this mapping needs {most:,} {name.replace('_', ' ')} on one {target.name} core;"
+                f" a core has {limit:,}. Choose another mapping or another target."
+            )
+    if target.destination_cores_max is not None:
+        _check_destinations(network, layout, target, target.destination_cores_max)
+    if target.synapses_per_chip_max is not None:
+        _check_synapses(network, layout, target, target.synapses_per_chip_max)
+
+
+def _check_destinations(network: Network, layout: Layout, target: Target, most: int) -> None:
+    for population in network.populations:
+        if population.kind == "input":
+            continue
+        table = population_wiring(network, layout, population).destinations
+        reached = int(np.diff(table.indptr).max(initial=0))
+        if reached > most:
+            raise FitError(
+                f"a neuron of {population.origin or population.name} sends to {reached:,} cores; a"
+                f" {target.name} neuron reaches {most:,}. Use fewer or smaller layers behind it, or"
+                " choose another target."
+            )
+
+
+def _check_synapses(network: Network, layout: Layout, target: Target, most: int) -> None:
+    stored = np.zeros(layout.cores, dtype=np.int64)
+    for part in parts_of(layout.tiles):
+        stored[part.core] += sum(
+            _stored(p, network.by_name[p.source].shape[0], part, target)
+            for p in network.incoming(part.population)
+        )
+    chips = np.bincount(layout.chip_of_core, weights=stored)
+    if chips.max(initial=0) > most:
+        raise FitError(
+            f"one chip holds {int(chips.max()):,} synapses; a {target.name} chip has {most:,}."
+            " Use fewer channels, or choose another target."
+        )
+
+
+def _stored(projection: Projection, channels: int, part: Part, target: Target) -> int:
+    """Synapses that a part stores of a projection, shared ones once."""
+    connection = projection.connection
+    fed = fed_by_group(connection, part)
+    kernel = int(np.prod(connection.weight.shape[2:]))
+    each = channels // len(fed) * int(fed.sum()) * kernel
+    shared = target.shared_convolution or not isinstance(connection, Conv)
+    return each if shared else each * part.positions
