@@ -1,0 +1,236 @@
+"""The network of a bundle as a manifest and arrays: what `run_template.py` builds from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snndeploy.backends.lava import express
+from snndeploy.network import Conv, Network, Population, Projection
+from snndeploy.simulator.arithmetic import own_bias, shift
+from snndeploy.simulator.boundary import count_samples
+
+FORMAT = "snndeploy lava bundle"
+VERSION = 1
+
+
+@dataclass
+class Arrays:
+    """Arrays written so far; a name becomes `arrays/NNN_name.npy`."""
+
+    folder: Path
+    count: int = 0
+
+    def add(self, name: str, array: np.ndarray) -> str:
+        (self.folder / "arrays").mkdir(exist_ok=True)
+        plain = re.sub(r"[^A-Za-z0-9.]+", "_", name).strip("_.")[:60]
+        path = f"arrays/{self.count:03d}_{plain}.npy"
+        self.count += 1
+        np.save(self.folder / path, np.ascontiguousarray(array), allow_pickle=False)
+        return path
+
+
+@dataclass
+class Context:
+    network: Network
+    injected: Mapping[int, np.ndarray]
+    samples: int
+    arrays: Arrays
+    one_sample_a_run: bool
+    notes: list[str] = field(default_factory=list)
+
+
+def build_manifest(
+    folder: Path,
+    network: Network,
+    injected: Mapping[int, np.ndarray],
+    expected: Mapping[str, np.ndarray],
+    expected_outputs: np.ndarray | None,
+) -> dict[str, Any]:
+    """Write the arrays below `folder`; what they are, as plain JSON values."""
+    samples = count_samples(network, injected)
+    one_sample_a_run = express.reads_the_past(network)
+    context = Context(network, injected, samples, Arrays(folder), one_sample_a_run)
+    populations = [_population(context, population) for population in network.populations]
+    for population in network.populations:
+        context.notes += express.input_notes(network, population)
+    bits = {entry["name"]: entry.pop("message_bits") for entry in populations}
+    readout = network.readout
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "timesteps": network.timesteps,
+        "period": network.chip_steps,
+        "samples": context.samples,
+        "one_sample_a_run": context.one_sample_a_run,
+        "populations": populations,
+        "projections": [_projection(context, p, bits[p.source]) for p in network.projections],
+        "injections": _graded_injections(context),
+        "message_bits": bits,
+        "depth": {population.name: population.depth for population in network.populations},
+        "expected": _expected(context, expected),
+        "readout": readout and {"population": readout.population, "kind": readout.kind},
+        "expected_outputs": _expected_outputs(context, expected_outputs),
+        "hardware_notes": context.notes,
+    }
+
+
+# --- populations --------------------------------------------------------------------------------
+
+
+def _population(context: Context, population: Population) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": population.name,
+        "kind": population.kind,
+        "shape": list(population.shape),
+        "depth": population.depth,
+    }
+    bias = None
+    sent = None
+    if population.kind == "input":
+        sent = _input_values(context, population)
+        entry["input"] = context.arrays.add(f"{population.name}.input", sent)
+    elif population.kind == "relay":
+        entry["payload_shift"] = population.payload_shift
+    else:
+        bias = _bias(context, population)
+        entry |= {
+            "threshold": population.threshold,
+            "membrane_decay": population.membrane_decay,
+            "current_decay": population.current_decay,
+            "bias": bias and _bias_entry(context, population, *bias),
+        }
+    entry["message_bits"] = express.message_bits(population, sent)
+    context.notes += express.population_notes(population, bias)
+    return entry
+
+
+def _input_values(context: Context, population: Population) -> np.ndarray:
+    """Payloads of an input population, (samples, T, C, H, W), all its injections together."""
+    shape = (context.samples, context.network.timesteps, *population.shape)
+    values = np.zeros(shape, dtype=np.int32)
+    for index, injection in enumerate(context.network.injections):
+        if injection.target == population.name:
+            values += context.injected[index].astype(np.int32)
+    return _small(values)
+
+
+def _bias(context: Context, population: Population) -> tuple[np.ndarray, int] | None:
+    """Mantissas (C, H, W), or (samples, C, H, W) with a bias injection, and their exponent."""
+    total = np.zeros(population.shape, dtype=np.int64) + own_bias(population)
+    for index, injection in enumerate(context.network.injections):
+        if injection.target == population.name and injection.mode == "bias":
+            total = total + shift(context.injected[index].astype(np.int64), injection.exponent)
+    if not total.any() and not _held(context, population):
+        return None
+    return express.factored(total, express.BIAS_BITS, population.name)
+
+
+def _bias_entry(
+    context: Context, population: Population, mantissa: np.ndarray, exponent: int
+) -> dict[str, Any]:
+    """loaded: the host writes it at the start of each sample, else it is there all the time.
+
+    before: the mantissa until it is loaded for the first time.
+    """
+    before = 0
+    if _held(context, population):
+        before = express.holding_bias(population, exponent)
+    return {
+        "array": context.arrays.add(f"{population.name}.bias", mantissa),
+        "exponent": exponent,
+        "loaded": mantissa.ndim == 4 or context.one_sample_a_run,
+        "before": before,
+    }
+
+
+def _held(context: Context, population: Population) -> bool:
+    """It would fire at rest, before its first step, and somebody would read that."""
+    return context.one_sample_a_run and population.kind == "lif" and population.threshold < 0
+
+
+# --- projections and injections -----------------------------------------------------------------
+
+
+def _projection(context: Context, projection: Projection, message_bits: int) -> dict[str, Any]:
+    weight, exponent = express.weights(projection)
+    connection = projection.connection
+    entry: dict[str, Any] = {
+        "name": projection.name,
+        "source": projection.source,
+        "target": projection.target,
+        "weight": context.arrays.add(f"{projection.name}.weight", weight.astype(np.int16)),
+        "exponent": exponent,
+        "delay": projection.delay,
+        "message_bits": message_bits,
+    }
+    if isinstance(connection, Conv):
+        return entry | {
+            "kind": "conv",
+            "stride": list(connection.stride),
+            "padding": list(connection.padding),
+            "dilation": list(connection.dilation),
+            "groups": connection.groups,
+        }
+    axonal = None
+    if projection.axonal_delay is not None:
+        shape = context.network.by_name[projection.source].shape
+        delays = np.asarray(projection.axonal_delay).reshape(shape).astype(np.int16)
+        axonal = context.arrays.add(f"{projection.name}.axonal_delay", delays)
+    return entry | {"kind": "dense", "pool": list(connection.pool), "axonal_delay": axonal}
+
+
+def _graded_injections(context: Context) -> list[dict[str, Any]]:
+    entries = []
+    for index, injection in enumerate(context.network.injections):
+        if injection.mode != "graded":
+            continue
+        values = context.injected[index]
+        largest = int(np.abs(values.astype(np.int64)).max(initial=1))
+        entries.append(
+            {
+                "target": injection.target,
+                "depth": context.network.by_name[injection.target].depth,
+                "array": context.arrays.add(f"{injection.target}.injected", _small(values)),
+                "exponent": injection.exponent,
+                "message_bits": min(largest.bit_length() + 1, 31),
+            }
+        )
+    return entries
+
+
+# --- what must come out -------------------------------------------------------------------------
+
+
+def _expected(context: Context, expected: Mapping[str, np.ndarray]) -> dict[str, str]:
+    paths = {}
+    for population in context.network.populations:
+        if population.kind not in ("lif", "relay"):
+            continue
+        spikes = np.asarray(expected[population.name])
+        shape = (context.samples, context.network.timesteps, *population.shape)
+        assert spikes.shape == shape, (population.name, spikes.shape, shape)
+        stored = _small(spikes)
+        paths[population.name] = context.arrays.add(f"{population.name}.expected", stored)
+    return paths
+
+
+def _expected_outputs(context: Context, outputs: np.ndarray | None) -> str | None:
+    if context.network.readout is None:
+        return None
+    assert outputs is not None and outputs.ndim == 2 and len(outputs) == context.samples
+    return context.arrays.add("outputs.expected", outputs.astype(np.int64))
+
+
+def _small(values: np.ndarray) -> np.ndarray:
+    """The same integers in the smallest signed type."""
+    for kind in (np.int8, np.int16, np.int32):
+        limits = np.iinfo(kind)
+        if not values.size or (values.min() >= limits.min and values.max() <= limits.max):
+            return values.astype(kind)
+    raise AssertionError("beyond 32 bits")

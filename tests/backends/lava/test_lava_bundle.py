@@ -1,0 +1,197 @@
+"""What a bundle holds, and what Lava cannot say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from lava_networks import CASES, INPUT, fed, lif, link, weights
+
+from snndeploy.backends.lava import express
+from snndeploy.backends.lava.bundle import check_network, write_bundle
+from snndeploy.errors import DeployError, UnsupportedError
+from snndeploy.network import Conv, Dense, Injection, Population
+from snndeploy.simulator.reference import run_reference
+
+
+def write(network, injected, folder):
+    activity = run_reference(network, injected)
+    return write_bundle(network, injected, activity.spikes, activity.outputs, folder)
+
+
+# --- the folder ---------------------------------------------------------------------------------
+
+
+def test_a_bundle_is_whole_and_needs_nothing_of_ours(tmp_path):
+    folder = write(*CASES["pooled_integrator"](), tmp_path / "bundle")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "README.md",
+        "arrays",
+        "manifest.json",
+        "processes.py",
+        "requirements.txt",
+        "run.py",
+        "support.py",
+    ]
+    for path in folder.glob("*.py"):
+        assert "snndeploy" not in path.read_text(), path.name
+    for path in (folder / "arrays").iterdir():
+        assert np.load(path, allow_pickle=False).dtype.kind == "i", path.name
+    assert "lava-nc==0.10.0\n" in (folder / "requirements.txt").read_text()
+    for path in (folder / "README.md", folder / "manifest.json"):
+        assert str(tmp_path) not in path.read_text(), path.name
+
+
+def test_the_same_network_gives_the_same_bytes(tmp_path):
+    folders = [write(*CASES["relays"](), tmp_path / name) for name in "ab"]
+    files = [sorted(p.relative_to(f) for p in f.rglob("*") if p.is_file()) for f in folders]
+    assert files[0] == files[1]
+    for name in files[0]:
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
+
+
+def test_only_a_bundle_is_overwritten(tmp_path):
+    network, injected = CASES["or_pool"]()
+    target = tmp_path / "bundle"
+    write(network, injected, target)
+    (target / "old").write_text("")
+    write(network, injected, target)
+    assert not (target / "old").exists()
+    (target / "manifest.json").write_text('{"format": "something else"}')
+    with pytest.raises(DeployError) as caught:
+        write(network, injected, target)
+    assert str(caught.value) == (
+        f"{target} exists and is not a Lava bundle; name another folder, or remove it first"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_a_failure_leaves_nothing(tmp_path):
+    network, injected = CASES["or_pool"]()
+    with pytest.raises(KeyError):
+        write_bundle(network, injected, {}, None, tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_chips_narrow_registers_are_named(tmp_path):
+    folder = write(*CASES["currents_with_memory"](), tmp_path / "bundle")
+    notes = json.loads((folder / "manifest.json").read_text())["hardware_notes"]
+    assert notes == [
+        "kept: membrane decay 4096 needs 13 bits; the register has 12",
+        "kept: a current without decay: the register decays by at least 1/4096",
+    ]
+    assert all(f"* {note}" in (folder / "README.md").read_text() for note in notes)
+
+
+# --- weights ------------------------------------------------------------------------------------
+
+
+def kept_by_dense(weight):
+    """clip_weights and truncate_weights of lava-nc 0.10.0, for 8 bits."""
+    if weight.min() >= 0:
+        return np.clip(weight, 0, 255)
+    if weight.max() <= 0:
+        return -np.clip(-weight, 0, 255)
+    return (np.clip(weight, -256, 255) >> 1) << 1
+
+
+@pytest.mark.parametrize("limits", [(0, 255), (-255, 0), (-128, 127), (-1, 1), (-7, 3), (0, 0)])
+@pytest.mark.parametrize("factor", [1, 2, 4, 16])
+@pytest.mark.parametrize("exponent", [-3, 0, 5])
+def test_dense_weights_survive_lava(limits, factor, exponent):
+    mantissa = weights(1, 20, 3, 2, 2, low=limits[0], high=limits[1]) * factor
+    projection = link(INPUT, lif("target", (20, 1, 1), 1), Dense(mantissa), exponent)
+    weight, new_exponent = express.dense_weights(projection)
+    np.testing.assert_array_equal(kept_by_dense(weight), weight)
+    np.testing.assert_array_equal(weight * 2.0**new_exponent, mantissa * 2.0**exponent)
+
+
+# --- refusals -----------------------------------------------------------------------------------
+
+
+TARGET = lif("target", (4, 6, 5), 1)
+KERNEL = Conv(weights(1, 4, 2, 3, 3), padding=(1, 1))
+
+
+def refused(projection=None, target=TARGET, injections=(), host=None):
+    """The message, and whether the node is named, of a network that Lava cannot follow."""
+    projection = projection or link(INPUT, target, KERNEL)
+    network = fed([INPUT, target], [projection], extra=injections)
+    with pytest.raises(UnsupportedError) as caught:
+        check_network(network)
+        injected = {0: np.zeros((1, 6, 2, 6, 5), dtype=np.int32)} | (host or {})
+        spikes = {"target": np.zeros((1, 6, *target.shape))}
+        write_bundle(network, injected, spikes, None, "never-written")
+    assert caught.value.node in (target.name, projection.name)
+    return str(caught.value)
+
+
+def test_soft_reset():
+    assert refused(target=replace(TARGET, reset="soft", reset_amount=60)) == (
+        "target cannot be deployed to Lava: it resets softly (v - threshold), and Lava's "
+        "fixed-point LIF only resets to zero; train or compile it with a hard reset, or use the "
+        "simulator"
+    )
+
+
+def test_a_convolution_with_a_negative_exponent():
+    assert refused(link(INPUT, TARGET, KERNEL, -2)) == (
+        "input.target cannot be deployed to Lava: its exponent is -2, and Lava's Conv has none; "
+        "compile it with an exponent of at least 0"
+    )
+
+
+def test_a_convolution_with_axonal_delays():
+    assert refused(link(INPUT, TARGET, KERNEL, axonal_delay=np.arange(60) % 3)) == (
+        "input.target cannot be deployed to Lava: a convolution with axonal delays has no Lava "
+        "process; use one delay for the whole projection"
+    )
+
+
+def test_spikes_that_arrive_too_early():
+    late = lif("target", (4, 6, 5), 4)
+    assert refused(link(INPUT, late, KERNEL, delay=1), target=late) == (
+        "input.target cannot be deployed to Lava: its spikes arrive 2 steps too early; give it a "
+        "delay of 3"
+    )
+
+
+def test_weights_beyond_8_bits():
+    wide = lif("target", (4, 1, 1), 1)
+    weight = weights(1, 4, 2, 6, 5, low=-300, high=301)
+    assert refused(link(INPUT, wide, Dense(weight)), target=wide) == (
+        f"input.target cannot be deployed to Lava: its weights [{weight.min()}, {weight.max()}] "
+        "do not fit 8 bits; compile it with 8-bit weights"
+    )
+
+
+def test_a_kernel_beyond_int8():
+    source = Population("input", (1, 200, 1), "input")
+    projection = link(source, TARGET, Conv(weights(1, 4, 1, 200, 1)))
+    with pytest.raises(UnsupportedError) as caught:
+        express.weights(projection)
+    assert str(caught.value) == (
+        "input.target cannot be deployed to Lava: its kernel, stride, padding or dilation of 200 "
+        "is beyond Lava's 127; split the layer"
+    )
+
+
+def test_a_bias_that_16_bits_cannot_hold(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    host = {1: np.full((1, 4, 6, 5), 32767)}
+    injections = (Injection("target", "image", "bias", exponent=2),)
+    biased = replace(TARGET, bias=np.ones(4, dtype=np.int32))
+    assert refused(target=biased, injections=injections, host=host) == (
+        "target cannot be deployed to Lava: its bias of up to 131069 needs more than 16 "
+        "significant bits; compile it with a larger bias exponent"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wide_biases_become_mantissa_and_exponent():
+    values = np.array([-(32767 << 5), 96, 1 << 19])
+    mantissa, exponent = express.factored(values, express.BIAS_BITS, "here")
+    assert mantissa.dtype == np.int16 and exponent == 5
+    np.testing.assert_array_equal(mantissa.astype(int) << exponent, values)
