@@ -1,6 +1,6 @@
-# make install | demo | check | test | slow | format | clean
+# make install | demo | check | test | slow | lava-test | format | clean
 # PYTHON=/path/to/python3.11 chooses the interpreter; PIP_ARGS goes to pip, for example
-# PIP_ARGS="--index-url URL" for a CPU build of torch.
+# PIP_ARGS="--extra-index-url URL" for a CPU build of torch.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 PIP_ARGS ?=
 DEMO := build/gac-digits.snnp
 
-.PHONY: install demo check test slow format clean
+.PHONY: install demo check test slow lava-test format clean
 .DELETE_ON_ERROR:
 
 install: $(STAMP)
@@ -28,6 +28,7 @@ $(STAMP): pyproject.toml constraints.txt
 	    fi; \
 	    "$$found" -m venv $(VENV); \
 	fi
+	@echo "installing into $(VENV): minutes the first time, since torch is large"
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt -e '.[dev]'
 	@touch $@
 
@@ -46,6 +47,11 @@ test: install
 
 slow: install
 	$(BIN)/python -m pytest -n 2 -m slow
+
+# Needs a Python 3.10; makes Lava's environment on the first run.
+lava-test: install
+	$(BIN)/snndeploy lava setup
+	$(BIN)/python -m pytest -m "lava or recordings"
 
 format: install
 	$(BIN)/ruff check --fix .

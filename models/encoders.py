@@ -1,14 +1,19 @@
-"""Input codings of static images (GAC sections 3 and 4): direct, MS, and gated attention coding.
+"""Input codings of static images with a learned stem (GAC sections 3 and 4): direct, MS, GAC.
 
 Each encoder maps an image [B, C_in, H, W] to a sequence [T, B, C, H', W']. The convolution and
-its norm run once on the single image, and the result is repeated T times.
+its norm run once on the single image, and the result is repeated T times. Codings without a stem
+(rate, phase, temporal) are in codings.py.
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
-from neurons import LIF, over_time
+from neurons import Neuron, over_time
 from torch import Tensor, nn
+
+Gate = Literal["gau", "ta", "sca"]
 
 
 def conv_norm(in_channels: int, channels: int, kernel: int, stride: int) -> nn.Sequential:
@@ -25,7 +30,7 @@ def repeat(image: Tensor, timesteps: int) -> Tensor:
 class Direct(nn.Module):
     """S = LIF(BN(Conv(X)) repeated T times): direct coding; what leaves is binary."""
 
-    def __init__(self, stem: nn.Module, timesteps: int, spike: LIF) -> None:
+    def __init__(self, stem: nn.Module, timesteps: int, spike: Neuron) -> None:
         super().__init__()
         self.stem = stem
         self.spike = spike
@@ -104,7 +109,11 @@ class SpatialChannelAttention(nn.Module):
 
 
 class GAC(nn.Module):
-    """O = sigmoid(M * N) * LIF(a), a = BN(Conv(X)) repeated T times (GAC Eq. 2-5).
+    """O = gate * LIF(a), a = BN(Conv(X)) repeated T times (GAC Eq. 2-5 and its ablation).
+
+    gate 'gau': sigmoid(M * N), both attentions, the published coding;
+    gate 'ta':  sigmoid(M), temporal attention alone;
+    gate 'sca': sigmoid(N), spatial channel attention alone.
 
     What leaves is real: the gates differ per step, channel and pixel. reduction is r of the
     temporal attention, kernel K of the spatial channel attention (paper: r = 2, K = 4).
@@ -116,20 +125,56 @@ class GAC(nn.Module):
         stem: nn.Module,
         channels: int,
         timesteps: int,
-        spike: LIF,
-        reduction: int = 2,
-        kernel: int = 4,
-        sca_convolutions: int = 2,
+        spike: Neuron,
+        *,
+        reduction: int,
+        kernel: int,
+        sca_convolutions: int,
+        gate: Gate,
     ) -> None:
         super().__init__()
+        if gate not in ("gau", "ta", "sca"):
+            raise ValueError(f"gate is {gate!r}; use 'gau', 'ta' or 'sca'")
         self.stem = stem
-        self.temporal = TemporalAttention(timesteps, reduction)
-        self.spatial = SpatialChannelAttention(channels, kernel, sca_convolutions)
+        if gate != "sca":
+            self.temporal = TemporalAttention(timesteps, reduction)
+        if gate != "ta":
+            self.spatial = SpatialChannelAttention(channels, kernel, sca_convolutions)
         self.spike = spike
+        self.gate = gate
         self.timesteps = timesteps
 
     def forward(self, image: Tensor) -> Tensor:
         sequence = repeat(self.stem(image), self.timesteps)
-        gate = torch.sigmoid(self.temporal(sequence) * self.spatial(sequence))
-        gated: Tensor = gate * self.spike(sequence)
+        gated: Tensor = torch.sigmoid(self._score(sequence)) * self.spike(sequence)
         return gated
+
+    def _score(self, sequence: Tensor) -> Tensor:
+        if self.gate == "ta":
+            score: Tensor = self.temporal(sequence)
+        elif self.gate == "sca":
+            score = self.spatial(sequence)
+        else:
+            score = self.temporal(sequence) * self.spatial(sequence)
+        return score
+
+
+def paper_gac(
+    stem: nn.Module,
+    channels: int,
+    timesteps: int,
+    spike: Neuron,
+    gate: Gate = "gau",
+    sca_convolutions: int = 2,
+) -> GAC:
+    """GAC with the paper's r = 2 and K = 4 (GAC Table 4; two SCA convolutions, as counted)."""
+    return GAC(
+        stem,
+        channels,
+        timesteps,
+        spike,
+        reduction=2,
+        kernel=4,
+        sca_convolutions=sca_convolutions,
+        gate=gate,
+    )

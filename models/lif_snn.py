@@ -12,6 +12,7 @@ rate of each class in [0, 1].
 from __future__ import annotations
 
 import torch
+from layers import NOWHERE, Attend, gate_gain, spiking
 from neurons import over_time, preset
 from torch import Tensor, nn
 
@@ -20,7 +21,8 @@ class LIFSNN3(nn.Module):
     """Event counts [B, T, P, H, W] to class firing rates [B, classes].
 
     input_shape is (timesteps, polarities, height, width), channels those of the three
-    convolutions, pool the window of the first max-pool, neuron a name of neurons.PRESETS.
+    convolutions, pool the window of the first max-pool, neuron a name of neurons.PRESETS, attend
+    the attention of the three convolutions (ma_snn.py, asa_snn.py).
     """
 
     input_signal = "integer"
@@ -34,6 +36,7 @@ class LIFSNN3(nn.Module):
         pool: int,
         channels: tuple[int, int, int],
         hidden: int,
+        attend: Attend | None = None,
     ) -> None:
         super().__init__()
         timesteps, polarities, height, width = input_shape
@@ -41,12 +44,17 @@ class LIFSNN3(nn.Module):
         self.input_shape = input_shape
         first, second, third = channels
         self.pool = nn.MaxPool2d(pool)
+        place = attend or (lambda in_channels, channels: NOWHERE)
+        placements = [place(polarities, first), place(first, second), place(second, third)]
         self.conv1 = _conv_norm(polarities, first)
-        self.spike1 = preset(neuron)
         self.conv2 = _conv_norm(first, second, nn.AvgPool2d(2))
-        self.spike2 = preset(neuron)
         self.conv3 = _conv_norm(second, third, nn.AvgPool2d(2))
-        self.spike3 = preset(neuron)
+        self.before = nn.ModuleList(placed.before or nn.Identity() for placed in placements)
+        self.after = nn.ModuleList(placed.after or nn.Identity() for placed in placements)
+        norms = (self.conv1[1], self.conv2[1], self.conv3[1])
+        for norm, placed in zip(norms, placements, strict=True):
+            nn.init.constant_(norm.weight, gate_gain(placed))
+        self.spike1, self.spike2, self.spike3 = (spiking(neuron, p) for p in placements)
         pixels = (height // pool // 2 // 2) * (width // pool // 2 // 2)
         self.linear1 = nn.Linear(third * pixels, hidden)
         self.spike4 = preset(neuron)
@@ -55,9 +63,12 @@ class LIFSNN3(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         counts = over_time(self.pool, frames.transpose(0, 1))
-        spikes = self.spike1(over_time(self.conv1, counts))
-        spikes = self.spike2(over_time(self.conv2, spikes))
-        spikes = self.spike3(over_time(self.conv3, spikes)).flatten(2)
+        current = over_time(self.conv1, self.before[0](counts))
+        spikes = self.spike1(self.after[0](current))
+        current = over_time(self.conv2, self.before[1](spikes))
+        spikes = self.spike2(self.after[1](current))
+        current = over_time(self.conv3, self.before[2](spikes))
+        spikes = self.spike3(self.after[2](current)).flatten(2)
         spikes = self.spike4(over_time(self.linear1, spikes))
         spikes = self.spike5(over_time(self.linear2, spikes))
         rate: Tensor = spikes.mean(dim=0)
@@ -70,7 +81,9 @@ def _conv_norm(in_channels: int, channels: int, *pooling: nn.Module) -> nn.Seque
     return nn.Sequential(conv, nn.BatchNorm2d(channels), *pooling)
 
 
-def lif_snn_3(timesteps: int, classes: int, neuron: str = "ma_events") -> LIFSNN3:
+def lif_snn_3(
+    timesteps: int, classes: int, neuron: str = "ma_events", attend: Attend | None = None
+) -> LIFSNN3:
     """The paper's network on 2x128x128 frames; MA supplement Table S3, ASA Table S5.
 
     2,323,531 parameters and 106,763 neurons with 11 classes (DVS Gesture, T=60).
@@ -82,11 +95,16 @@ def lif_snn_3(timesteps: int, classes: int, neuron: str = "ma_events") -> LIFSNN
         pool=4,
         channels=(64, 128, 128),
         hidden=256,
+        attend=attend,
     )
 
 
 def lif_snn_3_small(
-    timesteps: int, classes: int = 10, size: int = 28, neuron: str = "ma_events"
+    timesteps: int,
+    classes: int = 10,
+    size: int = 28,
+    neuron: str = "ma_events",
+    attend: Attend | None = None,
 ) -> LIFSNN3:
     """The same family on small frames (28 for digits as events, 34 for N-MNIST), MP2 first.
 
@@ -99,10 +117,11 @@ def lif_snn_3_small(
         pool=2,
         channels=(16, 32, 32),
         hidden=64,
+        attend=attend,
     )
 
 
-def example(module: LIFSNN3) -> Tensor:
+def example(module: nn.Module) -> Tensor:
     """Event counts [1, T, P, H, W], float32 integers 0..3 (a tenth non-zero), always the same."""
     generator = torch.Generator().manual_seed(0)
     shape = (1, *module.input_shape)

@@ -3,30 +3,51 @@
 Block:  out = BN(Conv3(LIF(BN(Conv3(LIF(x)))))) + shortcut(x)
 
 The shortcut is the identity, or BN(Conv1x1(x)) where the shape changes; it sees real membrane
-values. Readout: LIF, mean over pixels, mean over T of the features, then one linear layer
-(equal to the mean over T of the logits, since it is linear).
+values. With attention (att_res_snn.py) the branch, or the sum, is refined.
+
+Readout: LIF, mean over pixels, mean over T of the features, then one linear layer (equal to the
+mean over T of the logits, since it is linear).
 
 Input images [B, C, H, W], float32; output logits [B, classes].
 """
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Literal
 
 import torch
-from encoders import GAC, MS, Direct, conv_norm
+from codings import Coded, coding
+from encoders import MS, Direct, Gate, conv_norm, paper_gac
+from layers import initialize
 from neurons import over_time, preset
 from torch import Tensor, nn
 
-Coding = Literal["direct", "ms", "gac"]
+Coding = Literal["direct", "ms", "gac", "rate", "phase", "temporal"]
+Shortcut = Literal["strided", "pooled"]
+Stem = tuple[int, int, int] | Literal["three"]
+Refine = Callable[[int], nn.Module]
+"""Channels of a block to its attention, [T, B, C, H, W] in and out."""
 
 
 class Block(nn.Module):
-    """x [T, B, C_in, H, W] to BN(Conv3(LIF(BN(Conv3(LIF(x)))))) + shortcut(x)."""
+    """x [T, B, C_in, H, W] to BN(Conv3(LIF(BN(Conv3(LIF(x)))))) + shortcut(x).
 
-    def __init__(self, in_channels: int, channels: int, stride: int, neuron: str) -> None:
+    A 'strided' shortcut is BN(Conv1x1/stride(x)); a 'pooled' one averages 2x2 pixels first.
+    refine_branch gives refine(branch) + shortcut, refine_sum gives refine(branch + shortcut).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        stride: int,
+        neuron: str,
+        shortcut: Shortcut = "strided",
+        refine_branch: Refine | None = None,
+        refine_sum: Refine | None = None,
+    ) -> None:
         super().__init__()
         self.spike1 = preset(neuron)
         self.conv1 = conv_norm(in_channels, channels, 3, stride)
@@ -34,13 +55,36 @@ class Block(nn.Module):
         self.conv2 = conv_norm(channels, channels, 3, 1)
         self.shortcut: nn.Module | None = None
         if stride != 1 or in_channels != channels:
-            self.shortcut = conv_norm(in_channels, channels, 1, stride)
+            self.shortcut = _shortcut(in_channels, channels, stride, shortcut)
+        self.refine_branch = refine_branch(channels) if refine_branch else nn.Identity()
+        self.refine_sum = refine_sum(channels) if refine_sum else nn.Identity()
 
     def forward(self, membrane: Tensor) -> Tensor:
         branch = over_time(self.conv1, self.spike1(membrane))
         branch = over_time(self.conv2, self.spike2(branch))
         kept = membrane if self.shortcut is None else over_time(self.shortcut, membrane)
-        return branch + kept
+        result: Tensor = self.refine_sum(self.refine_branch(branch) + kept)
+        return result
+
+
+def _shortcut(in_channels: int, channels: int, stride: int, kind: Shortcut) -> nn.Module:
+    if kind == "strided":
+        return conv_norm(in_channels, channels, 1, stride)
+    if stride != 2:
+        raise ValueError(f"a pooled shortcut halves the plane; the stride is {stride}")
+    return nn.Sequential(nn.AvgPool2d(2), *conv_norm(in_channels, channels, 1, 1))
+
+
+def _stem(in_channels: int, stem: Stem) -> nn.Sequential:
+    """Convolution and norm, or three biased 3x3 convolutions of 64 channels and one norm."""
+    if stem != "three":
+        return conv_norm(in_channels, *stem)
+    return nn.Sequential(
+        nn.Conv2d(in_channels, 64, 3, stride=2, padding=1),
+        nn.Conv2d(64, 64, 3, padding=1),
+        nn.Conv2d(64, 64, 3, padding=1),
+        nn.BatchNorm2d(64),
+    )
 
 
 class MSResNet(nn.Module):
@@ -60,39 +104,46 @@ class MSResNet(nn.Module):
         classes: int,
         neuron: str,
         input_shape: tuple[int, int, int],
-        stem: tuple[int, int, int],  # (channels, kernel, stride)
+        stem: Stem,  # (channels, kernel, stride), or the three convolutions of MS-ResNet-104
         channels: tuple[int, ...],
         blocks: tuple[int, ...],
         strides: tuple[int, ...],
         sca_convolutions: int = 2,
+        gate: Gate = "gau",
+        shortcut: Shortcut = "strided",
+        refine_branch: Refine | None = None,
+        refine_sum: Refine | None = None,
     ) -> None:
         super().__init__()
         self.timesteps = timesteps
         self.input_shape = input_shape
-        width, kernel, stride = stem
-        first = conv_norm(input_shape[0], width, kernel, stride)
+        width = 64 if stem == "three" else stem[0]
+        first = _stem(input_shape[0], stem)
         self.encoder: nn.Module
         if encoder == "direct":
             self.encoder = Direct(first, timesteps, preset(neuron))
         elif encoder == "ms":
             self.encoder = MS(first, timesteps)
         elif encoder == "gac":
-            self.encoder = GAC(
-                first, width, timesteps, preset(neuron), sca_convolutions=sca_convolutions
-            )
+            spike = preset(neuron)
+            self.encoder = paper_gac(first, width, timesteps, spike, gate, sca_convolutions)
+        elif encoder in ("rate", "phase", "temporal"):
+            self.encoder = Coded(coding(encoder, timesteps, input_shape), first)
         else:
-            raise ValueError(f"encoder is {encoder!r}; use 'direct', 'ms' or 'gac'")
+            known = "'direct', 'ms', 'gac', 'rate', 'phase' or 'temporal'"
+            raise ValueError(f"encoder is {encoder!r}; use {known}")
         stages: OrderedDict[str, nn.Module] = OrderedDict()
         plan = zip(channels, blocks, strides, strict=True)
         for number, (outputs, count, step) in enumerate(plan, start=1):
-            row = [Block(width, outputs, step, neuron)]
-            row += [Block(outputs, outputs, 1, neuron) for _ in range(count - 1)]
+            rest = (neuron, shortcut, refine_branch, refine_sum)
+            row = [Block(width, outputs, step, *rest)]
+            row += [Block(outputs, outputs, 1, *rest) for _ in range(count - 1)]
             stages[f"stage{number}"] = nn.Sequential(*row)
             width = outputs
         self.body = nn.Sequential(stages)
         self.spike = preset(neuron)
         self.classifier = nn.Linear(width, classes)
-        _initialize(self)
+        initialize(self, neuron)
 
     def forward(self, image: Tensor) -> Tensor:
         spikes = self.spike(self.body(self.encoder(image)))
@@ -101,20 +152,18 @@ class MSResNet(nn.Module):
         return logits
 
 
-def _initialize(module: nn.Module) -> None:
-    """Normal weights of variance 2 / fan-in, so that an untrained network spikes too."""
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d):
-            fan_in = layer.in_channels * layer.kernel_size[0] * layer.kernel_size[1]
-            nn.init.normal_(layer.weight, std=math.sqrt(2.0 / fan_in))
-
-
 def imagenet(
     blocks: tuple[int, int, int, int],
     timesteps: int,
     classes: int,
     encoder: Coding,
     neuron: str,
+    *,
+    stem: Stem = (64, 7, 2),
+    shortcut: Shortcut = "strided",
+    gate: Gate = "gau",
+    refine_branch: Refine | None = None,
+    refine_sum: Refine | None = None,
 ) -> MSResNet:
     """ImageNet layout: stem 7x7/2 without max-pool, stride 2 in all four stages, 224 x 224."""
     return MSResNet(
@@ -123,10 +172,14 @@ def imagenet(
         classes=classes,
         neuron=neuron,
         input_shape=(3, 224, 224),
-        stem=(64, 7, 2),
+        stem=stem,
         channels=(64, 128, 256, 512),
         blocks=blocks,
         strides=(2, 2, 2, 2),
+        shortcut=shortcut,
+        gate=gate,
+        refine_branch=refine_branch,
+        refine_sum=refine_sum,
     )
 
 
@@ -147,8 +200,25 @@ def ms_resnet34(
     return imagenet((3, 4, 6, 3), timesteps, classes, encoder, neuron)
 
 
+def ms_resnet104(
+    timesteps: int, classes: int = 1000, encoder: Coding = "ms", neuron: str = "ma_imagenet"
+) -> MSResNet:
+    """MS-ResNet-104, ImageNet: MA Tables 2 and S5, as the published checkpoint has it.
+
+    Stem of three biased 3x3 convolutions without neurons between them, the first with stride 2;
+    shortcuts of 2x2 average pooling and a 1x1 convolution. (MA Table S5 writes one 7x7 stem.)
+    """
+    return imagenet(
+        (3, 8, 32, 8), timesteps, classes, encoder, neuron, stem="three", shortcut="pooled"
+    )
+
+
 def ms_resnet18_cifar(
-    timesteps: int, classes: int, encoder: Coding = "ms", neuron: str = "gac"
+    timesteps: int,
+    classes: int,
+    encoder: Coding = "ms",
+    neuron: str = "gac",
+    gate: Gate = "gau",
 ) -> MSResNet:
     """MS-ResNet-18 for CIFAR, GAC Tables 3 and 4, 32 x 32 images.
 
@@ -166,10 +236,11 @@ def ms_resnet18_cifar(
         channels=(128, 256, 512),
         blocks=(3, 3, 2),
         strides=(1, 2, 2),
+        gate=gate,
     )
 
 
-def example(module: MSResNet) -> Tensor:
+def example(module: nn.Module) -> Tensor:
     """One image [1, C, H, W] of uniform noise in [0, 1), always the same."""
     generator = torch.Generator().manual_seed(0)
     return torch.rand((1, *module.input_shape), generator=generator)

@@ -9,11 +9,15 @@ Text equation (MA Eq. 4, ASA Eq. 1-4, GAC Eq. 1; identical up to names), for t =
 
 The input is not scaled by (1 - decay), and V_reset is not decayed. The papers leave Hea(0)
 open: fires_at 'ge' fires at U >= V_th (the formulas), 'gt' only at U > V_th (some of the code).
+
+Two resets of published code are this equation with another V_reset. MA: after a spike H is
+decay * V_th, so V_reset = decay * V_th. ASA: V_reset is decayed too, so V_reset * decay.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+import math
+from typing import Any, Literal, NotRequired, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +33,15 @@ class Preset(TypedDict):
     threshold: float
     decay: float
     fires_at: FiresAt
+    v_reset: NotRequired[float]  # 0 where a preset is silent, as in all five papers
+
+
+class ParametricPreset(TypedDict):
+    """The arguments of a PLIF that a paper fixes."""
+
+    threshold: float
+    time_constant: float
+    fires_at: FiresAt
 
 
 # No global default exists: the papers disagree, so each setting has a name and a source.
@@ -41,6 +54,8 @@ PRESETS: dict[str, Preset] = {
     "gac_code_cifar": {"threshold": 1.0, "decay": 0.5, "fires_at": "gt"},
     # MA supplement Table S3: DVS Gesture and Gait.
     "ma_events": {"threshold": 0.3, "decay": 0.3, "fires_at": "ge"},
+    # MA code, DVS Gesture and Gait: after a spike H = decay * V_th.
+    "ma_code_events": {"threshold": 0.3, "decay": 0.3, "fires_at": "ge", "v_reset": 0.09},
     # MA supplement Table S4: ImageNet, the text's test.
     "ma_imagenet": {"threshold": 0.5, "decay": 0.25, "fires_at": "ge"},
     # MA supplement Table S4 with the strict test of the published code.
@@ -49,6 +64,13 @@ PRESETS: dict[str, Preset] = {
     "asa_gesture_gait": {"threshold": 0.3, "decay": 0.3, "fires_at": "ge"},
     # ASA supplement Tables S5 and S6: DailyAction, HAR-DVS.
     "asa_daily_action_har": {"threshold": 1.0, "decay": 0.5, "fires_at": "ge"},
+    # SEW-ResNet and Spiking-ResNet rows (Fang 2021): neurons without leak.
+    "integrate_and_fire": {"threshold": 1.0, "decay": 1.0, "fires_at": "ge"},
+}
+
+PARAMETRIC_PRESETS: dict[str, ParametricPreset] = {
+    # The PLIF of LIF-SNN-5 (MA [38], ASA code): tau starts at 2 and is learned.
+    "plif": {"threshold": 1.0, "time_constant": 2.0, "fires_at": "ge"},
 }
 
 
@@ -72,13 +94,34 @@ class _Spike(torch.autograd.Function):
         return gradient * slope, None, None
 
 
-class LIF(nn.Module):
+class Neuron(nn.Module):
+    """Input currents X [T, B, ...] to spikes S [T, B, ...] in {0, 1}: U = H + X, then fire(U).
+
+    The membrane starts at 0 in every call, nothing is kept between calls.
+    """
+
+    def forward(self, current: Tensor) -> Tensor:
+        carried = torch.zeros_like(current[0])
+        spikes = []
+        for step in range(current.shape[0]):
+            spike, carried = self.fire(carried + current[step])
+            spikes.append(spike)
+        return torch.stack(spikes)
+
+    def fire(self, membrane: Tensor) -> tuple[Tensor, Tensor]:
+        """One step: from U to the spikes S and the membrane H that the next step starts with."""
+        raise NotImplementedError
+
+    def neuron_parameters(self) -> dict[str, object]:
+        """What a compiler needs to know; the time axis is that of the forward's input."""
+        raise NotImplementedError
+
+
+class LIF(Neuron):
     """U = H + X;  S = Hea(U - V_th);  H = V_reset * S + decay * U * (1 - S).
 
-    Input currents X [T, B, ...] to spikes S [T, B, ...] in {0, 1}; the membrane starts at 0 in
-    every call, nothing is kept between calls. Membrane and threshold share X's arbitrary unit.
-
-    threshold, decay and fires_at have no default on purpose: see PRESETS.
+    Membrane and threshold share X's arbitrary unit. threshold, decay and fires_at have no
+    default on purpose: see PRESETS.
     """
 
     def __init__(
@@ -107,7 +150,6 @@ class LIF(nn.Module):
         self.surrogate: Surrogate = surrogate
 
     def neuron_parameters(self) -> dict[str, object]:
-        """What a compiler needs to know; the time axis is that of the forward's input."""
         return {
             "kind": "lif",
             "threshold": self.threshold,
@@ -118,21 +160,10 @@ class LIF(nn.Module):
             "time_axis": 0,
         }
 
-    def forward(self, current: Tensor) -> Tensor:
-        carried = torch.zeros_like(current[0])
-        spikes = []
-        for step in range(current.shape[0]):
-            membrane = carried + current[step]
-            spike = self._fire(membrane)
-            carried = self._after(membrane, spike)
-            spikes.append(spike)
-        return torch.stack(spikes)
-
-    def _fire(self, membrane: Tensor) -> Tensor:
+    def fire(self, membrane: Tensor) -> tuple[Tensor, Tensor]:
         # U - V_th >= 0 exactly when U >= V_th: IEEE subtraction keeps the order, ties included.
-        strict = self.fires_at == "gt"
-        spike: Tensor = _Spike.apply(membrane - self.threshold, strict, self.surrogate)  # type: ignore[no-untyped-call]
-        return spike
+        spike = _spike(membrane - self.threshold, self.fires_at, self.surrogate)
+        return spike, self._after(membrane, spike)
 
     def _after(self, membrane: Tensor, spike: Tensor) -> Tensor:
         spike = spike.detach()  # no gradient through the reset: trains better, as published
@@ -148,11 +179,68 @@ class LIF(nn.Module):
         )
 
 
-def preset(name: str) -> LIF:
-    """A LIF with the named setting of PRESETS."""
+class PLIF(Neuron):
+    """LIF with a learned time constant (MA [38]), a = 1 / tau = sigmoid(weight), V_reset = 0.
+
+    Published:  V = V' + a * (X - V');  S = Hea(V - V_th);  V' = V * (1 - S): the input is scaled.
+    Here V = a * U, which leaves the input alone: U = H + X;  S = Hea(a * U - V_th);
+    H = (1 - a) * U * (1 - S). So it is a LIF with threshold V_th / a and decay 1 - a.
+    """
+
+    def __init__(self, threshold: float, time_constant: float, fires_at: FiresAt) -> None:
+        super().__init__()
+        if not time_constant > 1:
+            raise ValueError(f"time_constant is {time_constant}; it must exceed 1 step")
+        if fires_at not in ("ge", "gt"):
+            raise ValueError(f"fires_at is {fires_at!r}; use 'ge' (U >= V_th) or 'gt' (U > V_th)")
+        self.threshold = float(threshold)
+        self.fires_at: FiresAt = fires_at
+        self.weight = nn.Parameter(torch.tensor(-math.log(time_constant - 1.0)))
+
+    def neuron_parameters(self) -> dict[str, object]:
+        rate = float(torch.sigmoid(self.weight.detach().double()))
+        return {
+            "kind": "lif",
+            "threshold": self.threshold / rate,
+            "decay": 1.0 - rate,
+            "v_reset": 0.0,
+            "fires_at": self.fires_at,
+            "reset": "hard",
+            "time_axis": 0,
+        }
+
+    def fire(self, membrane: Tensor) -> tuple[Tensor, Tensor]:
+        rate = torch.sigmoid(self.weight)
+        spike = _spike(rate * membrane - self.threshold, self.fires_at, "atan")
+        return spike, (1.0 - rate) * membrane * (1.0 - spike.detach())
+
+    def extra_repr(self) -> str:
+        return f"threshold={self.threshold}, fires_at={self.fires_at!r}"
+
+
+def _spike(distance: Tensor, fires_at: FiresAt, surrogate: Surrogate) -> Tensor:
+    spike: Tensor = _Spike.apply(distance, fires_at == "gt", surrogate)  # type: ignore[no-untyped-call]
+    return spike
+
+
+def preset(name: str) -> Neuron:
+    """A LIF or PLIF with the named setting of PRESETS or PARAMETRIC_PRESETS."""
+    if name in PARAMETRIC_PRESETS:
+        return PLIF(**PARAMETRIC_PRESETS[name])
     if name not in PRESETS:
-        raise ValueError(f"no neuron preset {name!r}; known: {', '.join(PRESETS)}")
+        known = ", ".join([*PRESETS, *PARAMETRIC_PRESETS])
+        raise ValueError(f"no neuron preset {name!r}; known: {known}")
     return LIF(**PRESETS[name])
+
+
+def threshold_of(name: str) -> float:
+    """The threshold on U of the named setting, before training (PLIF: V_th * tau)."""
+    if name in PARAMETRIC_PRESETS:
+        chosen = PARAMETRIC_PRESETS[name]
+        return chosen["threshold"] * chosen["time_constant"]
+    neuron = preset(name)
+    assert isinstance(neuron, LIF)
+    return neuron.threshold
 
 
 def over_time(layer: nn.Module, sequence: Tensor) -> Tensor:

@@ -16,12 +16,14 @@ import importlib
 import json
 import math
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import digits
 import torch
+from layers import AttentionLIF
+from neurons import Neuron
 from saccade import event_frames
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -93,6 +95,36 @@ def accuracy(network: nn.Module, feed: Feed, data: digits.Digits) -> float:
         guess = network(feed(images[chosen])).argmax(dim=1)
         hits += int((guess == torch.from_numpy(data.y).long()[chosen]).sum())
     return hits / len(data.y)
+
+
+@torch.no_grad()
+def firing_rates(
+    network: nn.Module, feed: Feed, data: digits.Digits
+) -> tuple[float, dict[str, float]]:
+    """NASAR, and the LASAR of every layer of neurons by its name, over all digits.
+
+    NASAR = spikes / (neurons * T), over the whole network; LASAR the same for one layer.
+    """
+    spikes: dict[str, float] = {}
+    places: dict[str, int] = {}
+
+    def counter(name: str) -> Callable[..., None]:
+        def count(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+            spikes[name] = spikes.get(name, 0.0) + float(output.sum())
+            places[name] = places.get(name, 0) + output.numel()
+
+        return count
+
+    hooks = [
+        layer.register_forward_hook(counter(name))
+        for name, layer in network.named_modules()
+        if isinstance(layer, (Neuron, AttentionLIF))
+    ]
+    accuracy(network, feed, data)
+    for hook in hooks:
+        hook.remove()
+    layers = {name: round(spikes[name] / places[name], 6) for name in spikes}
+    return round(sum(spikes.values()) / sum(places.values()), 6), layers
 
 
 def train(network: nn.Module, feed: Feed, data: digits.Digits, options: argparse.Namespace) -> None:
@@ -167,12 +199,16 @@ def main() -> None:
     train(network, feed, training, options)
     reached = accuracy(network, feed, held_back)
     print(f"accuracy on {len(held_back.y)} held-back digits: {100 * reached:.2f} %")
+    nasar, rates = firing_rates(network, feed, held_back)
+    print(f"mean firing rate of all neurons (NASAR): {nasar:.4f}")
     facts = {
         "spec": options.spec,
         "command": command(options),
         "seed": options.seed,
         "held_back_digits": len(held_back.y),
         "accuracy": reached,
+        "nasar": nasar,
+        "layer_rates": rates,
         "torch": torch.__version__.partition("+")[0],
     }
     write(network, options.out, facts)

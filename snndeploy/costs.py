@@ -17,6 +17,12 @@ from snndeploy.ops import KINDS
 from snndeploy.ops.evaluate import node_inputs
 from snndeploy.passes.audit import computed_every_step
 from snndeploy.passes.partition import SYNAPTIC
+from snndeploy.passes.streams import (
+    is_first_layer,
+    neurons_before,
+    neurons_behind,
+    reads_current,
+)
 
 MAC_PJ = 4.6
 AC_PJ = 0.9
@@ -29,9 +35,10 @@ Role = Literal["encoder", "encoder_attention", "layer", "shortcut", "readout"]
 class LayerCost:
     """One conv or linear layer.
 
-    flops: FL of one step.  role 'shortcut' reads currents.  repeats: times a sample that it must
-    be computed when nothing is skipped (T, or once for what is constant).  driving: the neurons
-    whose spikes it reads; own: the neurons that its result enters.
+    flops: FL of one step.  role: where it runs; 'shortcut' reads currents.  repeats: times a sample
+    that it must be computed when nothing is skipped (T, or once for what is constant).  driving:
+    the neurons whose spikes it reads; own: the neurons that its result enters.  first: no other
+    layer and no neuron before it (the papers' n = 1).
     """
 
     name: str
@@ -40,6 +47,7 @@ class LayerCost:
     repeats: int
     driving: tuple[str, ...]
     own: tuple[str, ...]
+    first: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,9 +68,7 @@ class Convention:
         )
 
 
-GAC_EQUATION_11 = Convention(
-    first_layer="once", shortcuts="ac", encoder_attention="excluded"
-)
+GAC_EQUATION_11 = Convention(first_layer="once", shortcuts="ac", encoder_attention="excluded")
 S1 = Convention(shortcuts="ac")
 
 
@@ -89,8 +95,9 @@ def layer_costs(graph: Graph) -> tuple[LayerCost, ...]:
             flops=KINDS[node.op].macs(node, node_inputs(graph, node)),
             role=_role(graph, node, gated),
             repeats=graph.timesteps if computed_every_step(graph, node) else 1,
-            driving=_neurons_before(graph, node),
-            own=_neurons_behind(graph, node),
+            driving=neurons_before(graph, node),
+            own=neurons_behind(graph, node),
+            first=is_first_layer(graph, node),
         )
         for node in graph.nodes
         if node.op in SYNAPTIC
@@ -115,31 +122,35 @@ def paper_energy(
     mac = ac = attention = 0.0
     for layer in layers:
         if layer.role == "encoder_attention":
-            attention += MAC_PJ * layer.flops * layer.repeats
-        elif layer.role == "encoder":
+            if convention.encoder == convention.encoder_attention == "included":
+                attention += MAC_PJ * layer.flops * layer.repeats
+        elif layer.first:
             steps = timesteps if convention.first_layer == "every_step" else 1
-            mac += MAC_PJ * layer.flops * steps * input_rate
-        elif layer.role == "shortcut" and convention.shortcuts == "mac":
+            if convention.encoder == "included":
+                mac += MAC_PJ * layer.flops * steps * input_rate
+        elif layer.role in ("shortcut", "encoder") and convention.shortcuts == "mac":
             mac += MAC_PJ * layer.flops * timesteps
         else:
-            names = layer.driving if convention.rate == "driving" else layer.own or layer.driving
-            rate = sum(rates[name] for name in names) / max(len(names), 1)
-            ac += AC_PJ * layer.flops * timesteps * rate
-    if convention.encoder == "excluded":
-        mac = sum(
-            MAC_PJ * layer.flops * timesteps
-            for layer in layers
-            if layer.role == "shortcut" and convention.shortcuts == "mac"
-        )
-        attention = 0.0
-    if convention.encoder_attention == "excluded":
-        attention = 0.0
+            ac += AC_PJ * layer.flops * timesteps * _rate(layer, rates, convention)
     return PaperEnergy(
         mac_mj=(mac + attention) * PJ_TO_MJ,
         ac_mj=ac * PJ_TO_MJ,
         encoder_attention_mj=attention * PJ_TO_MJ,
         convention=str(convention),
     )
+
+
+def _rate(layer: LayerCost, rates: Mapping[str, float], convention: Convention) -> float:
+    """Mean rate of the neurons that drive the layer, or of its own, as the convention has it.
+
+    The other ones stand in where there are none, or where theirs were not measured (the host's).
+    """
+    order = (
+        [layer.driving, layer.own] if convention.rate == "driving" else [layer.own, layer.driving]
+    )
+    known = [names for names in order if names and all(name in rates for name in names)]
+    names = [*known, *filter(None, order), ()][0]
+    return sum(rates[name] for name in names) / max(len(names), 1)
 
 
 def ann_energy_mj(layers: Sequence[LayerCost]) -> float:
@@ -155,53 +166,19 @@ def _role(graph: Graph, node: Node, gated: set[str]) -> Role:
         return "encoder_attention" if node.name in gated else "encoder"
     source = graph.by_name[node.inputs[0]]
     assert source.signal is not None
-    return "shortcut" if source.signal.kind == "real" and _reads_current(graph, node) else "layer"
-
-
-def _reads_current(graph: Graph, node: Node) -> bool:
-    """Its input has passed another conv or linear layer since the last neuron."""
-    stack = list(node.inputs)
-    while stack:
-        current = graph.by_name[stack.pop()]
-        if current.op in SYNAPTIC:
-            return True
-        if current.op != "neuron":
-            stack.extend(current.inputs)
-    return False
+    return "shortcut" if source.signal.kind == "real" and reads_current(graph, node) else "layer"
 
 
 def _behind_gates(graph: Graph) -> set[str]:
-    """Encoder layers whose result reaches neurons and the body only through a product."""
+    """Encoder nodes whose result reaches neurons and the body only through a product."""
     free: set[str] = set()  # reaches a neuron or the body without a product
     for node in reversed(graph.nodes):
-        for user in graph.users[node.name]:
-            other = graph.by_name[user]
-            if other.op == "neuron" or other.side != "encoder":
-                free.add(node.name)
-            elif other.op not in ("multiply", "sigmoid") and user in free:
-                free.add(node.name)
+        if any(_leads_out(graph.by_name[user], free) for user in graph.users[node.name]):
+            free.add(node.name)
     return {node.name for node in graph.nodes if node.side == "encoder"} - free
 
 
-def _neurons_before(graph: Graph, node: Node) -> tuple[str, ...]:
-    found: dict[str, None] = {}
-    stack = list(node.inputs)
-    while stack:
-        current = graph.by_name[stack.pop()]
-        if current.op == "neuron":
-            found[current.name] = None
-        else:
-            stack.extend(current.inputs)
-    return tuple(sorted(found))
-
-
-def _neurons_behind(graph: Graph, node: Node) -> tuple[str, ...]:
-    found: dict[str, None] = {}
-    stack = list(graph.users[node.name])
-    while stack:
-        current = graph.by_name[stack.pop()]
-        if current.op == "neuron":
-            found[current.name] = None
-        elif current.op not in SYNAPTIC:
-            stack.extend(graph.users[current.name])
-    return tuple(sorted(found))
+def _leads_out(user: Node, free: set[str]) -> bool:
+    if user.op == "neuron" or user.side != "encoder":
+        return True
+    return user.op not in ("multiply", "sigmoid") and user.name in free

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from snndeploy.errors import DataError, one_line
+from snndeploy.errors import DataError, near_names, one_line
+from snndeploy.plain_array import NotPlain, read_plain
 
 LARGEST_BYTES = 16 << 30
+NPY_VERSIONS = (1, 2)
+KEYS = ("x", "y", "scale")
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,11 +37,52 @@ class Data:
 
     def inputs(self) -> np.ndarray:
         """What the model is given, float32."""
-        return self.x.astype(np.float32) * np.float32(self.scale)
+        with np.errstate(over="ignore"):  # too large becomes infinite, which is refused
+            return self.x.astype(np.float32) * np.float32(self.scale)
+
+    def fit(self, shape: tuple[int, ...], signal: str, classes: int | None = None) -> Data:
+        """Itself, when it is what a model takes: samples of `shape`, values of the `signal` kind.
+
+        Raises:
+            DataError: another shape, values that are no such signal, or labels beyond `classes`.
+        """
+        if tuple(self.x.shape[1:]) != tuple(shape):
+            raise DataError(
+                f"{self.name}: samples have shape {tuple(self.x.shape[1:])}, the model takes"
+                f" {tuple(shape)}; reshape or resize the data"
+            )
+        self._check_values(signal)
+        if self.y is not None and classes is not None:
+            least, most = int(self.y.min()), int(self.y.max())
+            if least < 0 or most >= classes:
+                raise DataError(
+                    f"{self.name}: y has classes {least}..{most}, the model answers {classes}"
+                    f" (0..{classes - 1})"
+                )
+        return self
+
+    def _check_values(self, signal: str) -> None:
+        x = self.inputs()
+        bad = ~np.isfinite(x)
+        if bad.any():
+            raise DataError(
+                f"{self.name}: x has {int(bad.sum())} values that are NaN or infinite"
+                " (as 32-bit floats)"
+            )
+        if signal == "integer":
+            bad = x != np.rint(x)
+        elif signal == "binary":
+            bad = (x != 0) & (x != 1)
+        if bad.any():
+            kind = {"integer": "whole numbers", "binary": "0 or 1"}[signal]
+            raise DataError(
+                f"{self.name}: {int(bad.sum())} values of x * scale are not {kind} (the first is"
+                f" {float(x[bad][0]):g}), which the model's {signal} input needs"
+            )
 
 
 def load_data(path: str | Path) -> Data:
-    """Read a data file.
+    """Read a data file; nothing in it is unpickled, and sizes are checked before memory is taken.
 
     Raises:
         DataError: the file is missing, is no plain .npz, or its arrays do not belong together.
@@ -47,24 +91,51 @@ def load_data(path: str | Path) -> Data:
     if not path.is_file():
         raise DataError(f"data file {path} does not exist")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not hasattr(archive, "files"):
-                raise DataError(f"{path} is a single array; store it as .npz with a key x")
-            if "x" not in archive.files:
-                raise DataError(f"{path} has no array x (it has {', '.join(archive.files) or 'none'})")
-            x = archive["x"]
-            y = archive["y"] if "y" in archive.files else None
-            scale = float(archive["scale"]) if "scale" in archive.files else 1.0
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile, MemoryError) as error:
+        with zipfile.ZipFile(path) as archive:
+            arrays = _read(archive, path)
+    except DataError:
+        raise
+    except Exception as error:  # zipfile raises many kinds for a damaged file
         raise DataError(f"{path} is not a readable .npz file: {one_line(error)}") from None
-    return _checked(Data(x, y, scale, path.name), path)
+    x, y = arrays["x"], arrays.get("y")
+    return _checked(Data(x, y, _scale(arrays.get("scale"), path), path.name), path)
+
+
+def _read(archive: zipfile.ZipFile, path: Path) -> dict[str, np.ndarray]:
+    members = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+    if "x" not in members:
+        there = ", ".join(list(members)[:8]) or "nothing"
+        raise DataError(f"{path} has no array x (it has {there}){near_names('x', members)}")
+    wanted = {key: members[key] for key in KEYS if key in members}
+    size = sum(entry.file_size for entry in wanted.values())
+    if size > LARGEST_BYTES:
+        raise DataError(
+            f"{path} unpacks to {size / 2**30:,.1f} GiB; at most {LARGEST_BYTES >> 30} GiB are"
+            " read: split it"
+        )
+    return {key: _array(archive, entry, path) for key, entry in wanted.items()}
+
+
+def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> np.ndarray:
+    try:
+        with archive.open(entry) as stream:
+            return read_plain(stream, entry.file_size, NPY_VERSIONS)
+    except NotPlain as error:
+        name = entry.filename.removesuffix(".npy")
+        raise DataError(f"{path}: array {name} cannot be used: {error}") from None
+
+
+def _scale(array: np.ndarray | None, path: Path) -> float:
+    if array is None:
+        return 1.0
+    if array.size != 1 or not np.isfinite(array).all() or not array.all():
+        raise DataError(f"{path}: scale must be one finite number other than zero")
+    return float(array.reshape(-1)[0])
 
 
 def _checked(data: Data, path: Path) -> Data:
-    if data.x.ndim < 2 or len(data.x) == 0:
+    if data.x.ndim < 2 or 0 in data.x.shape:
         raise DataError(f"{path}: x has shape {data.x.shape}; samples first are needed")
-    if data.x.dtype.kind not in "biuf":
-        raise DataError(f"{path}: x has type {data.x.dtype}; numbers are needed")
     if data.x.dtype.kind == "f" and not np.isfinite(data.x).all():
         bad = int((~np.isfinite(data.x)).sum())
         raise DataError(f"{path}: x has {bad} values that are NaN or infinite")

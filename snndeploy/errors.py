@@ -12,14 +12,16 @@ import difflib
 from collections.abc import Iterable
 
 LONGEST_FOREIGN_TEXT = 240  # characters kept of a message that another library wrote
+LONGEST_MESSAGE = 2000  # of ours: names in it may come from a hostile file
+LONGEST_NAME = 200  # likeness of longer names takes long and helps nobody
 NEAR_ENOUGH = 0.6  # difflib's likeness, of 1, from which a name is worth suggesting
 
 
 class DeployError(Exception):
-    """Anything the compiler refuses; `str(error)` is always a single line."""
+    """Anything the compiler refuses; `str(error)` is always a single printable line."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(_printable(" ".join(message.split())))
 
 
 class ModelError(DeployError):
@@ -55,11 +57,20 @@ class UnsupportedError(DeployError):
         self.reason = reason or str(self)
 
 
+def _printable(text: str) -> str:
+    """Without control characters, which a hostile file could send to a terminal."""
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
+
+
 def near_names(name: str, candidates: Iterable[str]) -> str:
     """The tail of a message: ", did you mean 'loihi2'?", or "" when nothing is near.
 
     Two names are offered only when they are equally near.
     """
+    if len(name) > LONGEST_NAME:
+        return ""
     likeness = {
         candidate: difflib.SequenceMatcher(None, name.lower(), candidate.lower()).ratio()
         for candidate in candidates

@@ -17,7 +17,8 @@ from typing import Any, Literal
 import numpy as np
 
 Atom = tuple[str, int]  # ("batch" | "time" | "feature", size)
-Axes = tuple[tuple[Atom, ...], ...]
+Dimension = tuple[Atom, ...]
+Axes = tuple[Dimension, ...]
 Kind = Literal["binary", "integer", "real"]
 Side = Literal["", "encoder", "body", "readout"]
 

@@ -18,7 +18,7 @@ from snndeploy.frontend.load import Loaded
 from snndeploy.frontend.load import load as load_model
 from snndeploy.frontend.torch import trace
 from snndeploy.graph import Axes, Graph, Node
-from snndeploy.mapping import place
+from snndeploy.mapping import Mode, Objective, place
 from snndeploy.network import Network
 from snndeploy.passes.audit import Audit, audit
 from snndeploy.passes.calibration import Calibration, calibrate
@@ -82,6 +82,8 @@ def compile(
     target: str | Path | Target = "loihi2",
     calibration: str | Path | None = None,
     shortcuts: Shortcuts = "auto",
+    mapping: Mode = "anneal",
+    objective: Objective = "balanced",
     random_weights: bool = False,
     input_shape: tuple[int, ...] | None = None,
     input_signal: str | None = None,
@@ -95,6 +97,7 @@ def compile(
         DeployError: one line, whatever cannot be done.
     """
     chip = target if isinstance(target, Target) else Target.load(target)
+    chip.require_compiled()
     loaded, graph = load_graph(
         spec, checkpoint, random_weights=random_weights, input_shape=input_shape,
         input_signal=input_signal, timesteps=timesteps, adapters=adapters, step=step,
@@ -110,7 +113,9 @@ def compile(
     step("quantize")
     quantized = quantize(chosen, chip, seen)
     step("map onto cores")
-    layout = place(quantized.network, chip, _rates(quantized.network, seen))
+    layout = place(
+        quantized.network, chip, _rates(quantized.network, seen), mode=mapping, objective=objective
+    )
     program = Program(
         name=loaded.name,
         model=_with_host_nodes(parted, [chosen]),
@@ -129,6 +134,8 @@ def compile_imported(
     *,
     target: str | Path | Target = "loihi2",
     timesteps: int | None = None,
+    mapping: Mode = "anneal",
+    objective: Objective = "balanced",
     step: Step = silent,
 ) -> Program:
     """A program of a lava-dl `.net` file: integers already, so nothing is traced or quantized.
@@ -139,10 +146,11 @@ def compile_imported(
     from snndeploy.frontend.netx import load_netx
 
     chip = target if isinstance(target, Target) else Target.load(target)
+    chip.require_compiled()
     step("read the network")
     network = load_netx(spec, timesteps)
     step("map onto cores")
-    layout = place(network, chip)
+    layout = place(network, chip, mode=mapping, objective=objective)
     return Program(
         name=Path(spec).stem,
         model=_input_graph(network, Path(spec).stem),

@@ -106,11 +106,7 @@ def _plain(value: Any, *without: str) -> dict[str, Any]:
     """The fields of a dataclass that JSON can hold."""
     fields = value.__dataclass_fields__
     kept = {name: getattr(value, name) for name in fields if name not in without}
-    return {k: list(v) if isinstance(v, tuple) else _number(v) for k, v in kept.items()}
-
-
-def _number(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()}
 
 
 def _connection_record(connection: Connection, arrays: ArrayStore) -> dict[str, Any]:
@@ -151,8 +147,11 @@ def read_network(record: dict[str, Any], fetch: Fetch) -> Network:
 
 def _read_connection(entry: dict[str, Any], fetch: Fetch) -> Connection:
     kind, weight = entry["kind"], fetch(entry["weight"])
-    rest = {k: v for k, v in entry.items() if k not in ("kind", "weight")}
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in rest.items()}
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in entry.items()
+        if key not in ("kind", "weight")
+    }
     return Dense(weight, **values) if kind == "dense" else Conv(weight, **values)
 
 

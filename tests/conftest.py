@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
+import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,3 +45,13 @@ def shared_data() -> Path:
     message = f"NOT TESTED: no shared data at {folder}; set SNNDEPLOY_SHARED_DATA to its folder"
     warnings.warn(message, stacklevel=1)
     pytest.skip(message)
+
+
+@pytest.fixture
+def closed_folder() -> Iterator[Path]:
+    """A folder that everybody may look into and nobody may write to."""
+    folder = Path(tempfile.mkdtemp(prefix="snndeploy-test-"))
+    folder.chmod(0o555)
+    yield folder
+    folder.chmod(0o755)
+    shutil.rmtree(folder)

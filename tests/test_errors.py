@@ -50,3 +50,17 @@ def test_one_line():
 
 def test_one_line_shortens_a_long_text():
     assert one_line(ValueError("x" * 500)) == "ValueError: " + "x" * 239 + "…"
+
+
+def test_a_message_cannot_control_a_terminal_or_fill_it():
+    assert str(DeployError("key '\x1b[2J\x07' is odd")) == "key '\\x1b[2J\\x07' is odd"
+    assert (
+        str(DeployError("caf\u00e9 \u2265 1, 300 \u00d7 300"))
+        == "caf\u00e9 \u2265 1, 300 \u00d7 300"
+    )
+    assert str(DeployError("file \udcff")) == "file \\udcff"
+    assert str(DeployError("x" * 5000)) == "x" * 1999 + "…"
+
+
+def test_near_names_of_a_very_long_name():
+    assert near_names("loihi2" * 10_000, ["loihi2"]) == ""

@@ -3,9 +3,12 @@ import pytest
 from snndeploy import shelf
 from snndeploy.errors import ModelError, TargetError
 
+SHIPPED = ", ".join(shelf.target_names())
+
 
 def test_shipped_targets():
-    assert shelf.target_names() == ["loihi1", "loihi2"]
+    assert shelf.target_names() == sorted(shelf.target_names())
+    assert {"loihi1", "loihi2"} <= set(shelf.target_names())
     assert shelf.target_path("loihi2").name == "loihi2.toml"
 
 
@@ -13,16 +16,14 @@ def test_unknown_target():
     with pytest.raises(TargetError) as caught:
         shelf.target_path("lohi2")
     assert str(caught.value) == (
-        "unknown target 'lohi2' (shipped: loihi1, loihi2), did you mean 'loihi2'?"
+        f"unknown target 'lohi2' (shipped: {SHIPPED}), did you mean 'loihi2'?"
     )
 
 
 def test_missing_target_file():
     with pytest.raises(TargetError) as caught:
         shelf.target_path("chips/mine.toml")
-    assert str(caught.value) == (
-        "target file chips/mine.toml does not exist (shipped: loihi1, loihi2)"
-    )
+    assert str(caught.value) == (f"target file chips/mine.toml does not exist (shipped: {SHIPPED})")
 
 
 def test_a_users_own_target(tmp_path):

@@ -1,14 +1,14 @@
 """From torch's own operators to ours: one entry an operator, a list one can read.
 
-Every translator takes a `Call` and returns (op, number of data inputs used, attributes,
-parameters); parameters are arrays found among the arguments.
+Every translator takes a `Call` and returns (op, attributes, parameters); parameters are arrays
+found among the arguments.  A call that it cannot express raises ValueError with the reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -77,13 +77,12 @@ def _linear(call: Call) -> Translated:
 
 def _norm(call: Call) -> Translated:
     mean, variance = call.array("running_mean"), call.array("running_var")
-    if mean is None or variance is None:
+    if mean is None or variance is None or call.get("training", False):
         raise ValueError("it has no running statistics; only evaluation mode compiles")
     ones = np.ones_like(mean, dtype=np.float64)
     weight, bias = call.array("weight"), call.array("bias")
-    scale = (ones if weight is None else weight.astype(np.float64)) / np.sqrt(
-        variance.astype(np.float64) + float(call.get("eps", 1e-5))
-    )
+    deviation = np.sqrt(variance.astype(np.float64) + float(call.get("eps", 1e-5)))
+    scale = (ones if weight is None else weight.astype(np.float64)) / deviation
     shift = (0 * ones if bias is None else bias.astype(np.float64)) - mean * scale
     return "norm", {"channel_axis": 1}, {"scale": scale, "shift": shift}
 
@@ -158,34 +157,75 @@ def _arithmetic(op: str) -> Callable[[Call], Translated]:
     """add, sub, mul, div of two tensors, or of a tensor and a number (scale)."""
 
     def translate(call: Call) -> Translated:
-        other, alpha = call.arguments.get("other"), float(call.get("alpha", 1))
-        if isinstance(other, np.ndarray) and other.size == 1:
-            other = float(other.reshape(()))
-        if isinstance(other, np.ndarray):
-            raise ValueError("adding or multiplying a stored tensor is not supported")
-        if not isinstance(other, (int, float)):
+        first, second = _number(call.arguments.get("self")), _number(call.arguments.get("other"))
+        alpha = float(call.get("alpha", 1))
+        if first is None and second is None:
             if op == "divide":
                 raise ValueError("dividing by a value computed at run time is not supported")
             if alpha != 1:
                 raise ValueError("alpha other than 1 is not supported")
             return op, {}, {}
-        factor, offset = {
-            "add": (1.0, alpha * other),
-            "subtract": (1.0, -alpha * other),
-            "multiply": (float(other), 0.0),
-            "divide": (1.0 / other if other else float("inf"), 0.0),
-        }[op]
-        return "scale", {"factor": factor, "offset": offset}, {}
+        if first is None:
+            assert second is not None
+            return _scale(*_SECOND_IS_NUMBER[op](second * alpha))
+        if op == "divide":
+            raise ValueError("dividing by a value computed at run time is not supported")
+        return _scale(*_FIRST_IS_NUMBER[op](first, alpha))
 
     return translate
 
 
+# factor and offset of x, when the other operand is a number n
+_SECOND_IS_NUMBER: dict[str, Callable[[float], tuple[float, float]]] = {
+    "add": lambda n: (1.0, n),
+    "subtract": lambda n: (1.0, -n),
+    "multiply": lambda n: (n, 0.0),
+    "divide": lambda n: (1.0 / n if n else float("inf"), 0.0),
+}
+_FIRST_IS_NUMBER: dict[str, Callable[[float, float], tuple[float, float]]] = {
+    "add": lambda n, alpha: (alpha, n),
+    "subtract": lambda n, alpha: (-alpha, n),
+    "multiply": lambda n, alpha: (n, 0.0),
+}
+
+
+def _number(value: Any) -> float | None:
+    """A number known at compile time, or None for a tensor computed at run time."""
+    if isinstance(value, np.ndarray):
+        if value.size != 1:
+            raise ValueError("adding or multiplying a stored tensor is not supported")
+        return float(value.reshape(()))
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def _scale(factor: float, offset: float) -> Translated:
+    if not (isfinite(factor) and isfinite(offset)):
+        raise ValueError("it multiplies or adds a number that is not finite")
+    return "scale", {"factor": factor, "offset": offset}, {}
+
+
+def _reversed_subtract(call: Call) -> Translated:
+    """other - alpha * self, with a number for other."""
+    other = _number(call.arguments.get("other"))
+    if other is None:
+        raise ValueError("subtracting from a value computed at run time is not supported")
+    return _scale(-float(call.get("alpha", 1)), other)
+
+
+def _negate(call: Call) -> Translated:
+    return _scale(-1.0, 0.0)
+
+
 def _identity(call: Call) -> Translated:
+    dtype = str(call.get("dtype", "torch.float32"))
+    if not dtype.startswith(("torch.float", "torch.bfloat", "torch.double", "torch.half")):
+        raise ValueError(f"it converts values to {dtype.removeprefix('torch.')}")
     return "identity", {}, {}
 
 
-def element_count(shape: Sequence[int]) -> int:
-    return prod(shape)
+def _adaptive_max_pool(call: Call) -> Translated:
+    kernel = _adaptive_kernel(call)
+    return "max_pool", {"kernel": kernel, "stride": kernel, "padding": [0, 0]}, {}
 
 
 TRANSLATORS: dict[str, Callable[[Call], Translated]] = {
@@ -197,15 +237,20 @@ TRANSLATORS: dict[str, Callable[[Call], Translated]] = {
     "aten.avg_pool2d.default": _avg_pool,
     "aten.adaptive_avg_pool2d.default": _adaptive_avg_pool,
     "aten.max_pool2d.default": _max_pool,
+    "aten.adaptive_max_pool2d.default": _adaptive_max_pool,
     "aten.mean.dim": _reduce("mean"),
     "aten.mean.default": _reduce("mean"),
     "aten.sum.dim_IntList": _reduce("sum"),
     "aten.sum.default": _reduce("sum"),
     "aten.amax.default": _reduce("max"),
+    "aten.max.default": _reduce("max"),
+    "aten.max.dim": _reduce("max"),
     "aten.add.Tensor": _arithmetic("add"),
     "aten.sub.Tensor": _arithmetic("subtract"),
     "aten.mul.Tensor": _arithmetic("multiply"),
     "aten.div.Tensor": _arithmetic("divide"),
+    "aten.rsub.Scalar": _reversed_subtract,
+    "aten.neg.default": _negate,
     "aten.relu.default": _plain("relu"),
     "aten.sigmoid.default": _plain("sigmoid"),
     "aten.tanh.default": _plain("tanh"),

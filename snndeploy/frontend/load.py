@@ -48,6 +48,8 @@ def load(
     Raises:
         ModelError: in one line, whatever is wrong with file, factory, arguments or checkpoint.
     """
+    if spec.endswith(".py"):
+        raise ModelError(f"{spec} names a file but no factory; write {spec}:FACTORY(arguments)")
     entry = None if ".py:" in spec else model_entry(spec)
     full = entry.file_spec if entry else spec
     path, factory, arguments, keywords = parse_spec(full)
@@ -77,16 +79,24 @@ def parse_spec(spec: str) -> tuple[Path, str, list[Any], dict[str, Any]]:
     if not path.is_file():
         raise ModelError(f"model file {path} does not exist")
     try:
-        expression = ast.parse(call if "(" in call else f"{call}()", mode="eval").body
-        assert isinstance(expression, ast.Call) and isinstance(expression.func, ast.Name)
-        arguments = [ast.literal_eval(value) for value in expression.args]
-        keywords = {str(k.arg): ast.literal_eval(k.value) for k in expression.keywords}
-    except (SyntaxError, ValueError, AssertionError):
+        return path, *_parse_call(call if "(" in call else f"{call}()")
+    except (SyntaxError, ValueError, TypeError):
         raise ModelError(
             f"{call!r} is not FACTORY(arguments) with literal arguments, for example"
             " gac.py:gac_digits(timesteps=4)"
         ) from None
-    return path, expression.func.id, arguments, keywords
+
+
+def _parse_call(call: str) -> tuple[str, list[Any], dict[str, Any]]:
+    """Name, positional and keyword values; ValueError for anything but a call with literals."""
+    expression = ast.parse(call, mode="eval").body
+    if not isinstance(expression, ast.Call) or not isinstance(expression.func, ast.Name):
+        raise ValueError(call)
+    if any(keyword.arg is None for keyword in expression.keywords):
+        raise ValueError(call)
+    arguments = [ast.literal_eval(value) for value in expression.args]
+    keywords = {str(k.arg): ast.literal_eval(k.value) for k in expression.keywords}
+    return expression.func.id, arguments, keywords
 
 
 def _run_file(path: Path) -> Any:
@@ -100,7 +110,7 @@ def _run_file(path: Path) -> Any:
     sys.path.insert(0, folder)
     try:
         module_spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ModelError(f"model file {path} raises: {one_line(error)}") from None
     finally:
         sys.path.remove(folder)
@@ -109,11 +119,21 @@ def _run_file(path: Path) -> Any:
 
 
 def _forget_siblings(before: set[str], folder: str) -> None:
-    """Drop the folder's own modules, so that two folders with equal file names do not meet."""
-    for name in set(sys.modules) - before:
-        origin = getattr(sys.modules[name], "__file__", None)
-        if origin and str(Path(origin).resolve()).startswith(folder):
-            del sys.modules[name]
+    """Drop the folder's own modules, so that two folders with equal file names do not meet.
+
+    Only what stands in the folder itself: a virtual environment below it is left alone.
+    """
+    new = set(sys.modules) - before
+    for name in [name for name in new if _stands_in(folder, name.partition(".")[0])]:
+        del sys.modules[name]
+
+
+def _stands_in(folder: str, name: str) -> bool:
+    origin = getattr(sys.modules.get(name), "__file__", None)
+    if not origin or name == "snndeploy":
+        return False
+    file = Path(origin).resolve()
+    return str(file.parent.parent if file.name == "__init__.py" else file.parent) == folder
 
 
 def _call_factory(
@@ -121,11 +141,11 @@ def _call_factory(
 ) -> Any:
     function = getattr(file_module, factory, None)
     if not callable(function):
-        names = [name for name in vars(file_module) if not name.startswith("_")]
+        names = [name for name, value in vars(file_module).items() if callable(value)]
         raise ModelError(f"{path} has no factory {factory!r}{near_names(factory, names)}")
     try:
         module = function(*arguments, **keywords)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ModelError(f"{path}:{factory} raises: {one_line(error)}") from None
     if not isinstance(module, torch.nn.Module):
         raise ModelError(f"{path}:{factory} returns {type(module).__name__}, not a torch module")
@@ -182,7 +202,8 @@ def read_state(path: Path) -> dict[str, Any]:
     for key in ("state_dict", "model", "net"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
-    if not isinstance(state, dict) or not all(torch.is_tensor(v) for v in state.values()):
+    plain = isinstance(state, dict) and all(isinstance(key, str) for key in state)
+    if not plain or not all(torch.is_tensor(value) for value in state.values()):
         raise ModelError(f"checkpoint {path} holds no state_dict (names to tensors)")
     return {key.removeprefix("module."): value for key, value in state.items()}
 
@@ -202,16 +223,23 @@ def _example(file_module: Any, module: Any, path: Path, shape: tuple[int, ...] |
         return torch.zeros((1, *shape))
     maker = getattr(file_module, "example", None)
     if callable(maker):
-        try:
-            return maker(module)
-        except Exception as error:
-            raise ModelError(f"{path}: example() raises: {one_line(error)}") from None
+        return _made_example(maker, module, path)
     own = getattr(module, "input_shape", None)
     if own is None:
         raise ModelError(
             f"{path} has no example(module) and the model no input_shape; give --input-shape"
         )
     return torch.zeros((1, *own))
+
+
+def _made_example(maker: Any, module: Any, path: Path) -> Any:
+    try:
+        found = maker(module)
+    except (Exception, SystemExit) as error:
+        raise ModelError(f"{path}: example() raises: {one_line(error)}") from None
+    if not torch.is_tensor(found):
+        raise ModelError(f"{path}: example() returns {type(found).__name__}, not a tensor")
+    return found
 
 
 def _few(names: list[str], most: int = 3) -> str:

@@ -1,4 +1,7 @@
-"""conv: y[o] = sum over i, u, v of weight[o, i, u, v] * x[i, stride * y + u - padding, ...] + bias."""
+"""conv: y[o, r] = sum over i, u of weight[o, i, u] * x[i, stride * r + u - padding] + bias.
+
+r and u are (row, column) pairs; x is zero outside.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,21 @@ from typing import Any
 import torch
 
 from snndeploy.graph import Axes, Node
-from snndeploy.ops.kind import OpKind, feature, has_time, real, same
+from snndeploy.ops.kind import OpKind, feature, has_time, real, refuse_batch, same
+from snndeploy.ops.tensors import tensor
 
 
 def evaluate(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> Any:
     x = inputs[0]
+    top, bottom, left, right = node.attributes["padding"]
+    symmetric = top == bottom and left == right
     bias = node.parameters.get("bias")
     return torch.nn.functional.conv2d(
-        pad(node, x),
-        torch.as_tensor(node.parameters["weight"]).to(x.dtype),
-        None if bias is None else torch.as_tensor(bias).to(x.dtype),
+        x if symmetric else pad(node, x),
+        tensor(node.parameters["weight"], x.dtype),
+        None if bias is None else tensor(bias, x.dtype),
         stride=node.attributes["stride"],
-        padding=0,
+        padding=(top, left) if symmetric else 0,
         dilation=node.attributes["dilation"],
         groups=node.attributes["groups"],
     )
@@ -29,8 +35,6 @@ def evaluate(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> A
 def pad(node: Node, x: Any) -> Any:
     """Zero padding; `padding` is (top, bottom, left, right), since 'same' kernels may be even."""
     top, bottom, left, right = node.attributes["padding"]
-    if not any((top, bottom, left, right)):
-        return x
     return torch.nn.functional.pad(x, (left, right, top, bottom))
 
 
@@ -52,11 +56,16 @@ def output_size(node: Node, height: int, width: int) -> tuple[int, int]:
 
 
 def axes(node: Node, inputs: Sequence[Axes]) -> Axes:
-    *outer, _, rows, columns = inputs[0]
+    *outer, channels, rows, columns = inputs[0]
+    refuse_batch((channels, rows, columns), "convolves")
     height, width = (prod(size for _, size in d) for d in (rows, columns))
     height, width = output_size(node, height, width)
-    channels = node.parameters["weight"].shape[0]
-    return (*outer, feature(channels), feature(height), feature(width))
+    return (
+        *outer,
+        feature(node.parameters["weight"].shape[0]),
+        feature(height),
+        feature(width),
+    )
 
 
 def contracts_time(node: Node, inputs: Sequence[Node]) -> bool:
@@ -77,9 +86,14 @@ def evaluate_pad(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) 
 
 def pad_axes(node: Node, inputs: Sequence[Axes]) -> Axes:
     *outer, rows, columns = inputs[0]
+    refuse_batch((rows, columns), "pads")
     top, bottom, left, right = node.attributes["padding"]
     height, width = (prod(size for _, size in d) for d in (rows, columns))
     return (*outer, feature(height + top + bottom), feature(width + left + right))
 
 
-PAD = OpKind("pad", evaluate_pad, pad_axes, same, linear=True)
+def pad_contracts_time(node: Node, inputs: Sequence[Node]) -> bool:
+    return any(has_time(dimension) for dimension in inputs[0].axes[-2:])
+
+
+PAD = OpKind("pad", evaluate_pad, pad_axes, same, pad_contracts_time, linear=True)

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import torch
 
-from snndeploy.graph import Axes, Node, Signal
+from snndeploy.graph import Axes, Dimension, Node, Signal
 from snndeploy.ops.kind import OpKind, all_constant, real, widest
 
 
 def broadcast_axes(node: Node, inputs: Sequence[Axes]) -> Axes:
-    """Dimensions aligned from the right; a named (batch, time) dimension wins over a feature."""
+    """Dimensions aligned from the right; of two, the named (batch, time) one, else the larger."""
     rank = max(len(axes) for axes in inputs)
     padded = [((),) * (rank - len(axes)) + tuple(axes) for axes in inputs]
     return tuple(_join([axes[index] for axes in padded]) for index in range(rank))
 
 
-def _join(dimensions: Sequence[tuple[tuple[str, int], ...]]) -> tuple[tuple[str, int], ...]:
-    def rank(dimension: tuple[tuple[str, int], ...]) -> tuple[bool, bool]:
+def _join(dimensions: Sequence[Dimension]) -> Dimension:
+    def rank(dimension: Dimension) -> tuple[bool, int, bool]:
         named = any(label != "feature" for label, _ in dimension)
-        return (named, bool(dimension))
+        return (named, prod(size for _, size in dimension), bool(dimension))
 
     return max(dimensions, key=rank)
 

@@ -6,7 +6,7 @@ spread over the steps where something that changes needs it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,10 @@ import torch
 
 from snndeploy.graph import Graph, Node, sizes
 from snndeploy.ops import KINDS
+from snndeploy.ops.tensors import tensor
+
+Observe = Callable[[Node, Sequence[Any], Any], Any]
+"""(node, its inputs' tensors, its tensor) -> the tensor that the nodes behind shall see."""
 
 
 def evaluate(
@@ -23,23 +27,29 @@ def evaluate(
     *,
     hoist: bool = True,
     double: bool = False,
+    observe: Observe | None = None,
 ) -> dict[str, Any]:
     """Tensors of the recorded nodes (default: the outputs) for a batch.
 
-    x: (samples, ...) as the model takes it.  hoist needs inferred signals; a constant node's
-    tensor then has one time step.  double computes in float64.
+    x: (samples, ...), as the graph's input node has it.  hoist needs inferred signals; a constant node's
+    tensor then has one time step.  double computes in float64.  Nodes that the recorded ones do
+    not need are not computed.
     """
     wanted = tuple(record) or graph.outputs
+    graph = graph.select(wanted)
     dtype = torch.float64 if double else torch.float32
-    batch = x.shape[_batch_dimension(graph.input)]
+    batch = len(x)
     remaining = {name: len(users) for name, users in graph.users.items()}
     values: dict[str, Any] = {}
     with torch.no_grad():
         for node in graph.nodes:
             if node.op == "input":
-                values[node.name] = torch.as_tensor(np.ascontiguousarray(x)).to(dtype)
+                values[node.name] = tensor(np.asarray(x), dtype)
                 continue
-            values[node.name] = _run(graph, node, values, batch, hoist)
+            inputs = _inputs(graph, node, values, batch, hoist)
+            steps = 1 if hoist and _is_constant(node) else graph.timesteps
+            value = KINDS[node.op].evaluate(node, inputs, batch, steps)
+            values[node.name] = value if observe is None else observe(node, inputs, value)
             for source in dict.fromkeys(node.inputs):
                 remaining[source] -= 1
                 if remaining[source] == 0 and source not in wanted:
@@ -47,7 +57,7 @@ def evaluate(
     return {name: values[name] for name in wanted}
 
 
-def by_step(node: Node, tensor: Any, samples: int) -> np.ndarray:
+def by_step(node: Node, value: Any, samples: int) -> np.ndarray:
     """A node's tensor as (samples, steps, *step_shape); steps is 1 for a hoisted node."""
     atoms = [atom for dimension in node.axes for atom in dimension]
     known = [samples if label == "batch" else size for label, size in atoms]
@@ -55,45 +65,38 @@ def by_step(node: Node, tensor: Any, samples: int) -> np.ndarray:
     steps = 1
     if timed:
         others = int(np.prod([size for i, size in enumerate(known) if i != timed[0]]))
-        steps = tensor.numel() // others
+        steps = value.numel() // others
         known[timed[0]] = steps
     batch = next(index for index, (label, _) in enumerate(atoms) if label == "batch")
     features = [i for i in range(len(atoms)) if i != batch and i not in timed]
-    arranged = tensor.reshape(known).permute(batch, *timed, *features)
+    arranged = value.reshape(known).permute(batch, *timed, *features)
     return arranged.reshape(samples, steps, *node.step_shape).numpy()
 
 
-def _run(graph: Graph, node: Node, values: dict[str, Any], batch: int, hoist: bool) -> Any:
-    constant = hoist and _is_constant(node)
-    inputs = [
-        values[name]
-        if constant or not (hoist and _is_constant(graph.by_name[name]))
-        else spread(graph.by_name[name], values[name], batch)
+def _inputs(graph: Graph, node: Node, values: dict[str, Any], batch: int, hoist: bool) -> list[Any]:
+    """The node's inputs; hoisted ones are spread where the node itself is not constant."""
+    if not hoist or _is_constant(node):
+        return [values[name] for name in node.inputs]
+    return [
+        spread(graph.by_name[name], values[name], batch)
+        if _is_constant(graph.by_name[name])
+        else values[name]
         for name in node.inputs
     ]
-    steps = 1 if constant else graph.timesteps
-    return KINDS[node.op].evaluate(node, inputs, batch, steps)
 
 
-def spread(node: Node, tensor: Any, batch: int) -> Any:
+def spread(node: Node, value: Any, batch: int) -> Any:
     """Repeat a hoisted node's tensor over its time axis."""
     if not node.has_time:
-        return tensor
+        return value
     atoms = [atom for dimension in node.axes for atom in dimension]
     one = [batch if label == "batch" else 1 if label == "time" else size for label, size in atoms]
     full = [batch if label == "batch" else size for label, size in atoms]
-    return tensor.reshape(one).expand(full).reshape(sizes(node.axes, batch))
+    return value.reshape(one).expand(full).reshape(sizes(node.axes, batch))
 
 
 def _is_constant(node: Node) -> bool:
     return node.signal is not None and node.signal.constant
-
-
-def _batch_dimension(node: Node) -> int:
-    for index, dimension in enumerate(node.axes):
-        if any(label == "batch" for label, _ in dimension):
-            return index
-    raise AssertionError("the input has no batch axis")
 
 
 def node_inputs(graph: Graph, node: Node) -> Sequence[Node]:

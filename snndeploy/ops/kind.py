@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from snndeploy.graph import KINDS, Axes, Kind, Node, Signal
+from snndeploy.graph import KINDS, Axes, Dimension, Kind, Node, Signal
 
 Evaluate = Callable[[Node, Sequence[Any], int, int], Any]
 
@@ -59,9 +59,15 @@ def same(node: Node, signals: Sequence[Signal], inputs: Sequence[Node]) -> Signa
     return signals[0]
 
 
-def has_time(dimension: tuple[tuple[str, int], ...]) -> bool:
+def has_time(dimension: Dimension) -> bool:
     return any(label == "time" for label, _ in dimension)
 
 
-def feature(size: int) -> tuple[tuple[str, int], ...]:
+def feature(size: int) -> Dimension:
     return (("feature", size),)
+
+
+def refuse_batch(dimensions: Sequence[Dimension], what: str) -> None:
+    """Raise ValueError where a sample would see the others."""
+    if any(label == "batch" for dimension in dimensions for label, _ in dimension):
+        raise ValueError(f"it {what} over the batch dimension, so that samples see each other")

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from snndeploy.graph import Axes, Node
-from snndeploy.ops.kind import OpKind, feature, has_time, real
+from snndeploy.ops.kind import OpKind, feature, has_time, real, refuse_batch
+from snndeploy.ops.tensors import tensor
 
 
 def evaluate(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> Any:
@@ -17,12 +18,13 @@ def evaluate(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> A
     bias = node.parameters.get("bias")
     return torch.nn.functional.linear(
         x,
-        torch.as_tensor(node.parameters["weight"]).to(x.dtype),
-        None if bias is None else torch.as_tensor(bias).to(x.dtype),
+        tensor(node.parameters["weight"], x.dtype),
+        None if bias is None else tensor(bias, x.dtype),
     )
 
 
 def axes(node: Node, inputs: Sequence[Axes]) -> Axes:
+    refuse_batch(inputs[0][-1:], "is a linear layer")
     return (*inputs[0][:-1], feature(node.parameters["weight"].shape[0]))
 
 

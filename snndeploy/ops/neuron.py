@@ -7,7 +7,7 @@ H starts at 0; v_reset is not decayed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -21,16 +21,21 @@ def time_axis(node: Node) -> int:
 
 
 def evaluate(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> Any:
-    x = inputs[0]
+    spikes = torch.empty_like(inputs[0])
+    for step, (_, fired) in enumerate(run(node, inputs[0])):
+        spikes.select(time_axis(node), step).copy_(fired)
+    return spikes
+
+
+def run(node: Node, x: Any) -> Iterator[tuple[Any, Any]]:
+    """Membrane U before the reset, and which neurons fired, at every step of the input."""
     axis = time_axis(node)
     carried = torch.zeros_like(x.select(axis, 0))
-    spikes = torch.empty_like(x)
     for step in range(x.shape[axis]):
         membrane = carried + x.select(axis, step)
         fired = fires(node, membrane)
-        spikes.select(axis, step).copy_(fired)
+        yield membrane, fired
         carried = after_spike(node, membrane, fired)
-    return spikes
 
 
 def fires(node: Node, membrane: Any) -> Any:
@@ -48,11 +53,18 @@ def after_spike(node: Node, membrane: Any, fired: Any) -> Any:
 
 def axes(node: Node, inputs: Sequence[Axes]) -> Axes:
     dimensions = list(inputs[0])
-    axis = time_axis(node)
+    axis, steps = time_axis(node), node.attributes["timesteps"]
+    if axis >= len(dimensions):
+        raise ValueError(
+            f"its input has {len(dimensions)} dimensions, and dimension {axis} should be time"
+        )
     if not dimensions[axis]:
         dimensions[axis] = (("time", 1),)
-    if dimensions[axis] != (("time", node.attributes["timesteps"]),):
-        raise ValueError(f"dimension {axis} of the neuron's input is not the time axis")
+    if dimensions[axis] != (("time", steps),):
+        meaning = " x ".join(f"{label} {size}" for label, size in dimensions[axis])
+        raise ValueError(
+            f"dimension {axis} of its input should be the {steps} time steps, but is {meaning}"
+        )
     return tuple(dimensions)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from snndeploy.graph import Axes, Node
-from snndeploy.ops.kind import OpKind, feature, has_time, real, same
+from snndeploy.ops.kind import OpKind, feature, has_time, real, refuse_batch, same
 
 
 def average(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> Any:
@@ -29,6 +29,7 @@ def maximum(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> An
 
 def axes(node: Node, inputs: Sequence[Axes]) -> Axes:
     *outer, channels, rows, columns = inputs[0]
+    refuse_batch((rows, columns), "pools")
     padding = node.attributes.get("padding", (0, 0))
     planes = []
     for index, dimension in enumerate((rows, columns)):

@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 
-from snndeploy.graph import Axes, Node, Signal
-from snndeploy.ops.kind import OpKind, all_constant, has_time, real
+from snndeploy.graph import Axes, Dimension, Node, Signal
+from snndeploy.ops.kind import OpKind, all_constant, has_time, real, refuse_batch
 
 
 def axes(node: Node, inputs: Sequence[Axes]) -> Axes:
     reduced = set(node.attributes["dimensions"])
-    kept: list[tuple[tuple[str, int], ...]] = []
+    refuse_batch([inputs[0][index] for index in sorted(reduced)], "reduces")
+    kept: list[Dimension] = []
     for index, dimension in enumerate(inputs[0]):
         if index not in reduced:
             kept.append(dimension)

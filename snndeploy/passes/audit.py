@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from math import prod
 from typing import Any, Literal
 
 from snndeploy.graph import Graph, Node
@@ -11,6 +12,7 @@ from snndeploy.ops import KINDS
 from snndeploy.ops.evaluate import node_inputs
 from snndeploy.passes.partition import SYNAPTIC, block
 from snndeploy.passes.signals import contracts_time
+from snndeploy.passes.streams import reads_current, spike_sources
 
 Work = Literal["accumulate", "integer", "mac", "other"]
 WORK_OF_SIGNAL: Mapping[str, Work] = {"binary": "accumulate", "integer": "integer", "real": "mac"}
@@ -73,66 +75,57 @@ def audit(graph: Graph) -> Audit:
 
 
 def operations(graph: Graph, node: Node) -> int:
-    """Per sample, at rate 1: FL times the steps in which it must be computed."""
-    each = KINDS[node.op].macs(node, node_inputs(graph, node))
+    """Per sample, at rate 1: FL times the steps in which it must be computed; else elements."""
     if node.op not in SYNAPTIC:
-        elements = 1
-        for size in node.shape:
-            elements *= size
-        return elements
+        return prod(node.shape)
+    each = KINDS[node.op].macs(node, node_inputs(graph, node))
     return each * (graph.timesteps if computed_every_step(graph, node) else 1)
 
 
 def computed_every_step(graph: Graph, node: Node) -> bool:
-    """False when its input is the same at every step, or when it has no time axis at all."""
+    """False when the input is the same at every step, has no time axis, or is taken as a whole."""
     source = graph.by_name[node.inputs[0]]
     assert source.signal is not None
-    return not source.signal.constant and any(
-        label == "time" for dimension in source.axes for label, _ in dimension
-    )
+    return source.has_time and not source.signal.constant and not contracts_time(node, [source])
 
 
 def _row(graph: Graph, node: Node, count: int, total: int) -> AuditRow:
     source = graph.by_name[node.inputs[0]]
     assert source.signal is not None
-    kind = source.signal.kind
-    work: Work = WORK_OF_SIGNAL[kind] if node.op in SYNAPTIC else "other"
-    if node.op in SYNAPTIC and node.side == "readout":
-        kind_reason = "reads averages of spikes"
-    elif node.op in SYNAPTIC:
-        kind_reason = {
-            "binary": "",
-            "integer": "reads integers: v accumulations for a value v, or graded spikes",
-            "real": "multiplies real values",
-        }[kind]
-    else:
-        kind_reason = node.why if node.op == "multiply" else ""
+    kind, layer = source.signal.kind, node.op in SYNAPTIC
     return AuditRow(
         layer=node.label,
         op=node.op,
         side=node.side,
         input_signal=kind,
-        work=work,
+        work=WORK_OF_SIGNAL[kind] if layer else "other",
         operations=count,
-        share=count / total if node.op in SYNAPTIC else 0.0,
-        hoisted=_is_hoisted(graph, node),
-        reason=_body_reason(graph, node, kind, kind_reason),
+        share=count / total if layer else 0.0,
+        hoisted=layer and _is_hoisted(node, source),
+        reason=_reason(graph, node, kind),
         rewrite=_rewrite(graph, node, kind),
     )
 
 
-def _is_hoisted(graph: Graph, node: Node) -> bool:
+def _is_hoisted(node: Node, source: Node) -> bool:
     """A layer that the model runs at every step although its input never changes."""
-    (source,) = node_inputs(graph, node)[:1]
     assert source.signal is not None
-    constant = source.signal.constant and source.has_time
-    return node.op in SYNAPTIC and constant and not contracts_time(node, [source])
+    return source.signal.constant and source.has_time and not contracts_time(node, [source])
 
 
-def _body_reason(graph: Graph, node: Node, kind: str, reason: str) -> str:
-    if node.op == "conv" and node.side == "body" and kind == "real":
+def _reason(graph: Graph, node: Node, kind: str) -> str:
+    """Why the layer is not spike-driven as printed; "" when it is."""
+    if node.op not in SYNAPTIC:
+        return node.why if node.op == "multiply" else ""
+    if kind == "integer":
+        return "reads integers: v accumulations for a value v, or graded spikes"
+    if kind == "binary":
+        return ""
+    if node.side == "encoder":
+        return "multiplies real values"
+    if node.side == "body" and reads_current(graph, node):
         return "multiplies real membrane values (membrane shortcut)"
-    return reason
+    return "reads averages of spikes"
 
 
 def _rewrite(graph: Graph, node: Node, kind: str) -> str:
@@ -149,45 +142,23 @@ def _rewrite(graph: Graph, node: Node, kind: str) -> str:
     return f"by linearity {len(sources)} spike-driven kernel{plural}{host}"
 
 
-def spike_sources(graph: Graph, node: Node) -> tuple[list[str], bool]:
-    """Spiking neurons whose spikes reach the node through linear operations; encoder among them?"""
-    found: list[str] = []
-    encoder = False
-    stack, seen = list(node.inputs), set()
-    while stack:
-        current = graph.by_name[stack.pop()]
-        if current.name in seen:
-            continue
-        seen.add(current.name)
-        if current.side == "encoder":
-            encoder = True
-        elif current.op == "neuron":
-            found.append(current.label)
-        else:
-            stack.extend(current.inputs)
-    return found, encoder
-
-
 def _flags(graph: Graph, rows: tuple[AuditRow, ...]) -> Flags:
     driven = {node.name for node in graph.nodes if node.side in ("body", "readout")}
     reasons: list[str] = []
     raised: set[str] = set()
     for node in graph.nodes:
         found = block(node, graph, driven)
-        if found is None or node.side == "readout":
-            continue
-        if node.side == "body":
+        if found and node.side == "body":
             raised.add(found.flag)
             reasons.append(f"{node.label}: {found.reason}")
-        elif found.flag == "needs_full_window":
+        elif found and node.side == "encoder" and found.flag == "needs_full_window":
             reasons.append(f"{node.label}: {found.reason}, inside the encoder")
-    blocked_body = [r for r in rows if r.side == "body" and r.input_signal != "binary"]
-    for row in blocked_body:
-        if not row.op == "neuron":
-            reasons.append(f"{row.layer}: {row.reason}" + (f"; {row.rewrite}" if row.rewrite else ""))
-    unfolded = [r for r in blocked_body if r.op in SYNAPTIC and not r.rewrite]
+    layers = [r for r in rows if r.side == "body" and r.op in SYNAPTIC]
+    unclean = [r for r in layers if r.input_signal != "binary"]
+    for row in unclean:
+        reasons.append(f"{row.layer}: {row.reason}" + (f"; {row.rewrite}" if row.rewrite else ""))
     return Flags(
-        synapses_binary=not unfolded and not raised,
+        synapses_binary=not raised and all(row.rewrite for row in unclean),
         needs_dynamic_multiply="needs_dynamic_multiply" in raised,
         needs_full_window="needs_full_window" in raised,
         reasons=tuple(reasons),

@@ -8,12 +8,13 @@ windows from index `rows` on.  Outer convs without padding compose always.
 
 from __future__ import annotations
 
-from math import prod
+from collections.abc import Callable
+from math import gcd, prod
 
 import numpy as np
-import torch
 
 from snndeploy.network import Connection, Conv, Dense, Shape
+from snndeploy.ops.tensors import convolve_transposed
 
 # A composed dense layer larger than this is not built (weights).
 LARGEST_DENSE = 50_000_000
@@ -33,17 +34,31 @@ def average_pool(channels: int, kernel: tuple[int, int], stride: tuple[int, int]
     return Conv(weight, stride=stride, groups=channels)
 
 
-def symmetric(weight: np.ndarray, padding: tuple[int, int, int, int]) -> tuple[np.ndarray, tuple[int, int]]:
-    """Kernel and symmetric padding that equal (top, bottom, left, right) padding.
+def symmetric(
+    weight: np.ndarray, padding: tuple[int, int, int, int], dilation: tuple[int, int]
+) -> tuple[np.ndarray, tuple[int, int], tuple[int, int]]:
+    """Kernel, symmetric padding and dilation that equal (top, bottom, left, right) padding.
 
-    The side with less padding gets zero taps in the kernel instead.
+    The side with less padding gets zero taps in the kernel instead, dilation written out.
     """
     top, bottom, left, right = padding
-    rows = (max(bottom - top, 0), max(top - bottom, 0))
-    columns = (max(right - left, 0), max(left - right, 0))
-    if any((*rows, *columns)):
+    if (top, left) != (bottom, right):
+        weight, dilation = spread(weight, dilation), (1, 1)
+        rows = (max(bottom - top, 0), max(top - bottom, 0))
+        columns = (max(right - left, 0), max(left - right, 0))
         weight = np.pad(weight, ((0, 0), (0, 0), rows, columns))
-    return weight, (max(top, bottom), max(left, right))
+    return weight, (max(top, bottom), max(left, right)), dilation
+
+
+def spread(weight: np.ndarray, dilation: tuple[int, int]) -> np.ndarray:
+    """The kernel with its dilation written out as zero taps."""
+    if dilation == (1, 1):
+        return weight
+    outputs, inputs, rows, columns = weight.shape
+    shape = ((rows - 1) * dilation[0] + 1, (columns - 1) * dilation[1] + 1)
+    wide = np.zeros((outputs, inputs, *shape))
+    wide[:, :, :: dilation[0], :: dilation[1]] = weight
+    return wide
 
 
 def scale_outputs(connection: Connection, factor: np.ndarray) -> Connection:
@@ -61,8 +76,10 @@ def _conv(weight: np.ndarray, like: Conv) -> Conv:
 
 def is_identity(connection: Connection) -> bool:
     """Exactly the unit connection (weight one, in place)."""
-    return is_pooling(connection) and connection.weight.shape[2:] == (1, 1) and bool(
-        np.all(connection.weight == 1.0)
+    return bool(
+        is_pooling(connection)
+        and connection.weight.shape[2:] == (1, 1)
+        and np.all(connection.weight == 1.0)
     )
 
 
@@ -135,46 +152,70 @@ def _check_padding(outer: Conv, inner: Conv, source: Shape, middle: Shape, axis:
 
 
 def _compose_weights(outer: Conv, inner: Conv) -> tuple[np.ndarray, int]:
-    """K[o, i, a*s + u, b*s + v] = sum over m of outer[o, m, a, b] * inner[m, i, u, v]."""
-    first, second = _spread(outer), _spread(inner)
-    strides = inner.stride
-    rows = (first.shape[2] - 1) * strides[0] + second.shape[2]
-    columns = (first.shape[3] - 1) * strides[1] + second.shape[3]
-    depthwise = (
-        outer.groups == outer.weight.shape[0] and outer.weight.shape[1] == 1,
-        inner.groups == inner.weight.shape[0] and inner.weight.shape[1] == 1,
+    """K[o, i, a*s + u, b*s + v] = sum over m of outer[o, m, a, b] * inner[m, i, u, v], groups."""
+    first, second = spread(outer.weight, outer.dilation), spread(inner.weight, inner.dilation)
+    if _is_depthwise(inner):
+        each = np.arange(len(first)) // (len(first) // outer.groups) * first.shape[1]
+        middle = each[:, None] + np.arange(first.shape[1])  # middle channel of (o, i)
+        return _overlay(first, second[:, 0][middle], inner.stride, _each_pair), outer.groups
+    if _is_depthwise(outer):
+        return _overlay(first, second, inner.stride, _each_output), inner.groups
+    groups = gcd(outer.groups, inner.groups)
+    first, second = (
+        _regrouped(first, outer.groups, groups),
+        _regrouped(second, inner.groups, groups),
     )
-    if outer.groups > 1 and not depthwise[0]:
-        raise NotComposable("a grouped convolution behind another layer")
-    if inner.groups > 1 and not depthwise[1]:
-        raise NotComposable("a layer behind a grouped convolution")
-    inputs = 1 if depthwise[0] and depthwise[1] else second.shape[1]
-    inputs = first.shape[1] if depthwise[1] and not depthwise[0] else inputs
-    weight = np.zeros((first.shape[0], inputs, rows, columns))
-    for a in range(first.shape[2]):
-        for b in range(first.shape[3]):
-            tap = first[:, :, a, b]
-            window = weight[:, :, a * strides[0] :, b * strides[1] :]
-            window = window[:, :, : second.shape[2], : second.shape[3]]
-            if depthwise[0]:  # one middle channel per output
-                window += tap[:, :, None, None] * second
-            elif depthwise[1]:  # one source channel per middle channel
-                window += tap[:, :, None, None] * second[:, 0][None]
-            else:
-                window += np.einsum("om,miuv->oiuv", tap, second, optimize=True)
-    return weight, weight.shape[0] if depthwise == (True, True) else 1
+    parts = [_overlay(f, s, inner.stride, _all_middle) for f, s in zip(first, second, strict=True)]
+    return np.concatenate(parts), groups
 
 
-def _spread(conv: Conv) -> np.ndarray:
-    """The kernel with its dilation written out as zero taps."""
-    if conv.dilation == (1, 1):
-        return conv.weight
-    out, group, rows, columns = conv.weight.shape
-    spread = np.zeros(
-        (out, group, (rows - 1) * conv.dilation[0] + 1, (columns - 1) * conv.dilation[1] + 1)
-    )
-    spread[:, :, :: conv.dilation[0], :: conv.dilation[1]] = conv.weight
-    return spread
+def _is_depthwise(conv: Conv) -> bool:
+    return conv.groups == conv.weight.shape[0] and conv.weight.shape[1] == 1
+
+
+def _each_pair(tap: np.ndarray, kernels: np.ndarray) -> np.ndarray:
+    return tap[:, :, None, None] * kernels
+
+
+def _each_output(tap: np.ndarray, kernels: np.ndarray) -> np.ndarray:
+    return tap[:, :1, None, None] * kernels
+
+
+def _all_middle(tap: np.ndarray, kernels: np.ndarray) -> np.ndarray:
+    product = tap @ kernels.reshape(len(kernels), -1)
+    return product.reshape(len(tap), *kernels.shape[1:])
+
+
+def _overlay(
+    outer: np.ndarray,
+    inner: np.ndarray,
+    stride: tuple[int, int],
+    times: Callable[[np.ndarray, np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Sum over the taps of `outer` of (tap times `inner`), each at the tap's place times stride."""
+    taps, (rows, columns) = outer.shape[2:], inner.shape[2:]
+    weight: np.ndarray | None = None
+    for a in range(taps[0]):
+        for b in range(taps[1]):
+            product = times(outer[:, :, a, b], inner)
+            if weight is None:
+                shape = ((taps[0] - 1) * stride[0] + rows, (taps[1] - 1) * stride[1] + columns)
+                weight = np.zeros((*product.shape[:2], *shape))
+            top, left = a * stride[0], b * stride[1]
+            weight[:, :, top : top + rows, left : left + columns] += product
+    assert weight is not None
+    return weight
+
+
+def _regrouped(weight: np.ndarray, groups: int, fewer: int) -> np.ndarray:
+    """A grouped kernel as one kernel a group, of fewer groups: the finer ones are zero blocks."""
+    outputs, inputs, *taps = weight.shape
+    each = groups // fewer
+    parts = weight.reshape(fewer, each, outputs // groups, inputs, *taps)
+    blocks = np.zeros((fewer, each, outputs // groups, each, inputs, *taps))
+    for index in range(each):
+        blocks[:, index, :, index] = parts[:, index]
+    return blocks.reshape(fewer, outputs // fewer, each * inputs, *taps)
 
 
 def compose_dense(weight: np.ndarray, inner: Connection, source: Shape) -> Dense:
@@ -188,7 +229,7 @@ def compose_dense(weight: np.ndarray, inner: Connection, source: Shape) -> Dense
         return Dense(np.tensordot(flat, inner.weight, axes=(1, 0)), inner.pool)
     if is_pooling(inner):
         factor = inner.weight[:, 0, 0, 0]
-        return Dense(weight * factor[None, :, None, None], tuple(inner.stride))
+        return Dense(weight * factor[None, :, None, None], inner.stride)
     size = weight.shape[0] * prod(source)
     if size > LARGEST_DENSE:
         raise NotComposable(f"the composed dense layer would have {size:,} weights")
@@ -205,13 +246,7 @@ def _adjoint(weight: np.ndarray, inner: Conv, source: Shape) -> np.ndarray:
             inner.weight.shape[2:], strict=True,
         )
     ]  # fmt: skip
-    result = torch.nn.functional.conv_transpose2d(
-        torch.from_numpy(np.ascontiguousarray(weight)),
-        torch.from_numpy(np.ascontiguousarray(inner.weight)),
-        stride=inner.stride,
-        padding=inner.padding,
-        output_padding=missing,
-        dilation=inner.dilation,
-        groups=inner.groups,
-    )
-    return result.numpy()
+    return convolve_transposed(
+        weight, inner.weight, inner.stride, inner.padding, (missing[0], missing[1]),
+        inner.dilation, inner.groups,
+    )  # fmt: skip

@@ -11,46 +11,28 @@ them, the offset is the graph evaluated at zero spikes, and the encoder's part i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from snndeploy.errors import UnsupportedError
-from snndeploy.graph import Graph, Node, Signal, sizes
-from snndeploy.network import Connection, Conv, Dense, Shape
+from snndeploy.graph import Graph, Node, sizes
+from snndeploy.network import Conv, Dense, Shape
 from snndeploy.ops import KINDS
 from snndeploy.ops.evaluate import by_step, node_inputs
-from snndeploy.passes.compose import (
-    NotComposable,
-    average_pool,
-    compose_conv,
-    compose_dense,
-    identity,
-    is_identity,
-    scale_outputs,
-    sum_of,
-    symmetric,
-)
-from snndeploy.passes.partition import block
+from snndeploy.ops.tensors import tensor, zeros
+from snndeploy.passes.compose import NotComposable, compose_dense, is_identity
+from snndeploy.passes.expression import Expression, merged, spikes_of
+from snndeploy.passes.host_part import HostPart
+from snndeploy.passes.partition import SYNAPTIC, block
 from snndeploy.passes.real_network import RealNetwork, RealPopulation, RealReadout, Term
+from snndeploy.passes.signals import contracts_time
+from snndeploy.passes.streams import reads_current
+from snndeploy.passes.through import Operation, pair
 
 Shortcuts = Literal["compose", "relay"]
-
-
-@dataclass(frozen=True, eq=False)
-class Expression:
-    """What a node's value is, per step, in terms of populations.
-
-    shape: the value as (channels, rows, columns).  offset: the node's own tensor at zero spikes
-    and zero encoder values, one sample.  host: node of the encoder graph with the encoder's part.
-    """
-
-    shape: Shape
-    terms: tuple[Term, ...]
-    offset: Any
-    host: str = ""
 
 
 def lower(graph: Graph, shortcuts: Shortcuts) -> RealNetwork:
@@ -69,10 +51,8 @@ class _Lowering:
     def __init__(self, graph: Graph, shortcuts: Shortcuts) -> None:
         self.graph, self.shortcuts = graph, shortcuts
         self.expressions: dict[str, Expression] = {}
-        self.populations: list[RealPopulation] = []
-        self.host_nodes: dict[str, Node] = {
-            node.name: node for node in graph.nodes if node.side == "encoder"
-        }
+        self.populations: dict[str, RealPopulation] = {}
+        self.host = HostPart(graph)
         self.driven = {n.name for n in graph.nodes if n.side in ("body", "readout")}
         self.crossed = False
         self.notes: list[str] = []
@@ -82,13 +62,13 @@ class _Lowering:
             if node.side != "encoder":
                 self.expressions[node.name] = self._expression(node)
         readout = self._readout(self.graph.by_name[self.graph.outputs[0]])
-        used = [p.host for p in self.populations if p.host]
-        used += [p.node for p in self.populations if p.kind == "input"]
-        encoder = replace(self.graph, nodes=tuple(self.host_nodes.values()), outputs=())
+        populations = tuple(self.populations.values())
+        used = [p.host for p in populations if p.host]
+        used += [p.node for p in populations if p.kind == "input"]
         return RealNetwork(
-            populations=tuple(self.populations),
+            populations=populations,
             readout=readout,
-            encoder=encoder.select(dict.fromkeys(used)),
+            encoder=self.host.encoder(used),
             timesteps=self.graph.timesteps,
             shortcuts=self.shortcuts if self.crossed else "none",
             notes=tuple(self.notes),
@@ -102,11 +82,16 @@ class _Lowering:
             return self._neuron(node, sources[0])
         if node.op == "max_pool":
             return self._or(node, sources[0])
-        time_mean = node.side == "readout" and node.op in ("mean", "sum")
-        refused = None if time_mean else block(node, self.graph, self.driven)
-        if refused or not KINDS[node.op].linear:
-            raise self._refuse(node, refused.reason if refused else f"{node.op} is not linear")
-        return self._linear(node, sources)
+        over_time = node.side == "readout" and node.op in ("mean", "sum")
+        refused = None if over_time else block(node, self.graph, self.driven)
+        if refused:
+            raise self._refuse(node, refused.reason)
+        if not KINDS[node.op].linear:
+            raise self._refuse(node, "is not a linear operation")
+        try:
+            return self._linear(node, sources)
+        except NotComposable as reason:
+            raise self._refuse(node, f"has no single spike-driven kernel: {reason}") from None
 
     def _source(self, name: str) -> Expression:
         """The expression of an input; an encoder node becomes host work or an input population."""
@@ -114,178 +99,118 @@ class _Lowering:
             return self.expressions[name]
         node = self.graph.by_name[name]
         assert node.side == "encoder" and node.signal is not None
-        shape = volume(node)
-        zero = torch.zeros(sizes(node.axes, 1), dtype=torch.float64)
+        shape = self._volume(node)
         if node.signal.kind == "real" or node.signal.constant:
-            found = Expression(shape, (), zero, host=name)
+            found = Expression(shape, host=name)
         else:
-            self._add(RealPopulation(self._unique(node.label), "input", shape, name))
-            terms = (Term(self.populations[-1].name, identity(shape[0])),)
-            found = Expression(shape, terms, zero)
+            population = self._add(RealPopulation(self._unique(node.label), "input", shape, name))
+            found = spikes_of(population.name, shape)
         self.expressions[name] = found
         return found
 
     def _neuron(self, node: Node, source: Expression) -> Expression:
-        name = self._unique(node.label)
-        offset = self._offset(self.graph.by_name[node.inputs[0]], source)
-        self._add(
+        population = self._add(
             RealPopulation(
-                name, "lif", source.shape, node.name, node.inputs[0],
-                source.terms, source.host, self._constant(source.host), offset, node.attributes,
+                name=self._unique(node.label),
+                kind="lif",
+                shape=source.shape,
+                node=node.name,
+                current=node.inputs[0],
+                terms=source.terms,
+                host=source.host,
+                host_constant=self.host.is_constant(source.host),
+                offset=self._constant_part(self.graph.by_name[node.inputs[0]], source),
+                neuron=node.attributes,
             )
-        )  # fmt: skip
-        return self._identity(name, source.shape, node)
+        )
+        return spikes_of(population.name, source.shape)
 
     def _or(self, node: Node, source: Expression) -> Expression:
         """Max pooling of spikes: a neuron that fires when any spike arrives."""
         refused = block(node, self.graph, self.driven)
-        single = len(source.terms) == 1 and is_identity(source.terms[0].connection)
-        if refused or source.host or not single:
-            reason = refused.reason if refused else "takes the maximum of more than one source"
-            raise self._refuse(node, reason)
-        kernel, stride = tuple(node.attributes["kernel"]), tuple(node.attributes["stride"])
+        if refused:
+            raise self._refuse(node, refused.reason)
+        if len(source.terms) != 1 or not is_identity(source.terms[0].connection) or source.host:
+            raise self._refuse(node, "takes the maximum of more than one source")
         window = Conv(
-            np.ones((source.shape[0], 1, *kernel)), stride, tuple(node.attributes["padding"]),
+            np.ones((source.shape[0], 1, *pair(node.attributes["kernel"]))),
+            pair(node.attributes["stride"]),
+            pair(node.attributes["padding"]),
             groups=source.shape[0],
-        )  # fmt: skip
-        name = self._unique(node.label)
-        shape = window.output_shape(source.shape)
-        self._add(
-            RealPopulation(name, "or", shape, node.name, "", (Term(source.terms[0].source, window),))
         )
-        return self._identity(name, shape, node)
-
-    def _identity(self, name: str, shape: Shape, node: Node) -> Expression:
-        zero = torch.zeros(sizes(node.axes, 1), dtype=torch.float64)
-        return Expression(shape, (Term(name, identity(shape[0])),), zero)
+        shape = window.output_shape(source.shape)
+        terms = (Term(source.terms[0].source, window),)
+        population = self._add(
+            RealPopulation(self._unique(node.label), "or", shape, node.name, terms=terms)
+        )
+        return spikes_of(population.name, shape)
 
     # linear operations
 
     def _linear(self, node: Node, sources: list[Expression]) -> Expression:
-        offsets = [source.offset for source in sources]
-        offset = KINDS[node.op].evaluate(node, offsets, 1, self.graph.timesteps)
         if node.op in ("add", "subtract"):
-            return self._sum(node, sources, offset)
+            return self._sum(node, sources)
         (source,) = sources
-        if node.op in ("conv", "linear") and self._wants_relay(node, source):
+        (before,) = node_inputs(self.graph, node)
+        offset = self._offset(node, sources)
+        if node.op in SYNAPTIC and self._wants_relay(node, source):
             source = self._relay(node, source)
-        try:
-            terms = tuple(
-                Term(term.source, self._through(node, source.shape, term)) for term in source.terms
-            )
-        except NotComposable as reason:
-            raise self._refuse(node, f"has no single spike-driven kernel: {reason}") from None
-        host = self._on_host(node, [source.host]) if source.host else ""
-        return Expression(self._shape_after(node, source.shape), terms, offset, host)
+        operation = Operation(node, before, source.shape)
+        terms = tuple(
+            Term(t.source, operation.behind(t.connection, self.populations[t.source].shape))
+            for t in source.terms
+        )
+        host = self.host.behind(node, [source.host])
+        summed = source.summed
+        if contracts_time(node, [before]):
+            summed = 1.0 if node.op == "sum" else 1.0 / self.graph.timesteps
+        return Expression(operation.result, terms, offset, host, summed)
 
-    def _through(self, node: Node, shape: Shape, term: Term) -> Connection:
-        """The term's connection with one more linear operation behind it."""
-        inner = term.connection
-        source = self._population(term.source).shape
-        if node.op == "conv":
-            weight = np.asarray(node.parameters["weight"], dtype=np.float64)
-            weight, padding = symmetric(weight, tuple(node.attributes["padding"]))
-            outer = Conv(
-                weight, tuple(node.attributes["stride"]), padding,
-                tuple(node.attributes["dilation"]), int(node.attributes["groups"]),
-            )  # fmt: skip
-            return compose_conv(outer, inner, source)
-        if node.op == "linear":
-            weight = np.asarray(node.parameters["weight"], dtype=np.float64)
-            return compose_dense(weight.reshape(weight.shape[0], *shape), inner, source)
-        if node.op == "norm":
-            return scale_outputs(inner, node.parameters["scale"])
-        if node.op == "scale":
-            return scale_outputs(inner, np.asarray(node.attributes["factor"]))
-        if node.op == "avg_pool":
-            kernel, stride = tuple(node.attributes["kernel"]), tuple(node.attributes["stride"])
-            return compose_conv(average_pool(shape[0], kernel, stride), inner, source)
-        if node.op in ("mean", "sum"):
-            return self._reduced(node, shape, inner, source)
-        if node.op in ("view", "permute"):
-            return inner
-        raise NotComposable(f"operation {node.op}")
+    def _sum(self, node: Node, sources: list[Expression]) -> Expression:
+        first, second = sources
+        if first.shape != second.shape:
+            raise NotComposable(f"adding values of shapes {first.shape} and {second.shape}")
+        factor = -1.0 if node.op == "subtract" else 1.0
+        if (first.summed is None) != (second.summed is None):
+            raise NotComposable("adding values of one step to sums over time")
+        if first.summed is not None and second.summed is not None:
+            factor *= second.summed / first.summed
+        return Expression(
+            first.shape,
+            merged(first.terms, second.terms, factor),
+            self._offset(node, sources),
+            self.host.behind(node, [first.host, second.host]),
+            first.summed,
+        )
 
-    def _reduced(self, node: Node, shape: Shape, inner: Connection, source: Shape) -> Connection:
-        plane = self._reduces_plane(node)
-        if not plane:
-            return inner  # over time: the readout sums
-        if isinstance(inner, Dense):
-            raise NotComposable("a mean over the plane behind a dense layer")
-        window = average_pool(shape[0], shape[1:], shape[1:])
-        if node.op == "sum":
-            window = Conv(np.ones_like(window.weight), window.stride, groups=shape[0])
-        return compose_conv(window, inner, source)
-
-    def _reduces_plane(self, node: Node) -> bool:
-        """True for a reduction over rows and columns, False for one over time alone."""
-        (source,) = node_inputs(self.graph, node)
-        labels = [
-            {label for label, _ in source.axes[index]} for index in node.attributes["dimensions"]
+    def _offset(self, node: Node, sources: list[Expression]) -> Any:
+        """The node's value where no neuron fires and the encoder sends zero; None for zero."""
+        silent = all(source.offset is None for source in sources)
+        bias = node.parameters.get("bias")
+        adds = bias is not None or "shift" in node.parameters or node.attributes.get("offset")
+        if silent and not adds:
+            return None
+        if silent and bias is not None:  # a layer of zeros is its bias
+            places = (-1, 1, 1) if node.op == "conv" else (-1,)
+            spread = tensor(np.asarray(bias, dtype=np.float64)).reshape(places)
+            return spread.expand(sizes(node.axes, 1, 1))
+        inputs = [
+            zeros(sizes(before.axes, 1, 1)) if source.offset is None else source.offset
+            for before, source in zip(node_inputs(self.graph, node), sources, strict=True)
         ]
-        if all(label == {"time"} for label in labels):
-            return False
-        plane = [len(source.axes) - 2, len(source.axes) - 1]
-        if node.attributes["dimensions"] == plane and len(source.step_shape) == 3:
-            return True
-        raise NotComposable("a reduction over other dimensions than time, or rows and columns")
-
-    def _shape_after(self, node: Node, shape: Shape) -> Shape:
-        if node.op in ("view", "permute"):
-            self._check_order(node)
-            return volume(node) if len(node.step_shape) == 3 else shape
-        if node.op in ("mean", "sum") and not self._reduces_plane(node):
-            return shape
-        return volume(node)
-
-    def _check_order(self, node: Node) -> None:
-        """Views and permutations in the body may move time and batch, not features."""
-        (source,) = node_inputs(self.graph, node)
-        if node.op == "permute":
-            order = [i for i in node.attributes["order"] if _is_feature(source.axes[i])]
-            if order != sorted(order):
-                raise self._refuse(node, "reorders channels, rows or columns")
-
-    def _sum(self, node: Node, sources: list[Expression], offset: Any) -> Expression:
-        shapes = {source.shape for source in sources}
-        if len(shapes) != 1:
-            raise self._refuse(node, f"adds values of shapes {sorted(shapes)}")
-        signs = [1.0, -1.0 if node.op == "subtract" else 1.0]
-        merged: list[Term] = []
-        for sign, source in zip(signs, sources, strict=True):
-            for term in source.terms:
-                signed = term if sign > 0 else _negated(term)
-                merged = _merge(merged, signed)
-        hosts = [source.host for source in sources]
-        host = ""
-        if any(hosts):
-            present = [h for h in hosts if h]
-            only_first = len(present) == 1 and (node.op == "add" or bool(hosts[0]))
-            host = present[0] if only_first else self._on_host(node, hosts)
-        return Expression(sources[0].shape, tuple(merged), offset, host)
+        value = KINDS[node.op].evaluate(node, inputs, 1, 1)
+        over_time = node.op == "sum" and contracts_time(node, list(node_inputs(self.graph, node)))
+        return value * self.graph.timesteps if over_time else value
 
     # relays
 
     def _wants_relay(self, node: Node, source: Expression) -> bool:
         """A layer that reads currents instead of spikes, in front of a neuron."""
-        if node.side != "body" or all(is_identity(t.connection) for t in source.terms):
-            return False
-        if not self._is_stream(node):
+        direct = all(is_identity(term.connection) for term in source.terms)
+        if node.side != "body" or direct or not reads_current(self.graph, node):
             return False
         self.crossed = True
         return self.shortcuts == "relay"
-
-    def _is_stream(self, node: Node) -> bool:
-        """Its input passes a conv or linear layer before it meets a neuron."""
-        stack = list(node.inputs)
-        while stack:
-            current = self.graph.by_name[stack.pop()]
-            if current.side == "encoder" or current.op == "neuron":
-                continue
-            if current.op in ("conv", "linear"):
-                return True
-            stack.extend(current.inputs)
-        return False
 
     def _relay(self, node: Node, source: Expression) -> Expression:
         """A population that forwards the current; one for all layers that read the same value."""
@@ -293,100 +218,73 @@ class _Lowering:
         while KINDS[current.op].view:
             current = self.graph.by_name[current.inputs[0]]
         name = f"relay:{current.name}"
-        takes_host = bool(source.host) and not self._constant(source.host)
-        if name not in {population.name for population in self.populations}:
-            host = source.host if takes_host else ""
+        host = "" if self.host.is_constant(source.host) else source.host
+        if name not in self.populations:
             self._add(
                 RealPopulation(
                     name, "relay", source.shape, current.name, current.name, source.terms, host
                 )
             )
-        terms = (Term(name, identity(source.shape[0])),)
-        return replace(source, terms=terms, host="" if takes_host else source.host)
+        relayed = spikes_of(name, source.shape)
+        return replace(source, terms=relayed.terms, host="" if host else source.host)
 
-    # host
-
-    def _on_host(self, node: Node, hosts: list[str]) -> str:
-        """The node without its constant part, repeated on the encoder's side."""
-        name = f"{node.name}@host({','.join(h or '0' for h in hosts)})"
-        if name in self.host_nodes:
-            return name
-        present = [h for h in hosts if h]
-        parameters = {k: v for k, v in node.parameters.items() if k != "bias"}
-        if "shift" in parameters:
-            parameters["shift"] = np.zeros_like(parameters["shift"])
-        attributes = dict(node.attributes)
-        if "offset" in attributes:
-            attributes["offset"] = 0.0
-        constant = all(self._constant(h) for h in present)
-        op = node.op
-        if len(present) == 1 and op == "subtract":
-            op, attributes = "scale", {"factor": -1.0, "offset": 0.0}
-        self.host_nodes[name] = replace(
-            node, name=name, op=op, inputs=tuple(present), parameters=parameters,
-            attributes=attributes, signal=Signal("real", None, constant), side="encoder",
-            why="the encoder's part of a membrane shortcut",
-        )  # fmt: skip
-        return name
-
-    def _constant(self, host: str) -> bool:
-        if not host:
-            return False
-        signal = self.host_nodes[host].signal
-        return signal is not None and signal.constant
-
-    # helpers
-
-    def _offset(self, node: Node, expression: Expression) -> np.ndarray | None:
-        offset = by_step(node, expression.offset, 1)[0, 0].reshape(expression.shape)
-        return offset if np.any(offset) else None
-
-    def _population(self, name: str) -> RealPopulation:
-        return next(p for p in self.populations if p.name == name)
-
-    def _add(self, population: RealPopulation) -> None:
-        self.populations.append(population)
-
-    def _unique(self, label: str) -> str:
-        names = {population.name for population in self.populations}
-        found, count = label, 1
-        while found in names:
-            count += 1
-            found = f"{label}#{count}"
-        return found
+    # the answer
 
     def _readout(self, node: Node) -> RealReadout:
         expression = self._source(node.name)
         if expression.host:
-            raise self._refuse(node, "adds the encoder's values to the output behind the last neuron")
+            raise self._refuse(node, "adds the encoder's values behind the last neuron")
         if not expression.terms:
             raise self._refuse(node, "does not depend on any spike")
-        steps = self.graph.timesteps
-        summed, factor = self._time_factor(node)
-        if not summed:
+        factor = expression.summed
+        if factor is None:
+            factor = 1.0 / self.graph.timesteps
             self.notes.append("the model answers at every step; the steps' answers are averaged")
-        offset = expression.offset.reshape(-1, int(np.prod(expression.shape)))
-        constant = offset.mean(0).numpy()
+        offset = self._constant_part(node, expression)
+        constant = np.zeros(prod(expression.shape)) if offset is None else offset.reshape(-1)
         (first, *others) = expression.terms
-        if not others and is_identity(first.connection) and not np.any(constant):
+        counts = self.populations[first.source].kind in ("lif", "or")
+        if not others and counts and is_identity(first.connection) and offset is None:
             return RealReadout(first.source, "count", factor, constant)
-        self._add(
-            RealPopulation("readout", "integrator", expression.shape, node.name, "", expression.terms)
-        )
-        assert steps > 0
-        return RealReadout("readout", "membrane", factor, constant)
+        name = self._unique("readout")
+        terms = tuple(self._dense(term, expression.shape) for term in expression.terms)
+        self._add(RealPopulation(name, "integrator", expression.shape, node.name, terms=terms))
+        return RealReadout(name, "membrane", factor, constant)
 
-    def _time_factor(self, node: Node) -> tuple[bool, float]:
-        """Was time reduced on the way to the output, and by which factor on the sum over T?"""
-        stack = [node]
-        while stack:
-            current = stack.pop()
-            inputs = node_inputs(self.graph, current)
-            if current.op in ("mean", "sum") and KINDS[current.op].contracts_time(current, inputs):
-                return True, 1.0 if current.op == "sum" else 1.0 / self.graph.timesteps
-            if current.op != "neuron":
-                stack.extend(inputs)
-        return False, 1.0 / self.graph.timesteps
+    def _dense(self, term: Term, shape: Shape) -> Term:
+        """Integrators without a plane read through dense connections."""
+        if isinstance(term.connection, Dense) or shape[1:] != (1, 1):
+            return term
+        eye = np.eye(shape[0]).reshape(shape[0], shape[0], 1, 1)
+        source = self.populations[term.source].shape
+        return Term(term.source, compose_dense(eye, term.connection, source))
+
+    # helpers
+
+    def _constant_part(self, node: Node, expression: Expression) -> np.ndarray | None:
+        """The offset, shape of the expression; None when it is zero."""
+        if expression.offset is None:
+            return None
+        offset = by_step(node, expression.offset, 1)[0, 0].reshape(expression.shape)
+        return offset if np.any(offset) else None
+
+    def _volume(self, node: Node) -> Shape:
+        """The node's step shape as (channels, rows, columns)."""
+        shape = (*node.step_shape, 1, 1, 1)[: max(3, len(node.step_shape))]
+        if len(shape) != 3:
+            raise self._refuse(node, f"has {len(shape)} dimensions {tuple(node.step_shape)}")
+        return shape
+
+    def _add(self, population: RealPopulation) -> RealPopulation:
+        self.populations[population.name] = population
+        return population
+
+    def _unique(self, label: str) -> str:
+        found, count = label, 1
+        while found in self.populations:
+            count += 1
+            found = f"{label}#{count}"
+        return found
 
     def _refuse(self, node: Node, reason: str) -> UnsupportedError:
         way_out = (
@@ -398,30 +296,3 @@ class _Lowering:
             node=node.label,
             reason=reason,
         )
-
-
-def volume(node: Node) -> Shape:
-    """The node's step shape as (channels, rows, columns)."""
-    shape = node.step_shape
-    padded = (*shape, 1, 1)[:3] if len(shape) < 3 else shape
-    assert len(padded) == 3, f"{node.name} has step shape {shape}"
-    return padded
-
-
-def _is_feature(dimension: tuple[tuple[str, int], ...]) -> bool:
-    return any(label == "feature" for label, _ in dimension)
-
-
-def _negated(term: Term) -> Term:
-    return Term(term.source, scale_outputs(term.connection, np.asarray(-1.0)))
-
-
-def _merge(terms: list[Term], new: Term) -> list[Term]:
-    """Add a term; kernels of equal form from one source become one."""
-    for index, term in enumerate(terms):
-        if term.source != new.source:
-            continue
-        total = sum_of(term.connection, new.connection)
-        if total is not None:
-            return [*terms[:index], Term(new.source, total), *terms[index + 1 :]]
-    return [*terms, new]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from snndeploy.network import Connection, Dense
+from snndeploy.ops.tensors import convolve
 
 LARGEST_WORK = 400_000_000  # multiply-accumulates spent on one candidate
 
@@ -17,19 +17,21 @@ def current_error(
 
     payloads: (samples, steps, channels, rows, columns) or (samples, steps, features).
     """
-    difference = torch.from_numpy(np.ascontiguousarray(used - weight, dtype=np.float32))
+    difference = (used - weight).astype(np.float32)
     frames = _frames(connection, payloads, weight)
     if isinstance(connection, Dense):
-        current = torch.nn.functional.linear(_pooled(connection, frames), difference.flatten(1))
+        pooled = _pooled(connection, frames)
+        current = pooled @ difference.reshape(len(difference), -1).T
     else:
-        current = torch.nn.functional.conv2d(
-            frames, difference, None, connection.stride, connection.padding,
-            connection.dilation, connection.groups,
+        current = convolve(
+            frames, difference, connection.stride, connection.padding, connection.dilation,
+            connection.groups,
         )  # fmt: skip
-    return float((current**2).mean())
+    return float(np.mean(np.square(current)))
 
 
-def _frames(connection: Connection, payloads: np.ndarray, weight: np.ndarray) -> torch.Tensor:
+def _frames(connection: Connection, payloads: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Evenly chosen frames (count, channels, rows, columns), float32."""
     frames = payloads.reshape(-1, *payloads.shape[2:])
     while frames.ndim < 4:
         frames = frames[..., None]
@@ -37,11 +39,15 @@ def _frames(connection: Connection, payloads: np.ndarray, weight: np.ndarray) ->
     work = weight.size * positions
     count = int(np.clip(LARGEST_WORK // max(work, 1), 1, len(frames)))
     chosen = np.linspace(0, len(frames) - 1, count).astype(int)
-    return torch.from_numpy(np.ascontiguousarray(frames[chosen], dtype=np.float32))
+    return frames[chosen].astype(np.float32)
 
 
-def _pooled(connection: Dense, frames: torch.Tensor) -> torch.Tensor:
-    if connection.pool != (1, 1):
-        scale = connection.pool[0] * connection.pool[1]
-        frames = torch.nn.functional.avg_pool2d(frames, connection.pool) * scale
-    return frames.flatten(1)
+def _pooled(connection: Dense, frames: np.ndarray) -> np.ndarray:
+    """Sums over the pool's windows, flat: (count, columns of the weight)."""
+    count, channels, *_ = frames.shape
+    rows, columns = connection.weight.shape[2:]
+    high, wide = connection.pool
+    whole = frames[:, :, : rows * high, : columns * wide]
+    windows = whole.reshape(count, channels, rows, high, columns, wide)
+    pooled: np.ndarray = windows.sum(axis=(3, 5)).reshape(count, -1)
+    return pooled

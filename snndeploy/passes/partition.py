@@ -1,17 +1,17 @@
-"""Partition: which node runs on the host before the chip (encoder), on it (body), after it (readout).
+"""Partition: what runs on the host before the chip (encoder), on it (body), after it (readout).
 
 The chip's work begins where a convolution or linear layer reads spikes.  What must happen before
 that and cannot be done by accumulation (real inputs, gates, attention over the whole window) is
 the encoder.  What lies behind the last neuron is the readout, and must be linear.
 
-    driven(n)    n lies behind a layer that reads spikes (or integer events, where the target
-                 takes graded spikes)
+    driven(n)    n lies behind a layer that reads spikes, or sums and averages of spikes (or integer
+                 events, where the target takes graded spikes)
     blocked(n)   the chip cannot do n: a product of two signals, a non-linear function, max pooling
                  of values that are not spikes, an operation over several time steps, or a layer
                  with real inputs that is not driven
-    encoder      not driven, and: has no neuron before it, or a blocked node that is not driven
-                 depends on it, or is itself such a node
-    readout      driven, with no neuron behind it
+    encoder      not driven, and: has no neuron before it, or is a blocked node in front of a
+                 neuron, or such a node depends on it
+    readout      no neuron behind it
     body         the rest; a blocked node in the body is refused when lowered
 """
 
@@ -45,9 +45,9 @@ def partition(graph: Graph, *, integer_input_on_chip: bool = False) -> Graph:
     """
     driven = _driven(graph, integer_input_on_chip)
     blocks = {node.name: block(node, graph, driven) for node in graph.nodes}
-    early = [n.name for n in graph.nodes if blocks[n.name] and n.name not in driven]
-    before_blocks = graph.ancestors(early)
     after_neuron, before_neuron = _after_neuron(graph), _before_neuron(graph)
+    early = [name for name in before_neuron - driven if blocks[name]]
+    before_blocks = graph.ancestors(early)
     nodes = []
     for node in graph.nodes:
         side, why = _side(
@@ -60,7 +60,7 @@ def partition(graph: Graph, *, integer_input_on_chip: bool = False) -> Graph:
 
 
 def _driven(graph: Graph, integer_input_on_chip: bool) -> set[str]:
-    after_neuron = _after_neuron(graph)
+    folding = _sums_of_spikes(graph)
     driven: set[str] = set()
     for node in graph.nodes:
         if any(name in driven for name in node.inputs):
@@ -68,13 +68,29 @@ def _driven(graph: Graph, integer_input_on_chip: bool) -> set[str]:
         elif node.op in SYNAPTIC:
             source = graph.by_name[node.inputs[0]]
             assert source.signal is not None
-            spikes = source.name in after_neuron and source.signal.kind != "real"
             events = source.signal.kind == "binary" or (
                 source.signal.kind == "integer" and integer_input_on_chip
             )
-            if spikes or (events and not source.signal.constant):
+            if source.name in folding or (events and not source.signal.constant):
                 driven.add(node.name)
     return driven
+
+
+def _sums_of_spikes(graph: Graph) -> set[str]:
+    """Nodes that add up or average spikes and nothing else, so that a layer behind them can read
+    the spikes themselves: over time only where no neuron follows."""
+    before_neuron = _before_neuron(graph)
+    found: set[str] = set()
+    for node in graph.nodes:
+        sources = [graph.by_name[name] for name in node.inputs]
+        if node.op == "neuron":
+            found.add(node.name)
+        elif sources and all(source.name in found for source in sources):
+            whole_window = contracts_time(node, sources) and node.name in before_neuron
+            linear = KINDS[node.op].linear and node.op not in SYNAPTIC and not whole_window
+            if linear or _kind(node) != "real":
+                found.add(node.name)
+    return found
 
 
 def block(node: Node, graph: Graph, driven: set[str]) -> Block | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from snndeploy.network import Connection, Shape, fan_out
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """One connection into a population; equal `connection` objects are one kernel (shared scale)."""
+    """One connection into a population; one `connection` object is one kernel (shared scale)."""
 
     source: str
     connection: Connection
@@ -61,6 +62,7 @@ class RealNetwork:
     shortcuts: Literal["none", "compose", "relay"]
     notes: tuple[str, ...] = ()
 
+    @cached_property
     def by_name(self) -> dict[str, RealPopulation]:
         return {population.name: population for population in self.populations}
 
@@ -96,15 +98,16 @@ def lowering_cost(
 
     Weights count one byte each, shared kernels once; host input counts two bytes a value.
     """
-    populations = network.by_name()
-    memory, work, host = 0, 0.0, 0
+    populations = network.by_name
+    kernels = {id(t.connection): t.connection for p in network.populations for t in p.terms}
+    memory = sum(connection.weight.size for connection in kernels.values())
+    work, host = 0.0, 0
     for population in network.populations:
         for term in population.terms:
             source = populations[term.source]
             rate = 1.0 if source.kind == "relay" else rates.get(source.node, 0.2)
             synapses = int(fan_out(term.connection, source.shape).sum()) * source.shape[0]
             work += synapses * rate * network.timesteps
-            memory += term.connection.weight.size
         if population.host:
             loads = 1 if population.host_constant else network.timesteps
             host += int(np.prod(population.shape)) * loads * BYTES_PER_VALUE

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -11,12 +9,16 @@ torch = pytest.importorskip("torch")
 import gac  # noqa: E402
 import lif_snn  # noqa: E402
 import ms_resnet  # noqa: E402
-from encoders import GAC, SpatialChannelAttention, TemporalAttention, conv_norm  # noqa: E402
+from encoders import (  # noqa: E402
+    SpatialChannelAttention,
+    TemporalAttention,
+    conv_norm,
+    paper_gac,
+)
 from neurons import LIF, preset  # noqa: E402
+from zoo import Factory, neuron_sizes, on_meta, parameters  # noqa: E402
 
 pytestmark = pytest.mark.torch
-
-Factory = Callable[[], "torch.nn.Module"]
 
 # The numbers P1, P4, P5, P6, P7 of the papers; GAC MS-ResNet-34 and the digits are derived.
 PARAMETERS: list[tuple[Factory, int]] = [
@@ -50,40 +52,19 @@ NEURONS: list[tuple[Factory, int]] = [
 ]
 
 
-def on_meta(factory: Factory) -> torch.nn.Module:
-    with torch.device("meta"):
-        return factory().eval()
-
-
-def neurons(module: torch.nn.Module, sample: torch.Tensor) -> int:
-    sizes: list[int] = []
-    for layer in module.modules():
-        if isinstance(layer, LIF):
-            layer.register_forward_hook(lambda _, __, spikes: sizes.append(spikes[0, 0].numel()))
-    module(sample)
-    return sum(sizes)
-
-
 @pytest.mark.parametrize(("factory", "expected"), PARAMETERS)
 def test_parameter_counts(factory: Factory, expected: int) -> None:
-    assert sum(value.numel() for value in on_meta(factory).parameters()) == expected
+    assert parameters(on_meta(factory)) == expected
 
 
 @pytest.mark.parametrize(("factory", "expected"), NEURONS)
 def test_neuron_counts(factory: Factory, expected: int) -> None:
-    module = on_meta(factory)
-    sample = torch.empty((1, *module.input_shape), device="meta")  # type: ignore[misc]
-    assert neurons(module, sample) == expected
+    assert sum(neuron_sizes(on_meta(factory)).values()) == expected
 
 
 def test_neurons_per_layer_of_lif_snn_3() -> None:
-    module = on_meta(lambda: lif_snn.lif_snn_3(2, 11))
-    sizes: list[int] = []
-    for layer in module.modules():
-        if isinstance(layer, LIF):
-            layer.register_forward_hook(lambda _, __, spikes: sizes.append(spikes[0, 0].numel()))
-    module(torch.empty((1, 2, 2, 128, 128), device="meta"))
-    assert sizes == [65_536, 32_768, 8_192, 256, 11]
+    sizes = neuron_sizes(on_meta(lambda: lif_snn.lif_snn_3(2, 11)))
+    assert list(sizes.values()) == [65_536, 32_768, 8_192, 256, 11]
 
 
 SMALL: list[tuple[Factory, str, int]] = [
@@ -144,7 +125,7 @@ def same(image: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 def test_gac_is_the_papers_formula() -> None:
     torch.manual_seed(0)
     steps, channels = 6, 5
-    encoder = GAC(conv_norm(2, channels, 3, 1), channels, steps, preset("gac")).eval()
+    encoder = paper_gac(conv_norm(2, channels, 3, 1), channels, steps, preset("gac")).eval()
     image = torch.rand(3, 2, 9, 9)
     with torch.no_grad():
         result = encoder(image)
@@ -179,5 +160,24 @@ def test_temporal_attention_needs_steps() -> None:
 
 
 def test_unknown_encoder_is_refused() -> None:
-    with pytest.raises(ValueError, match="encoder is 'rate'; use 'direct', 'ms' or 'gac'"):
-        ms_resnet.ms_resnet18_cifar(4, 10, encoder="rate")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="encoder is 'delta'; use 'direct', 'ms', 'gac', 'rate'"):
+        ms_resnet.ms_resnet18_cifar(4, 10, encoder="delta")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="gate is 'both'; use 'gau', 'ta' or 'sca'"):
+        gac.gac_digits(4, gate="both")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("gate", "expected"), [("ta", 16), ("sca", 8_192), ("gau", 8_208)])
+def test_gac_gates(gate: str, expected: int) -> None:
+    torch.manual_seed(0)
+    module = gac.gac_digits(4, gate=gate).eval()  # type: ignore[arg-type]
+    assert sum(value.numel() for value in module.parameters()) == 78_010 + expected
+    image = torch.rand(2, 1, 28, 28)
+    with torch.no_grad():
+        encoder = module.encoder
+        a = encoder.stem(image).expand(4, 2, 16, 14, 14)
+        score = torch.ones(())
+        if gate != "sca":
+            score = score * encoder.temporal(a)
+        if gate != "ta":
+            score = score * encoder.spatial(a)
+        torch.testing.assert_close(encoder(image), torch.sigmoid(score) * encoder.spike(a))

@@ -8,7 +8,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from neurons import LIF, PRESETS, Surrogate, over_time, preset  # noqa: E402
+from neurons import (  # noqa: E402
+    LIF,
+    PARAMETRIC_PRESETS,
+    PLIF,
+    PRESETS,
+    Surrogate,
+    over_time,
+    preset,
+    threshold_of,
+)
 
 pytestmark = pytest.mark.torch
 
@@ -76,6 +85,61 @@ def test_soft_reset_keeps_the_excess() -> None:
     assert spikes_of(LIF(1.0, 0.5, "ge"), "1.5 0.75") == [1, 0]
 
 
+# The published MA code resets to decay * V_th (papers' section 2, last column).
+MA_CODE = [
+    ("0.3", "0.3", "0.3 0.3 0.3 0.3 0.3 0.3", "1 1 1 1 1 1"),
+    ("0.3", "0.3", "0.2 0.25 0.1 0.3 0.5 0", "0 1 0 1 1 0"),
+    ("0.5", "0.25", "0.4 0.4 0.4 0.4 0.4 0.4", "0 1 1 1 1 1"),
+]
+
+
+@pytest.mark.parametrize(("threshold", "decay", "inputs", "expected"), MA_CODE)
+def test_reset_of_the_published_ma_code(
+    threshold: str, decay: str, inputs: str, expected: str
+) -> None:
+    v_reset = float(Fraction(threshold) * Fraction(decay))
+    neuron = LIF(float(threshold), float(decay), "ge", v_reset=v_reset)
+    assert spikes_of(neuron, inputs) == bits(expected)
+
+
+def published_plif(current: torch.Tensor, rate: float, threshold: float) -> torch.Tensor:
+    """V = V' + a * (X - V'), S = V >= V_th, V' = V * (1 - S)."""
+    voltage, spikes = torch.zeros_like(current[0]), []
+    for step in current:
+        voltage = voltage + rate * (step - voltage)
+        spikes.append((voltage >= threshold).to(current.dtype))
+        voltage = voltage * (1 - spikes[-1])
+    return torch.stack(spikes)
+
+
+@pytest.mark.parametrize("weight", [-1.0, 0.0, 0.7])
+def test_plif_is_the_published_neuron_and_a_lif(weight: float) -> None:
+    neuron = PLIF(1.0, 2.0, "ge").double()
+    torch.nn.init.constant_(neuron.weight, weight)
+    current = torch.rand((20, 3, 50), dtype=torch.float64, generator=torch.manual_seed(2)) * 4
+    spikes = neuron(current)
+    assert 0.05 < spikes.mean() < 0.95
+    rate = float(torch.sigmoid(neuron.weight.detach()))
+    assert torch.equal(spikes, published_plif(current, rate, 1.0))
+    found = neuron.neuron_parameters()
+    assert found["kind"] == "lif"
+    same = LIF(found["threshold"], found["decay"], "ge")  # type: ignore[arg-type]
+    assert torch.equal(spikes, same(current))
+
+
+def test_plif_learns_its_time_constant() -> None:
+    neuron = preset("plif")
+    assert isinstance(neuron, PLIF)
+    assert neuron.neuron_parameters()["decay"] == 0.5
+    assert threshold_of("plif") == neuron.neuron_parameters()["threshold"] == 2.0
+    assert threshold_of("gac") == 0.5
+    neuron(torch.rand(5, 20) * 3).sum().backward()
+    assert neuron.weight.grad is not None
+    assert neuron.weight.grad != 0
+    with pytest.raises(ValueError, match=r"time_constant is 1.0; it must exceed 1 step"):
+        PLIF(1.0, 1.0, "ge")
+
+
 def test_no_state_between_calls_and_input_untouched() -> None:
     neuron = preset("gac")
     current = torch.full((3, 2, 4), 0.4)
@@ -133,7 +197,12 @@ def test_presets_hold_the_papers_values() -> None:
         "ma_imagenet_strict": (0.5, 0.25, "gt"),
         "asa_gesture_gait": (0.3, 0.3, "ge"),
         "asa_daily_action_har": (1.0, 0.5, "ge"),
+        "ma_code_events": (0.3, 0.3, "ge"),
+        "integrate_and_fire": (1.0, 1.0, "ge"),
     }
+    resets = {name: p["v_reset"] for name, p in PRESETS.items() if "v_reset" in p}
+    assert resets == {"ma_code_events": 0.09}
+    assert set(PARAMETRIC_PRESETS) == {"plif"}
 
 
 def test_missing_arguments_and_bad_words_are_refused() -> None:

@@ -1,0 +1,89 @@
+"""Kernels in integers: mantissas and exponents of real weights, and the sums they can reach."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from snndeploy.network import Connection, Dense
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """A real connection seen from its target: weights a unit of payload.
+
+    payload: largest |payload| of the source; payload_unit: its real value.
+    """
+
+    source: str
+    connection: Connection
+    payload_unit: float
+    payload: int
+
+    @property
+    def weight(self) -> np.ndarray:
+        return self.connection.weight * self.payload_unit
+
+    @property
+    def largest(self) -> float:
+        """Largest |weight|."""
+        return float(np.abs(self.connection.weight).max(initial=0)) * self.payload_unit
+
+
+@dataclass(frozen=True, eq=False)
+class Mantissas:
+    """weight = values * 2^exponent * unit, up to rounding; `clipped` weights were out of range."""
+
+    values: np.ndarray
+    exponent: int
+    clipped: int
+
+    def real(self, unit: float) -> np.ndarray:
+        return self.values * (unit * (1 << self.exponent))
+
+
+def mantissas(kernel: Kernel, unit: float, clip: float, weight_bits: int) -> Mantissas:
+    """Signed mantissas of `weight_bits`, with the smallest exponent that holds clip * largest."""
+    limit = (1 << (weight_bits - 1)) - 1
+    ratio = max(clip * kernel.largest / unit / limit, 1.0)
+    exponent = max(0, math.ceil(math.log2(ratio) - 1e-9))
+    rounded = np.rint(kernel.weight / (unit * (1 << exponent)))
+    values = np.clip(rounded, -limit - 1, limit)
+    kind = np.int8 if weight_bits <= 8 else np.int32
+    return Mantissas(values.astype(kind), exponent, int((rounded != values).sum()))
+
+
+def reach(connection: Connection, weight: np.ndarray, payload: int) -> np.ndarray:
+    """(2, targets or channels): the largest positive and negative sums that payloads can cause.
+
+    weight: the connection's, integers or reals.  Spikes (payload 1) only add, graded payloads have
+    either sign; a pooled dense weight counts for every neuron of its window.
+    """
+    window = math.prod(connection.pool) if isinstance(connection, Dense) else 1
+    kind = np.int64 if weight.dtype.kind in "iu" else np.float64
+    flat = weight.reshape(weight.shape[0], -1).astype(kind) * window
+    if payload > 1:
+        both = np.abs(flat).sum(1) * payload
+        return np.stack([both, both])
+    return np.stack([np.maximum(flat, 0).sum(1), np.maximum(-flat, 0).sum(1)])
+
+
+def worst_case(parts: Sequence[tuple[Connection, int, int]], injected: int = 0) -> int:
+    """Largest |a| that spikes can cause; parts: integer connection, exponent, largest payload."""
+    total: np.ndarray | int = 0
+    for connection, exponent, payload in parts:
+        total = total + (reach(connection, connection.weight, payload) << exponent)
+    return int(np.max(total)) + injected
+
+
+def weight_error(kernels: Sequence[Kernel], found: Sequence[Mantissas], unit: float) -> float:
+    """Root mean square error of all weights over their root mean square."""
+    error = power = 0.0
+    for kernel, integers in zip(kernels, found, strict=True):
+        weight = kernel.weight
+        error += float(((integers.real(unit) - weight) ** 2).sum())
+        power += float((weight**2).sum())
+    return math.sqrt(error / power) if power else 0.0

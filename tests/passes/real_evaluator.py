@@ -1,0 +1,81 @@
+"""What a RealNetwork computes, straight from its definition, in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from snndeploy.network import Dense
+from snndeploy.ops.evaluate import by_step, evaluate
+
+
+def run_real(network, x):
+    """Per population (samples, steps, C, H, W): spikes, relayed currents, or inputs; and logits.
+
+    current = sum of connections + the host's part + offset, then the LIF over T; an integrator
+    keeps its currents.
+    """
+    steps = network.timesteps
+    hosts = [p.host or p.node for p in network.populations if p.host or p.kind == "input"]
+    values = evaluate(network.encoder, x, hosts, double=True) if hosts else {}
+
+    def host(name, shape):
+        value = by_step(network.encoder.by_name[name], values[name], len(x))
+        value = value.reshape(len(x), value.shape[1], *shape)
+        return np.broadcast_to(value, (len(x), steps, *shape))
+
+    sent = {}
+    for population in network.populations:
+        if population.kind == "input":
+            sent[population.name] = host(population.node, population.shape)
+            continue
+        current = np.zeros((len(x), steps, *population.shape))
+        for term in population.terms:
+            current = current + connect(term.connection, sent[term.source])
+        if population.host:
+            current = current + host(population.host, population.shape)
+        if population.offset is not None:
+            current = current + population.offset
+        sent[population.name] = respond(population, current)
+    readout = network.readout
+    summed = sent[readout.population].sum(axis=1).reshape(len(x), -1)
+    return sent, summed * readout.factor + readout.offset
+
+
+def respond(population, current):
+    if population.kind == "or":
+        return (current > 0).astype(np.float64)
+    if population.kind in ("relay", "integrator"):
+        return current
+    neuron = population.neuron
+    membrane, spikes = np.zeros_like(current[:, 0]), np.zeros_like(current)
+    for step in range(current.shape[1]):
+        membrane = membrane + current[:, step]
+        over = membrane >= neuron["threshold"]
+        fired = over if neuron["fires_at"] == "ge" else membrane > neuron["threshold"]
+        spikes[:, step] = fired
+        membrane = np.where(fired, 0.0, neuron["decay"] * membrane)
+    return spikes
+
+
+def connect(connection, sent):
+    """(samples, steps, C, H, W) through a connection."""
+    frames = torch.tensor(sent.reshape(-1, *sent.shape[2:]))
+    if isinstance(connection, Dense):
+        rows, columns = connection.weight.shape[2:]
+        high, wide = connection.pool
+        frames = frames[:, :, : rows * high, : columns * wide]
+        frames = frames.unflatten(3, (columns, wide)).unflatten(2, (rows, high)).sum((3, 5))
+        result = frames.flatten(1) @ torch.tensor(connection.weight).flatten(1).T
+        result = result[:, :, None, None]
+    else:
+        result = torch.nn.functional.conv2d(
+            frames,
+            torch.tensor(connection.weight),
+            None,
+            connection.stride,
+            connection.padding,
+            connection.dilation,
+            connection.groups,
+        )
+    return result.numpy().reshape(*sent.shape[:2], *result.shape[1:])
