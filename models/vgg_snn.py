@@ -13,8 +13,9 @@ Input images [B, 3, 32, 32], float32; output logits [B, classes].
 from __future__ import annotations
 
 import torch
-from attention import Location, setting
+from attention import Location
 from attention import attend as attention_of
+from attention import setting as named
 from encoders import repeat
 from layers import NOWHERE, Attend, SpikingConv, initialize
 from neurons import over_time, preset
@@ -114,7 +115,7 @@ def att_vgg_snn(
     timesteps: int,
     classes: int,
     attention: str,
-    setting_name: str,
+    setting: str,
     location: Location,
     neuron: str = "ma_imagenet",
 ) -> VGGSNN:
@@ -125,7 +126,7 @@ def att_vgg_snn(
     """
     if layers not in LAYOUTS:
         raise ValueError(f"VGG-SNN has 7, 11 or 13 layers, not {layers}")
-    place = attention_of(attention, setting(setting_name, location), timesteps)
+    place = attention_of(attention, named(setting, location), timesteps)
     return VGGSNN(
         layout=LAYOUTS[layers],
         timesteps=timesteps,

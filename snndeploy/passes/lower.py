@@ -151,10 +151,20 @@ class _Lowering:
         if node.op in ("add", "subtract"):
             return self._sum(node, sources)
         (source,) = sources
-        (before,) = node_inputs(self.graph, node)
         offset = self._offset(node, sources)
         if node.op in SYNAPTIC and self._wants_relay(node, source):
-            source = self._relay(node, source)
+            return self._behind(node, self._relay(node, source), offset)
+        try:
+            return self._behind(node, source, offset)
+        except NotComposable:
+            if self.shortcuts != "relay" or node.op not in SYNAPTIC or node.side != "body":
+                raise
+        self.crossed = True
+        return self._behind(node, self._relay(node, source), offset)
+
+    def _behind(self, node: Node, source: Expression, offset: Any) -> Expression:
+        """The node, an operation with one input, on every term and on the host's part."""
+        (before,) = node_inputs(self.graph, node)
         operation = Operation(node, before, source.shape)
         terms = tuple(
             Term(t.source, operation.behind(t.connection, self.populations[t.source].shape))

@@ -55,7 +55,11 @@ def test_catalog_entry_is_true(entry: dict[str, Any], models_folder: Path) -> No
     assert list(module.input_shape) == entry["input_shape"]  # type: ignore[arg-type]
     assert module.input_signal == entry["input_signal"]
     file = importlib.import_module(entry["spec"].partition(".py:")[0])
-    assert callable(file.example)
+    sample = file.example(module)
+    assert sample.shape == (1, *entry["input_shape"])
+    assert sample.dtype == torch.float32
+    if entry["input_signal"] == "integer":
+        assert torch.equal(sample, sample.round())
 
 
 @pytest.mark.parametrize("entry", TRAINED, ids=[entry["name"] for entry in TRAINED])
