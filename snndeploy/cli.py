@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from snndeploy.chain_commands import deploy, export, verify
 from snndeploy.commands import lava, models, targets
 from snndeploy.console import (
     FILE,
@@ -215,6 +216,9 @@ def _write_report(folder: Path, report: dict[str, Any]) -> None:
     write_json(folder / "report.json", report)
 
 
+main.add_command(verify)
+main.add_command(deploy)
+main.add_command(export)
 main.add_command(targets)
 main.add_command(models)
 main.add_command(lava)

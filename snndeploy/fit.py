@@ -142,9 +142,7 @@ def fit(network: RealNetwork | Network, target: Target) -> Fit:
 def _refused(
     target: Target, neurons: int, shortcuts: str, why: str, found: tuple[Suggestion, ...]
 ) -> Fit:
-    return Fit(
-        target.name, False, neurons, shortcuts, None, None, target.max_chips, why, {}, found
-    )
+    return Fit(target.name, False, neurons, shortcuts, None, None, target.max_chips, why, {}, found)
 
 
 def structure(network: RealNetwork, target: Target | None = None) -> Network:

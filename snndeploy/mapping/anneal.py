@@ -78,7 +78,8 @@ class _Problem:
         )  # fmt: skip
         pairs = np.random.default_rng(seed).integers(0, cores, (PROBES, 2))
         scale = np.mean(
-            [abs(swap_gain(a, b, place, self.x, self.y, *table)) for a, b in pairs if a != b] or [0.0]
+            [abs(swap_gain(a, b, place, self.x, self.y, *table)) for a, b in pairs if a != b]
+            or [0.0]
         )
         if scale > 0:
             anneal(
@@ -106,5 +107,7 @@ def stretched(layout: Layout, hop: tuple[float, float, float]) -> tuple[np.ndarr
     """
     router = layout.positions[:, :2].astype(np.float64)
     chip = np.floor(router / layout.mesh)
-    axes = [hop[axis] * (router[:, axis] - chip[:, axis]) + hop[2] * chip[:, axis] for axis in (0, 1)]
+    axes = [
+        hop[axis] * (router[:, axis] - chip[:, axis]) + hop[2] * chip[:, axis] for axis in (0, 1)
+    ]
     return axes[0], axes[1]

@@ -95,3 +95,122 @@ def anneal(
         if change <= 0.0 or _random(state) < np.exp(-change / temperature):
             place[a], place[b] = place[b], place[a]
             occupant[place[a]], occupant[place[b]] = a, b
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _walk(
+    start: int, stop: int, flow: float, router: np.ndarray, hop: np.ndarray, load: np.ndarray
+) -> float:
+    """Add a flow to the links of its XY route; the change of the sum of fourth powers of loads.
+
+    start, stop: slots.  hop, load: float64 (4, mesh width + 1, mesh height + 1), the time of one
+    message on each link, and of all; planes: east, west, south (y + 1), north.
+    """
+    x, y = router[start, 0], router[start, 1]
+    change = 0.0
+    while x != router[stop, 0] or y != router[stop, 1]:
+        if x != router[stop, 0]:
+            east = router[stop, 0] > x
+            plane, dx, dy = (0, 1, 0) if east else (1, -1, 0)
+        else:
+            south = router[stop, 1] > y
+            plane, dx, dy = (2, 0, 1) if south else (3, 0, -1)
+        before = load[plane, x, y]
+        after = before + flow * hop[plane, x, y]
+        load[plane, x, y] = after
+        change += after * after * after * after - before * before * before * before
+        x += dx
+        y += dy
+    return change
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def walk_all(
+    core: int,
+    skip: int,
+    sign: float,
+    place: np.ndarray,
+    router: np.ndarray,
+    hop: np.ndarray,
+    load: np.ndarray,
+    first: np.ndarray,
+    entry: np.ndarray,
+    flow: np.ndarray,
+    outgoing: np.ndarray,
+) -> float:
+    """Add (or with sign -1 take away) all flows of a core, but those with `skip`.
+
+    entry: the other core of each flow, csr by `first`; the number of cores stands for the host, whose
+    place is the last one.  outgoing: bool, whether the flow leaves the core.
+    """
+    change = 0.0
+    for index in range(first[core], first[core + 1]):
+        other = entry[index]
+        if other != skip:
+            start, stop = place[core], place[other]
+            if not outgoing[index]:
+                start, stop = stop, start
+            change += _walk(start, stop, sign * flow[index], router, hop, load)
+    return change
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def relieve(
+    place: np.ndarray,
+    router: np.ndarray,
+    hop: np.ndarray,
+    load: np.ndarray,
+    first: np.ndarray,
+    entry: np.ndarray,
+    flow: np.ndarray,
+    outgoing: np.ndarray,
+    moves: int,
+    hot: float,
+    cold: float,
+    seed: int,
+) -> None:
+    """Swap cores so that the fourth powers of the links' loads, together 1 at first, shrink."""
+    state = np.array([seed], dtype=np.uint64)
+    cores = len(place) - 1
+    cooling = (cold / hot) ** (1.0 / max(moves, 1))
+    temperature = hot
+    for _ in range(moves):
+        temperature *= cooling
+        a, b = int(_random(state) * cores), int(_random(state) * cores)
+        if a == b or (router[place[a]] == router[place[b]]).all():
+            continue
+        change = 0.0
+        for sign in (-1.0, 1.0):
+            change += walk_all(a, -1, sign, place, router, hop, load, first, entry, flow, outgoing)
+            change += walk_all(b, a, sign, place, router, hop, load, first, entry, flow, outgoing)
+            if sign < 0.0:
+                place[a], place[b] = place[b], place[a]
+        if change > 0.0 and _random(state) >= np.exp(-change / temperature):
+            for sign in (-1.0, 1.0):
+                walk_all(a, -1, sign, place, router, hop, load, first, entry, flow, outgoing)
+                walk_all(b, a, sign, place, router, hop, load, first, entry, flow, outgoing)
+                if sign < 0.0:
+                    place[a], place[b] = place[b], place[a]
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def fill(
+    place: np.ndarray,
+    router: np.ndarray,
+    hop: np.ndarray,
+    load: np.ndarray,
+    first: np.ndarray,
+    entry: np.ndarray,
+    flow: np.ndarray,
+    outgoing: np.ndarray,
+) -> float:
+    """Add every flow once to `load`; the sum of the fourth powers."""
+    total = 0.0
+    for core in range(len(place) - 1):
+        for index in range(first[core], first[core + 1]):
+            other = entry[index]
+            if outgoing[index]:
+                total += _walk(place[core], place[other], flow[index], router, hop, load)
+            elif other == len(place) - 1:
+                total += _walk(place[other], place[core], flow[index], router, hop, load)
+    return total

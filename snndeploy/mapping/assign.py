@@ -38,7 +38,9 @@ def assign(
     for name in (p.name for p in network.populations if p.kind != "input"):
         core = cores
         if name in need:
-            core = next((c for c, used in shared.items() if _joins(used, need[name], limits)), cores)
+            core = next(
+                (c for c, used in shared.items() if _joins(used, need[name], limits)), cores
+            )
             used = shared.setdefault(core, dict.fromkeys(limits, 0.0))
             for resource, value in need[name].items():
                 used[resource] += value

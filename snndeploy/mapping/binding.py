@@ -10,9 +10,7 @@ from snndeploy.mapping.layout import Tile
 from snndeploy.mapping.tile import WORDS
 
 
-def binding(
-    tiles: Iterable[Tile], use: Mapping[str, np.ndarray], limits: Mapping[str, int]
-) -> str:
+def binding(tiles: Iterable[Tile], use: Mapping[str, np.ndarray], limits: Mapping[str, int]) -> str:
     """The resource that forced the number of cores: the fullest one, weighed by cores."""
     cores_of: dict[str, set[int]] = {}
     for tile in tiles:

@@ -91,7 +91,9 @@ class Cutter:
         self.needs[population.name] = needs
         return grid
 
-    def _tighten(self, grids: Mapping[str, Grid], budgets: Mapping[str, dict[str, float]]) -> set[str]:
+    def _tighten(
+        self, grids: Mapping[str, Grid], budgets: Mapping[str, dict[str, float]]
+    ) -> set[str]:
         """Populations with a tile over a limit, their budgets lowered by as much.
 
         Needed where the search could not see everything: recurrent projections, whose targets were

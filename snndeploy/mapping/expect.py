@@ -47,13 +47,15 @@ class Loads:
 class Expectation:
     """Of one sample: seconds, joules; of one step when all populations work: messages and hops.
 
-    busy_ns: of the busiest core in the slowest step, without barrier and links.  flow: csr
+    busy_ns: of the busiest core in the slowest step, without barrier and links; link_ns: of the
+    busiest link.  flow: csr
     (cores + 1, cores), messages a step from each core to each core; the last row is the host.
     """
 
     latency_seconds: float
     energy_joules: float
     busy_ns: float
+    link_ns: float
     messages: float
     spikes: float
     hop_pj: float
@@ -87,6 +89,7 @@ def expect(
         latency_seconds=latency,
         energy_joules=PICO * dynamic + costs.static_w * layout.chips * latency,
         busy_ns=float(busy.max(initial=0.0)),
+        link_ns=link_ns,
         messages=float(flow.sum()),
         spikes=sum(p.neurons * rate_of(p, rates) for p in network.populations),
         hop_pj=hop_pj,
@@ -96,7 +99,11 @@ def expect(
 
 
 def _population_loads(
-    network: Network, layout: Layout, population: Population, costs: Costs, rates: Mapping[str, float]
+    network: Network,
+    layout: Layout,
+    population: Population,
+    costs: Costs,
+    rates: Mapping[str, float],
 ) -> Loads:
     wiring = population_wiring(network, layout, population)
     rate = rate_of(population, rates)
@@ -149,9 +156,7 @@ def _flow(wiring: Wiring, rate: float, cores: int) -> sparse.csr_array:
     return sparse.coo_array((values, (source, table.col)), shape=(cores + 1, cores)).tocsr()
 
 
-def _on_the_way(
-    flow: sparse.csr_array, layout: Layout, costs: Costs
-) -> tuple[float, float, float]:
+def _on_the_way(flow: sparse.csr_array, layout: Layout, costs: Costs) -> tuple[float, float, float]:
     """Hops of a step, their energy in pJ, and the time in ns of the busiest link."""
     entries = flow.tocoo()
     router = np.concatenate([layout.positions[:, :2], np.zeros((1, 2), dtype=np.int32)])

@@ -4,7 +4,8 @@
     assign   cores in network order; populations of a single tile share cores (`assign.py`);
     spread   over more cores where that pays (`spread.py`);
     arrange  the cores on the mesh in snake order (`arrange.py`);
-    anneal   swap cores to shorten the messages' ways (`anneal.py`).
+    anneal   swap cores to shorten the messages' ways (`anneal.py`), then to relieve the busiest
+             links where these set the time of a step (`relieve.py`).
 
 Modes, to compare with:
 
@@ -31,7 +32,9 @@ from snndeploy.mapping.cut import Cutter
 from snndeploy.mapping.expect import expect
 from snndeploy.mapping.layout import Layout, Tile
 from snndeploy.mapping.memory import core_use, limits_of
-from snndeploy.mapping.spread import Objective, Spreading
+from snndeploy.mapping.relieve import relieved
+from snndeploy.mapping.spread import Objective as Objective
+from snndeploy.mapping.spread import Spreading
 from snndeploy.mapping.strips import strips
 from snndeploy.mapping.tile import best_grid, channel_grid
 from snndeploy.network import Network
@@ -84,7 +87,7 @@ def place(
     if mode in ("tiles", "anneal"):
         layout = _spread(network, target, rates, layout, mode, objective, merging)
     if mode == "anneal":
-        layout = annealed(layout, expect(network, layout, target, rates).flow, target, seed)
+        layout = _annealed(network, target, rates, layout, seed)
     check_layout_limits(network, layout, target)
     return layout
 
@@ -124,6 +127,20 @@ def _spread(
     return replace(wider, binding=text)
 
 
+def _annealed(
+    network: Network, target: Target, rates: Mapping[str, float], layout: Layout, seed: int
+) -> Layout:
+    """The cores moved to shorten the ways, then to relieve the links where these set the time."""
+    flow = expect(network, layout, target, rates).flow
+    layout = annealed(layout, flow, target, seed)
+    found = expect(network, layout, target, rates)
+    if found.link_ns <= found.busy_ns:
+        return layout
+    other = relieved(layout, flow, target, seed)
+    better = expect(network, other, target, rates).energy_delay < found.energy_delay
+    return other if better else layout
+
+
 GAINS = {
     "balanced": "less energy x delay",
     "latency": "lower latency",
@@ -141,9 +158,7 @@ def _finished(network: Network, target: Target, tiles: tuple[Tile, ...], mode: M
     board, positions = arrange(cores, target)
     notes = (KERNELS_STORED_ONCE,) if target.shared_convolution else ()
     mesh = (target.mesh_width, target.mesh_height)
-    return Layout(
-        tiles, positions, mesh, board, use, limits, binding(tiles, use, limits), notes
-    )
+    return Layout(tiles, positions, mesh, board, use, limits, binding(tiles, use, limits), notes)
 
 
 def _check_room(layout: Layout, target: Target) -> None:

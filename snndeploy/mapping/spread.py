@@ -14,7 +14,7 @@ the fewest cores that keep it (`cut.py`), and takes the layout that is expected 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -35,6 +35,7 @@ Objective = Literal["balanced", "cores", "latency", "energy"]
 FASTER = 0.7  # each budget is this share of the step before it
 SLACK = 1.25  # cores that a tiling may have over the fewest, if it sends fewer messages
 TRIALS = 24
+NEARLY = 1.02  # of the best score; then the fewest cores are taken
 PATIENCE = 3  # trials in a row that are not better
 REFINEMENTS = 3  # halvings between a budget that was kept and one that was not
 
@@ -65,6 +66,13 @@ def unplaced(tiles: tuple[Tile, ...], target: Target) -> Layout:
     return Layout(tiles, positions, (target.mesh_width, target.mesh_height), board, {}, {}, "")
 
 
+def smallest(candidates: Sequence[Candidate], objective: Objective) -> Candidate:
+    """The fewest cores that are as good as the best, or nearly."""
+    best = min(candidate.score(objective)[0] for candidate in candidates)
+    near = [c for c in candidates if c.score(objective)[0] <= NEARLY * best]
+    return min(near, key=lambda c: (c.layout.cores, c.score(objective)))
+
+
 @dataclass(eq=False)
 class Spreading:
     """The search over budgets of time for one network and target."""
@@ -78,16 +86,15 @@ class Spreading:
         """The best tiling for the objective; `tight`, with the fewest cores, where nothing is better."""
         if objective == "cores" or not Costs.of(self.target).has_times:
             return tight
-        best = start = self._candidate(tight)
+        start = self._candidate(tight)
         chips = start.layout.chips if objective == "balanced" else self.target.max_chips
         room = chips * self.target.cores_per_chip
         for slack in (SLACK, 1.0):
             cutter = Cutter(self.network, self.target, self.rates, partial(best_grid, slack=slack))
             found = list(self._faster_and_faster(cutter, room, objective))
             if found:
-                best = min([best, *found], key=lambda candidate: candidate.score(objective))
-                break
-        return best.tiles
+                return smallest([start, *found], objective).tiles
+        return tight
 
     def _faster_and_faster(
         self, cutter: Cutter, room: int, objective: Objective

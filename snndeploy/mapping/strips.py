@@ -31,9 +31,7 @@ def strips(network: Network, target: Target) -> tuple[Tile, ...]:
     cores = 0
     for population in network.populations:
         own = chosen.get(population.name, ())
-        tiles += [
-            Tile(t.population, t.channels, t.rows, t.columns, cores + t.core) for t in own
-        ]
+        tiles += [Tile(t.population, t.channels, t.rows, t.columns, cores + t.core) for t in own]
         cores += 1 + max((tile.core for tile in own), default=-1)
     return tuple(tiles)
 

@@ -18,13 +18,18 @@ from typing import Any, Literal
 import numpy as np
 
 from snndeploy.errors import UnsupportedError
-from snndeploy.graph import Graph, Node, sizes
+from snndeploy.graph import Graph, Node
 from snndeploy.network import Conv, Dense, Shape
 from snndeploy.ops import KINDS
-from snndeploy.ops.evaluate import by_step, node_inputs
-from snndeploy.ops.tensors import tensor, zeros
+from snndeploy.ops.evaluate import node_inputs
 from snndeploy.passes.compose import NotComposable, compose_dense, is_identity
-from snndeploy.passes.expression import Expression, merged, spikes_of
+from snndeploy.passes.expression import (
+    Expression,
+    constant_part,
+    merged,
+    offset_behind,
+    spikes_of,
+)
 from snndeploy.passes.host_part import HostPart
 from snndeploy.passes.partition import SYNAPTIC, block
 from snndeploy.passes.real_network import RealNetwork, RealPopulation, RealReadout, Term
@@ -119,7 +124,7 @@ class _Lowering:
                 terms=source.terms,
                 host=source.host,
                 host_constant=self.host.is_constant(source.host),
-                offset=self._constant_part(self.graph.by_name[node.inputs[0]], source),
+                offset=constant_part(self.graph.by_name[node.inputs[0]], source),
                 neuron=node.attributes,
             )
         )
@@ -151,7 +156,7 @@ class _Lowering:
         if node.op in ("add", "subtract"):
             return self._sum(node, sources)
         (source,) = sources
-        offset = self._offset(node, sources)
+        offset = offset_behind(self.graph, node, sources)
         if node.op in SYNAPTIC and self._wants_relay(node, source):
             return self._behind(node, self._relay(node, source), offset)
         try:
@@ -188,29 +193,10 @@ class _Lowering:
         return Expression(
             first.shape,
             merged(first.terms, second.terms, factor),
-            self._offset(node, sources),
+            offset_behind(self.graph, node, sources),
             self.host.behind(node, [first.host, second.host]),
             first.summed,
         )
-
-    def _offset(self, node: Node, sources: list[Expression]) -> Any:
-        """The node's value where no neuron fires and the encoder sends zero; None for zero."""
-        silent = all(source.offset is None for source in sources)
-        bias = node.parameters.get("bias")
-        adds = bias is not None or "shift" in node.parameters or node.attributes.get("offset")
-        if silent and not adds:
-            return None
-        if silent and bias is not None:  # a layer of zeros is its bias
-            places = (-1, 1, 1) if node.op == "conv" else (-1,)
-            spread = tensor(np.asarray(bias, dtype=np.float64)).reshape(places)
-            return spread.expand(sizes(node.axes, 1, 1))
-        inputs = [
-            zeros(sizes(before.axes, 1, 1)) if source.offset is None else source.offset
-            for before, source in zip(node_inputs(self.graph, node), sources, strict=True)
-        ]
-        value = KINDS[node.op].evaluate(node, inputs, 1, 1)
-        over_time = node.op == "sum" and contracts_time(node, list(node_inputs(self.graph, node)))
-        return value * self.graph.timesteps if over_time else value
 
     # relays
 
@@ -250,7 +236,7 @@ class _Lowering:
         if factor is None:
             factor = 1.0 / self.graph.timesteps
             self.notes.append("the model answers at every step; the steps' answers are averaged")
-        offset = self._constant_part(node, expression)
+        offset = constant_part(node, expression)
         constant = np.zeros(prod(expression.shape)) if offset is None else offset.reshape(-1)
         (first, *others) = expression.terms
         counts = self.populations[first.source].kind in ("lif", "or")
@@ -270,13 +256,6 @@ class _Lowering:
         return Term(term.source, compose_dense(eye, term.connection, source))
 
     # helpers
-
-    def _constant_part(self, node: Node, expression: Expression) -> np.ndarray | None:
-        """The offset, shape of the expression; None when it is zero."""
-        if expression.offset is None:
-            return None
-        offset = by_step(node, expression.offset, 1)[0, 0].reshape(expression.shape)
-        return offset if np.any(offset) else None
 
     def _volume(self, node: Node) -> Shape:
         """The node's step shape as (channels, rows, columns)."""

@@ -31,7 +31,7 @@ def _bit_numbers() -> Array:
 
 BIT_NUMBER = _bit_numbers()
 
-_compile = numba.njit(cache=True, nogil=True, error_model="numpy")
+_compile = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 
 
 @_compile

@@ -52,7 +52,7 @@ COLUMNS = 20
 END, LAST_PLACE, TRANSIT, STALLS, EVENTS, LINKS, SENDERS = 1, 2, 3, 4, 5, 6, 7
 TOTALS = 8
 
-_compile = numba.njit(cache=True, nogil=True, error_model="numpy")
+_compile = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 
 
 @_compile
@@ -229,7 +229,10 @@ def _complete(
 
 
 @_compile
-def run_step(places: Array, parcels: Array, totals: Array, listed: Array, delays: Array) -> None:
+def run_step(
+    places: Array, parcels: Array, wheel: Array, occupied: Array, stack: Array, totals: Array,
+    listed: Array, delays: Array,
+) -> None:  # fmt: skip
     """Move all messages of one step; `places`, `parcels` and `totals` come fresh.
 
     listed, delays: parcels and delays as `list_messages` wrote them; MESSAGE, LAST_MESSAGE and
@@ -238,9 +241,6 @@ def run_step(places: Array, parcels: Array, totals: Array, listed: Array, delays
     where it was, TRANSIT ticks of all messages from their sender to the start of their service,
     STALLS messages that a full output queue held up.
     """
-    wheel = np.full(SLOTS, NONE, dtype=np.int32)
-    occupied = np.zeros(SLOTS >> 6, dtype=np.uint64)
-    stack = np.zeros(2 * len(places) + 1, dtype=np.int32)
     for place in range(totals[SENDERS], len(places)):
         _walk_on(places, wheel, occupied, totals, delays, place, 0)
     now = 0

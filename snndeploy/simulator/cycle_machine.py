@@ -10,7 +10,7 @@ import numpy as np
 
 from snndeploy.mapping.layout import Layout
 from snndeploy.mapping.routes import DIRECTIONS, Mesh, crosses_chips
-from snndeploy.simulator.cycle_agenda import FOLLOWING, NONE
+from snndeploy.simulator.cycle_agenda import FOLLOWING, NONE, SLOTS
 from snndeploy.simulator.cycle_kernels import (
     BUSY_TICKS,
     COLUMNS,
@@ -133,7 +133,10 @@ class Machine:
         totals = np.zeros(TOTALS, dtype=np.int64)
         totals[[LAST_PLACE, LINKS, SENDERS]] = NONE, links, senders
         parcels = np.empty((len(places), self.capacity), dtype=np.int64)
-        run_step(places, parcels, totals, listed, delays)
+        wheel = np.full(SLOTS, NONE, dtype=np.int32)
+        occupied = np.zeros(SLOTS >> 6, dtype=np.uint64)
+        stack = np.zeros(2 * len(places) + 1, dtype=np.int32)
+        run_step(places, parcels, wheel, occupied, stack, totals, listed, delays)
         assert not places[:, HELD].any(), "messages were left behind"
         return self._summary(places, totals, send[:-1], len(listed))
 

@@ -153,7 +153,7 @@ def test_annealing_shortens_the_way_and_is_deterministic():
         for seed in (0, 1)
     }
     cost = {key: expect(network, layout, LOIHI1, {}).hop_pj for key, layout in layouts.items()}
-    assert cost["anneal", 0] < 0.5 * cost["tiles", 0]
+    assert cost["anneal", 0] < 0.65 * cost["tiles", 0]
     again = place(network, LOIHI1, seed=0, objective="cores")
     assert np.array_equal(again.positions, layouts["anneal", 0].positions)
     assert not np.array_equal(layouts["anneal", 1].positions, again.positions)
@@ -178,7 +178,7 @@ def test_stretched_distance_is_the_cost_of_the_route():
 
 def test_annealing_never_makes_it_worse():
     network = chain((4, 1, 1), (4, 1, 1), connections=[dense(4, (4, 1, 1))])
-    layout = place(network, LOIHI1, mode="tiles")
+    layout = place(network, LOIHI1, mode="tiles", objective="cores")
     assert layout.cores == 1
     assert annealed(layout, expect(network, layout, LOIHI1, {}).flow, LOIHI1) is layout
 

@@ -135,7 +135,10 @@ def test_memory_of_several_projections_adds_up():
     one = Network(1, populations, (Projection("a", "source", "target", shared),))
     projections = (*one.projections, Projection("b", "source", "target", shared))
     two = Network(1, populations, projections)
-    used = [int(place(net, LOIHI1, objective="cores").use["synapse_memory_bytes"][0]) for net in (one, two)]
+    used = [
+        int(place(net, LOIHI1, objective="cores").use["synapse_memory_bytes"][0])
+        for net in (one, two)
+    ]
     lists = 8 * LOIHI1.synapse_bits(9 * 8)
     assert used == [lists // 8, 2 * lists // 8]
 
@@ -154,7 +157,10 @@ def test_rates_weigh_the_choice_between_tilings():
     network = Network(1, tuple(populations), projections)
     target = replace(LOIHI2, neurons_per_core=2048)
     cut = {
-        busy: {(tile.rows, tile.columns) for tile in place(network, target, {quiet: 0.0}, objective="cores").tiles}
+        busy: {
+            (tile.rows, tile.columns)
+            for tile in place(network, target, {quiet: 0.0}, objective="cores").tiles
+        }
         for busy, quiet in (("tall", "wide"), ("wide", "tall"))
     }
     assert cut["tall"] == {((0, 16), (0, 8)), ((0, 16), (8, 16))}
@@ -170,7 +176,9 @@ def test_too_many_input_axons_are_refused():
         "Pool its input, split the layer before it, or choose another target. "
         "It would fit with target oheo_gulch (1 chip)."
     )
-    assert place(network, LOIHI2, objective="cores").cores == 2  # loihi2 states no axons; 9,216 lists of 16 bytes
+    assert (
+        place(network, LOIHI2, objective="cores").cores == 2
+    )  # loihi2 states no axons; 9,216 lists of 16 bytes
 
 
 def test_a_kernel_too_large_for_any_core_is_refused():

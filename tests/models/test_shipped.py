@@ -79,6 +79,28 @@ def test_weights_reach_their_accuracy(
     assert weights.stat().st_size < 600_000
 
 
+SPIKING = [entry for entry in TRAINED if entry["input_signal"] == "integer"]
+
+
+@pytest.mark.parametrize("entry", SPIKING, ids=[entry["name"] for entry in SPIKING])
+def test_stated_firing_rates(
+    entry: dict[str, Any], models_folder: Path, held_back: digits.Digits
+) -> None:
+    weights = models_folder / entry["weights"]
+    facts = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
+    module = train.build(entry["spec"])
+    module.load_state_dict(load_file(weights), strict=True)
+    some = digits.Digits(held_back.x[::5], held_back.y[::5])
+    nasar, layers = train.firing_rates(module, train.Feed(module), some)
+    assert nasar == pytest.approx(facts["nasar"], abs=0.02)  # on a fifth of the digits
+    assert list(layers) == list(facts["layer_rates"])
+    # NASAR is the mean of the layers' rates, weighted by their neurons (papers' section 1).
+    neurons = dict(zip(layers, (3136, 1568, 288, 64, 10), strict=True))
+    for total, rates in ((nasar, layers), (facts["nasar"], facts["layer_rates"])):
+        weighted = sum(neurons[name] * rate for name, rate in rates.items())
+        assert total == pytest.approx(weighted / sum(neurons.values()), abs=2e-6)
+
+
 def test_shipped_digits(models_folder: Path, held_back: digits.Digits) -> None:
     calibration = shipped(models_folder / "data" / "mnist_calibration.npz")
     for data, count in ((held_back, 100), (calibration, 20)):

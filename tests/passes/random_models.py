@@ -38,7 +38,9 @@ class Neuron(nn.Module):
         carried, spikes = torch.zeros_like(x[0]), []
         for current in x:
             membrane = carried + current
-            fired = (membrane >= threshold if fires_at == "ge" else membrane > threshold).to(x.dtype)
+            fired = (membrane >= threshold if fires_at == "ge" else membrane > threshold).to(
+                x.dtype
+            )
             spikes.append(fired)
             kept = membrane - threshold * fired if reset == "soft" else membrane * (1 - fired)
             carried = decay * kept
@@ -70,7 +72,9 @@ class Maker:
             self.choice(["ge", "gt"]),
         )
 
-    def conv(self, inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1) -> nn.Conv2d:
+    def conv(
+        self, inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1
+    ) -> nn.Conv2d:
         same = self.flag() and stride == 1
         padding = "same" if same else self.choice(range(kernel // 2 + 1))
         dilation = self.choice([1, 1, 2]) if kernel > 1 else 1

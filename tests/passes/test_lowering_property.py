@@ -56,7 +56,8 @@ def check_model(model, target):
     parted = partition(graph, integer_input_on_chip=target.graded_spikes)
     x = model.example(SAMPLES, seed=1)
     output, spikes = answer(model, x)
-    samples_first = x.numpy() if graph.input.shape[1:] == x.shape[1:] else x.numpy().swapaxes(0, 1)
+    time_first = model.time_first and len(model.input_shape) == 4
+    samples_first = x.numpy().swapaxes(0, 1) if time_first else x.numpy()
     steps = model.readout == "steps"
     found = [lowered(parted, mode) for mode in ("compose", "relay")]
     assert found[1] is not None

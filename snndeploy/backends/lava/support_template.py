@@ -141,7 +141,7 @@ def run_connected(process: Any, chip: Chip, readers: dict[str, Any]) -> dict[str
 
 
 def never_miss_a_message() -> None:
-    """Repair a race in Lava 0.10.0's channels, by which a run in some hundred hangs.
+    """Repair a race in Lava 0.10.0's channels, the likely cause of a rare hang on a busy machine.
 
     A channel's thread wakes its reader through `observer`, which it reads twice while the reader
     may clear it in between: the thread then dies, and its channel with it.  It also skips the
