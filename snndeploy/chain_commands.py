@@ -10,7 +10,7 @@ import click
 
 from snndeploy.console import FILE, Progress, check_json, clear_step, json_option, show, show_step
 from snndeploy.errors import DeployError
-from snndeploy.files import check_writable
+from snndeploy.files import check_folder, check_writable
 
 LAVA_SAMPLES = 2  # Lava takes seconds a sample
 SAMPLES_HELP = "The first N samples only."
@@ -105,6 +105,7 @@ def deploy(
     timeout_s: float | None,
 ) -> None:
     """Write a folder that runs on Lava without snndeploy, and say what it must answer."""
+    check_folder(output)
     from snndeploy import deploy as backends
     from snndeploy.program import load
 
@@ -115,7 +116,9 @@ def deploy(
     folder = backends.lava_bundle(made, x, output)
     clear_step()
     seconds = backends.lava_seconds(made, len(x))
-    click.echo(f"written: {folder} ({len(x)} samples; Lava's simulation takes about {seconds:.0f} s)")
+    click.echo(
+        f"written: {folder} ({len(x)} samples; Lava's simulation takes about {seconds:.0f} s)"
+    )
     if not run_it:
         click.echo(f"run it with: cd {output} && python3.10 run.py --config {mode}")
         return

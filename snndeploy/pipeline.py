@@ -258,7 +258,7 @@ def calibration_data(
     x = (
         generator.random((count, *shape))
         if kind == "real"
-        else generator.poisson(0.1, (count, *shape)).clip(max=1 if kind == "binary" else None)
+        else np.minimum(generator.poisson(0.1, (count, *shape)), 1 if kind == "binary" else np.inf)
     )
     note = (
         "no calibration data was given: scales rest on two random inputs (uniform in 0..1, or"

@@ -405,6 +405,27 @@ def test_outputs_that_cannot_be_written(command, made, tmp_path, closed_folder):
     )
 
 
+def test_verify_deploy_and_export_refuse_like_the_others(made, tmp_path, program):
+    (tmp_path / "file").write_text("")
+    assert refused(tmp_path, "deploy", program, "-o", tmp_path / "file") == (
+        f"cannot write into {tmp_path}/file: it is a file; name a folder"
+    )
+    assert refused(tmp_path, "export", program, "--format", "netx", "-o", tmp_path) == (
+        f"cannot write {tmp_path}: it is a folder; name a file"
+    )
+    np.savez(tmp_path / "bad.npz", x=np.zeros((2, 3)))
+    for command in (("verify", program), ("deploy", program, "-o", tmp_path / "out")):
+        assert refused(tmp_path, *command, "--data", tmp_path / "bad.npz") == (
+            "bad.npz: samples have shape (3,), the model takes (1, 8, 8); reshape or resize the"
+            " data"
+        )
+    program.write_bytes(program.read_bytes()[:-30])
+    for command in (("verify",), ("deploy", "-o", tmp_path / "out"),
+                    ("export", "--format", "netx", "-o", tmp_path / "a.net")):  # fmt: skip
+        said = refused(tmp_path, command[0], program, *command[1:])
+        assert said.startswith(f"{program} is not a whole program file (BadZipFile: ")
+
+
 def test_a_report_folder_that_cannot_be_made(tmp_path, closed_folder):
     (tmp_path / "file").write_text("")
     rest = ("simulate", "gone.snnp", "--data", "gone.npz", "-o")

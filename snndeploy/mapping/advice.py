@@ -41,7 +41,7 @@ class Suggestion:
 
 
 def cores_needed(network: Network, target: Target) -> int | None:
-    """The fewest cores of a tiling; None where a neuron needs more than a core, or the chips end."""
+    """The fewest cores of a tiling; None where it does not fit."""
     try:
         check_neurons(network, target)
         tiles = assign(network, target, Cutter(network, target, {}).grids())
@@ -92,7 +92,7 @@ def fewer_bits(network: Network, target: Target) -> Suggestion | None:
 
 
 def other(network: Network, target: Target) -> Suggestion | None:
-    """The shipped target that holds the network: a board of the same chip, else the fewest chips."""
+    """A shipped target that holds the network: the same chip on another board, else the fewest."""
     best: tuple[bool, int, int, str] | None = None
     for name in target_names():
         other_target = Target.load(name)

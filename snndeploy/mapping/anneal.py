@@ -22,7 +22,7 @@ from snndeploy.mapping.layout import Layout
 from snndeploy.target import Target
 
 MOVES_A_CORE = 20_000
-NEIGHBOURS_VISITED = 6e8  # at most, by all moves together: some seconds
+NEIGHBOURS_VISITED = 4e8  # at most, by all moves together: some seconds
 PROBES = 2000  # random swaps whose mean change is the scale of the temperature
 HOT, COLD = 0.3, 3e-4  # first and last temperature on that scale
 
@@ -77,10 +77,8 @@ class _Problem:
             self.flow.data.astype(np.float64), self.host,
         )  # fmt: skip
         pairs = np.random.default_rng(seed).integers(0, cores, (PROBES, 2))
-        scale = np.mean(
-            [abs(swap_gain(a, b, place, self.x, self.y, *table)) for a, b in pairs if a != b]
-            or [0.0]
-        )
+        gains = [swap_gain(a, b, place, self.x, self.y, *table) for a, b in pairs if a != b]
+        scale = float(np.abs(gains).mean()) if gains else 0.0
         if scale > 0:
             anneal(
                 place, occupant, self.x, self.y, self.router, self._slots(), *table, moves,

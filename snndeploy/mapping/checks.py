@@ -49,7 +49,7 @@ def fan_in(projection: Projection) -> int:
 
 
 def check_layout_limits(network: Network, layout: Layout, target: Target) -> None:
-    """Refuse what a finished layout exceeds: cores' limits, cores a neuron reaches, chips' synapses.
+    """Refuse what a finished layout exceeds, of a core, a chip, or the cores that a neuron reaches.
 
     Raises:
         FitError: with both numbers.

@@ -68,9 +68,14 @@ class Expectation:
 
 
 def expect(
-    network: Network, layout: Layout, target: Target, rates: Mapping[str, float]
+    network: Network,
+    layout: Layout,
+    target: Target,
+    rates: Mapping[str, float],
+    *,
+    links: bool = True,
 ) -> Expectation:
-    """What a sample is expected to take and cost."""
+    """What a sample is expected to take and cost; without `links`, as if messages took no time."""
     costs = Costs.of(target)
     loads = [_population_loads(network, layout, p, costs, rates) for p in network.populations]
     loads += [
@@ -82,7 +87,9 @@ def expect(
     flow = sum((load.flow for load in loads), start=empty)
     hops, hop_pj, link_ns = _on_the_way(flow, layout, costs)
     busy = _busy_ns(network, layout, loads)
-    steps = np.maximum(busy, max(link_ns, _fixed_ns(target))) + _barrier_ns(layout, target)
+    steps = np.maximum(busy, max(link_ns if links else 0.0, _fixed_ns(target))) + _barrier_ns(
+        layout, target
+    )
     latency = NANO * float(steps.sum())
     dynamic = network.timesteps * (sum(load.pj for load in loads) + hop_pj)
     return Expectation(

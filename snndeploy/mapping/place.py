@@ -34,7 +34,7 @@ from snndeploy.mapping.layout import Layout, Tile
 from snndeploy.mapping.memory import core_use, limits_of
 from snndeploy.mapping.relieve import relieved
 from snndeploy.mapping.spread import Objective as Objective
-from snndeploy.mapping.spread import Spreading
+from snndeploy.mapping.spread import Spreading, score
 from snndeploy.mapping.strips import strips
 from snndeploy.mapping.tile import best_grid, channel_grid
 from snndeploy.network import Network
@@ -84,10 +84,10 @@ def place(
         if not advise:
             raise
         raise FitError(f"{refusal} {advice_text(network, target)}".strip()) from None
-    if mode in ("tiles", "anneal"):
-        layout = _spread(network, target, rates, layout, mode, objective, merging)
+    if mode == "tiles":
+        layout = _spread(network, target, rates, layout, objective, merging, links=True)
     if mode == "anneal":
-        layout = _annealed(network, target, rates, layout, seed)
+        layout = _best_annealed(network, target, rates, layout, objective, merging, seed)
     check_layout_limits(network, layout, target)
     return layout
 
@@ -114,17 +114,40 @@ def _spread(
     target: Target,
     rates: Mapping[str, float],
     layout: Layout,
-    mode: Mode,
     objective: Objective,
     merging: bool,
+    *,
+    links: bool,
 ) -> Layout:
     """The layout over more cores, where the objective gains by it."""
-    tiles = Spreading(network, target, rates, merging).best(layout.tiles, objective)
+    tiles = Spreading(network, target, rates, merging, links).best(layout.tiles, objective)
     if tiles is layout.tiles:
         return layout
-    wider = _finished(network, target, tiles, mode)
+    wider = _finished(network, target, tiles, "tiles")
     text = f"{layout.binding}; spread over {wider.cores:,} for {GAINS[objective]}"
     return replace(wider, binding=text)
+
+
+def _best_annealed(
+    network: Network,
+    target: Target,
+    rates: Mapping[str, float],
+    layout: Layout,
+    objective: Objective,
+    merging: bool,
+    seed: int,
+) -> Layout:
+    """The better of two, annealed: spread as the links in snake order allow, and as if they did not
+    count, since annealing relieves them."""
+    options: dict[tuple[Tile, ...], Layout] = {}
+    for links in (True, False):
+        option = _spread(network, target, rates, layout, objective, merging, links=links)
+        options.setdefault(option.tiles, option)
+    found = [_annealed(network, target, rates, option, seed) for option in options.values()]
+    if len(found) == 1:
+        return found[0]
+    scores = [score(expect(network, option, target, rates), objective) for option in found]
+    return found[scores.index(min(scores))]
 
 
 def _annealed(

@@ -16,7 +16,7 @@ from snndeploy.mapping.cost import Costs
 from snndeploy.mapping.layout import Layout
 from snndeploy.target import Target
 
-LINKS_VISITED = 8e8  # at most, by all moves together: some seconds
+LINKS_VISITED = 5e8  # at most, by all moves together: some seconds
 MOVES_A_CORE = 10_000
 HOT, COLD = 1e-3, 1e-6  # temperatures, where the sum is 1 at first
 
@@ -81,8 +81,7 @@ def _hop_ns(layout: Layout, target: Target) -> np.ndarray:
         indexing="ij",
     )
     planes = []
-    for at, size, ahead, own in ((x, layout.mesh[0], 1, 0), (x, layout.mesh[0], -1, 0),
-                                 (y, layout.mesh[1], 1, 1), (y, layout.mesh[1], -1, 1)):  # fmt: skip
-        crosses = at // size != (at + ahead) // size
-        planes.append(np.where(crosses, costs.hop_ns[2], costs.hop_ns[own]))
+    for at, axis, ahead in ((x, 0, 1), (x, 0, -1), (y, 1, 1), (y, 1, -1)):
+        crosses = at // layout.mesh[axis] != (at + ahead) // layout.mesh[axis]
+        planes.append(np.where(crosses, costs.hop_ns[2], costs.hop_ns[axis]))
     return np.stack(planes).astype(np.float64)

@@ -3,7 +3,7 @@
 The fewest cores make the slowest step: the busiest core of a step holds up all others, and static
 power runs meanwhile.  More cores are faster, until messages cost more than they save.  The search
 gives every core a budget of time a step, lowers it again and again, cuts the network into about
-the fewest cores that keep it (`cut.py`), and takes the layout that is expected (`expect.py`) to be best:
+the fewest cores that keep it (`cut.py`), and takes what is expected (`expect.py`) to be best:
 
     cores     the fewest cores
     balanced  the least energy * delay on the fewest chips that hold the network
@@ -48,15 +48,19 @@ class Candidate:
     layout: Layout
     expected: Expectation
 
-    def score(self, objective: Objective) -> tuple[float, ...]:
-        found = self.expected
-        first = {
-            "balanced": found.energy_delay,
-            "latency": found.latency_seconds,
-            "energy": found.energy_joules,
-            "cores": float(self.layout.cores),
-        }[objective]
-        return first, found.energy_joules
+    def score(self, objective: Objective) -> tuple[float, float]:
+        return score(self.expected, objective)
+
+
+def score(expected: Expectation, objective: Objective) -> tuple[float, float]:
+    """What is to be small, and what after it."""
+    first = {
+        "balanced": expected.energy_delay,
+        "latency": expected.latency_seconds,
+        "energy": expected.energy_joules,
+        "cores": expected.energy_delay,  # of layouts with the same cores
+    }[objective]
+    return first, expected.energy_joules
 
 
 def unplaced(tiles: tuple[Tile, ...], target: Target) -> Layout:
@@ -81,9 +85,11 @@ class Spreading:
     target: Target
     rates: Mapping[str, float]
     merging: bool
+    links: bool
+    """Whether links count, in snake order; or not, as if the cores will be placed better."""
 
     def best(self, tight: tuple[Tile, ...], objective: Objective) -> tuple[Tile, ...]:
-        """The best tiling for the objective; `tight`, with the fewest cores, where nothing is better."""
+        """The best tiling for the objective; `tight` has the fewest cores."""
         if objective == "cores" or not Costs.of(self.target).has_times:
             return tight
         start = self._candidate(tight)
@@ -100,7 +106,7 @@ class Spreading:
         self, cutter: Cutter, room: int, objective: Objective
     ) -> Iterator[Candidate]:
         """Candidates for lower and lower budgets, until they cease to be better."""
-        kept, waited, best = math.inf, 0, (math.inf,)
+        kept, waited, best = math.inf, 0, math.inf
         for _ in range(TRIALS):
             budget = FASTER * kept
             found = self._within(cutter, budget, room)
@@ -109,8 +115,8 @@ class Spreading:
                     yield from self._nearest(cutter, kept, room)
                 return
             yield found
-            score = found.score(objective)
-            best, waited = (score, 0) if score < best else (best, waited + 1)
+            value, _ = found.score(objective)
+            best, waited = (value, 0) if value < best else (best, waited + 1)
             if waited == PATIENCE:
                 return
             kept = min(budget, found.expected.busy_ns)
@@ -144,4 +150,6 @@ class Spreading:
 
     def _candidate(self, tiles: tuple[Tile, ...]) -> Candidate:
         layout = unplaced(tiles, self.target)
-        return Candidate(tiles, layout, expect(self.network, layout, self.target, self.rates))
+        return Candidate(
+            tiles, layout, expect(self.network, layout, self.target, self.rates, links=self.links)
+        )

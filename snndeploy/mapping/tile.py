@@ -143,7 +143,14 @@ def _with_fewest_columns(
 
 
 def _fits(demand: Demand, grid: Grid) -> bool:
-    checked = (SEND_NS, RECEIVE_NS, INPUT_AXONS, OUTPUT_AXONS, CORE_MEMORY, NEURONS)
+    checked: tuple[str, ...] = (
+        SEND_NS,
+        RECEIVE_NS,
+        INPUT_AXONS,
+        OUTPUT_AXONS,
+        CORE_MEMORY,
+        NEURONS,
+    )
     if not demand.target.shared_convolution:  # else it was checked with the channel blocks
         checked = (*checked, SYNAPSE_MEMORY)
     return all(

@@ -31,9 +31,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Tensors of the recorded nodes (default: the outputs) for a batch.
 
-    x: (samples, ...), as the graph's input node has it.  hoist needs inferred signals; a constant node's
-    tensor then has one time step.  double computes in float64.  Nodes that the recorded ones do
-    not need are not computed.
+    x: (samples, ...), as the graph's input node has it.  hoist needs inferred signals; a constant
+    node's tensor then has one time step.  double computes in float64.  Nodes that the recorded
+    ones do not need are not computed.
     """
     wanted = tuple(record) or graph.outputs
     graph = graph.select(wanted)

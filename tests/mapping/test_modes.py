@@ -255,7 +255,7 @@ def test_limits_of_a_finished_layout():
 
 
 def test_the_smallest_changes_are_offered():
-    """Five layers of 64 channels on one small chip: which share of channels fits, and which bits."""
+    """25 cores of convolutions for a chip of 20: a share of the channels would fit."""
     shapes = [(16, 32, 32), *[(64, 32, 32)] * 3, (10, 1, 1)]
     connections = [kernel(64, 16), kernel(64, 64), kernel(64, 64), dense(10, shapes[3], (32, 32))]
     network = chain(*shapes, connections=connections)

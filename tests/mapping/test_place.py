@@ -14,7 +14,7 @@ from random_networks import Features, networks
 
 from snndeploy.errors import FitError
 from snndeploy.mapping import place
-from snndeploy.mapping.arrange import row_major, snake
+from snndeploy.mapping.arrange import snake
 from snndeploy.network import Conv, Dense, Network, Population, Projection
 from snndeploy.target import Target
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from hypothesis import reject
 from hypothesis import strategies as st
 from torch import nn
 
@@ -221,6 +222,7 @@ class Model(nn.Module):
         features = channels
         if self.readout == "flat":
             with torch.no_grad():
+                self.eval()  # norms must not learn from the example
                 features = int(np.prod(self.spikes(self.example()).shape[2:]))
         self.classifier = nn.Linear(features, 3, bias=make.flag())
         self.classifier.weight.data = make.dyadic(self.classifier.weight.shape)
@@ -260,10 +262,6 @@ class Model(nn.Module):
         return x.transpose(0, 1) if len(self.input_shape) == 4 and self.time_first else x
 
 
-class Impossible(Exception):
-    """A plane shrank to nothing."""
-
-
 @st.composite
 def models(draw: Any) -> Model:
     make = Maker(draw, np.random.default_rng(draw(st.integers(0, 2**31))))
@@ -273,7 +271,5 @@ def models(draw: Any) -> Model:
         with torch.no_grad():
             model(model.example())
     except RuntimeError:  # a kernel larger than its plane
-        from hypothesis import reject
-
         reject()
     return model

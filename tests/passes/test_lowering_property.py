@@ -1,4 +1,4 @@
-"""Random models: the lowered network fires exactly as the model does; so do engine and reference."""
+"""Random models: the lowered network fires exactly as the model; so do engine and reference."""
 
 from __future__ import annotations
 

@@ -1,0 +1,347 @@
+"""Cycle-level timing: cases done on paper, the analytic bound, and a plain simulation beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from cycle_reference import Reference
+from hand_made import ten_to_ten, traffic_of
+from random_layouts import random_layout
+from random_networks import Features, random_network
+from test_traffic import count, random_spikes
+
+from snndeploy.errors import DataError
+from snndeploy.mapping.layout import Layout, Tile
+from snndeploy.network import Conv, Dense, Injection, Network, Population, Projection
+from snndeploy.simulator.cycle import cycle_timing
+from snndeploy.simulator.cycle_kernels import TICKS
+from snndeploy.simulator.cycle_machine import Machine
+from snndeploy.simulator.cycle_messages import SERVICE_BITS, SERVICE_MASK
+from snndeploy.simulator.cycle_walk import SpikeRecorder, walk_of
+from snndeploy.simulator.energy import chip_energy
+from snndeploy.simulator.timing import BOUNDS, analytic_timing
+from snndeploy.target import Target
+
+LOIHI1 = Target.load("loihi1")
+BARRIER_1, BARRIER_2 = 600.0, 1000.0  # ns, one and two tiles
+HOP, CHIP_HOP = 4.1, 159.0  # ns
+FEATURES = Features(recurrent=True, axonal_delays=True, populations=4, timesteps=3)
+
+
+def stating(target, **timing):
+    """The same target with other times (ns, or messages); None leaves one out."""
+    quantities = dict(target.quantities)
+    for name, value in timing.items():
+        key = f"timing.{name}"
+        if value is None:
+            del quantities[key]
+        else:
+            quantities[key] = replace(quantities[key], value=value)
+    return replace(target, quantities=quantities)
+
+
+def pair(sources, targets, router, start=(0, 0), board=(1, 1), synapses=1):
+    """A core of `sources` neurons, each with one message to a core of `targets` neurons."""
+    source = Population("source", (sources, 1, 1))
+    target = Population("target", (targets, 1, 1), depth=1)
+    weight = np.ones((targets, sources, 1, 1), dtype=np.int8)
+    network = Network(1, (source, target), (Projection("p", "source", "target", Dense(weight)),))
+    tiles = (
+        Tile("source", (0, sources), (0, 1), (0, 1), 0),
+        Tile("target", (0, targets), (0, 1), (0, 1), 1),
+    )
+    positions = np.array([(*start, 0), (*router, 1)], dtype=np.int32)
+    return network, Layout(tiles, positions, (8, 4), board, {}, {}, "")
+
+
+def record(network, firing, updated=True):
+    """One sample in which these source neurons fire, and all or no neuron is updated."""
+    recorder = SpikeRecorder(network)
+    for population in network.populations:
+        spikes = np.zeros((1, network.timesteps, *population.shape), dtype=np.uint8)
+        if population.name == "source":
+            spikes[0, 0, list(firing)] = 1
+        recorder(population, spikes, np.full_like(spikes, updated))
+    return recorder
+
+
+def timed(case, firing, target=LOIHI1, **options):
+    network, layout = case
+    return cycle_timing(network, layout, target, record(network, firing), **options)
+
+
+# Cases on paper
+
+
+@pytest.mark.parametrize(
+    ("router", "nanoseconds", "hops_pj"),
+    [((0, 0), 1184.8, 0), ((0, 1), 1591.3, 42), ((1, 0), 1588.9, 30)],
+)
+def test_worked_cases(router, nanoseconds, hops_pj):
+    """What SANA-FE 2.2.9 gives for ten neurons that fire at ten others."""
+    network, layout = ten_to_ten(router)
+    cycle = timed((network, layout), range(10))
+    assert cycle.step_seconds[0, 0] * 1e9 == pytest.approx(nanoseconds, rel=1e-12)
+    traffic = traffic_of(network, layout)
+    timing = cycle.applied_to(analytic_timing(traffic, layout, LOIHI1, 1))
+    assert timing.model == "cycle"
+    assert timing.latency_seconds[0] == pytest.approx(cycle.step_seconds.sum(), rel=1e-12)
+    energy = chip_energy(traffic, timing, layout, LOIHI1).breakdown
+    static = energy.pop("static power")
+    events = 10 * (142.1 + 111) + 100 * 35.5 + 10 * (51.2 + 21.6)
+    assert sum(energy.values()) * 1e12 == pytest.approx(events + hops_pj, rel=1e-12)
+    assert static == pytest.approx(0.104 * timing.latency_seconds[0], rel=1e-12)
+
+
+def test_nothing_happens():
+    cycle = timed(pair(10, 10, (1, 0)), ())
+    assert cycle.step_seconds == pytest.approx(cycle.analytic_seconds, rel=1e-12)
+    assert cycle.messages.tolist() == [[0, 0]]
+    assert [BOUNDS[bound] for bound in cycle.bound[0]] == ["barrier", "barrier"]
+
+
+def test_one_message_hidden_behind_the_walk_takes_the_analytic_time():
+    """The first of 100 neurons fires: its message arrives while the core walks on."""
+    cycle = timed(pair(100, 10, (3, 0)), [0])
+    assert cycle.messages[0, 0] == 1
+    assert cycle.step_seconds == pytest.approx(cycle.analytic_seconds, rel=1e-12)
+    assert cycle.ratio == pytest.approx(1, rel=1e-12)
+    assert cycle.delivery_seconds[0, 0] * 1e9 == pytest.approx(3 * HOP)
+
+
+def test_one_message_that_nothing_hides_adds_its_flight_and_service():
+    """The last of 100 neurons fires."""
+    cycle = timed(pair(100, 10, (3, 0)), [99])
+    walk, service = 100 * 9.7 + 30 + 5.1, 16 + 10 * 3.8
+    assert cycle.step_seconds[0, 0] * 1e9 == pytest.approx(walk + 3 * HOP + service + BARRIER_2)
+    assert cycle.analytic_seconds[0, 0] * 1e9 == pytest.approx(walk + BARRIER_2)
+
+
+@pytest.mark.parametrize("messages", [1, 5, 16])
+def test_queueing_delay_of_a_saturated_link(messages):
+    """Message k waits (k - 1) times what the link is slower than the core; no buffer is full."""
+    cycle = timed(pair(messages, 1, (9, 0), start=(7, 0), board=(2, 1)), range(messages))
+    generation, service = 9.7 + 30 + 5.1, 16 + 3.8
+    waiting = (CHIP_HOP - generation) * (messages - 1) / 2
+    assert cycle.delivery_seconds[0, 0] * 1e9 == pytest.approx(waiting + CHIP_HOP + HOP)
+    barrier = cycle.barrier_seconds * 1e9
+    total = generation + messages * CHIP_HOP + HOP + service
+    assert cycle.step_seconds[0, 0] * 1e9 == pytest.approx(total + barrier)
+    assert cycle.stall_seconds[0, 0] == 0 and cycle.stalled_messages[0, 0] == 0
+    assert cycle.link_utilisation[0, 0] == pytest.approx(messages * CHIP_HOP / total)
+
+
+@pytest.mark.parametrize("room", [1, 4, 16])
+def test_a_full_buffer_holds_up_the_core(room):
+    """With room for B messages, message k enters when message k - B sets out: a closed form."""
+    messages = 60
+    target = stating(LOIHI1, link_buffer_messages=room)
+    case = pair(messages, 1, (9, 0), start=(7, 0), board=(2, 1))
+    cycle = timed(case, range(messages), target)
+    generation = 9.7 + 30 + 5.1
+    # the last message enters the queue when message (messages - room) sets out on the link
+    stalled = generation + (messages - room - 1) * CHIP_HOP - messages * generation
+    assert cycle.stall_seconds[0, 0] * 1e9 == pytest.approx(stalled)
+    total = generation + messages * CHIP_HOP + HOP + 16 + 3.8
+    assert (cycle.step_seconds[0, 0] - cycle.barrier_seconds) * 1e9 == pytest.approx(total)
+    deepest = cycle.links[cycle.deepest_link[0, 0]].tolist()
+    assert deepest == [7, 0, 1, 0]
+
+
+def test_a_slow_receiver_holds_up_the_links_before_it():
+    """Service is the bottleneck: queues fill from the receiver back, and the total is its work."""
+    messages, targets = 100, 100
+    cycle = timed(pair(messages, targets, (2, 0)), range(messages))
+    service = 16 + targets * 3.8
+    total = 44.8 + 2 * HOP + messages * service + BARRIER_2
+    assert cycle.step_seconds[0, 0] * 1e9 == pytest.approx(total)
+    assert cycle.link_queue[0, 0] == cycle.core_queue[0, 0] == 16
+    assert BOUNDS[cycle.bound[0, 0]] == "receive" and cycle.critical[0, 0] == 1
+    assert cycle.last_core[0, 0] == 1
+    # 4 queues of 16 are filled; the rest of the messages wait for the receiver
+    started = 44.8 + 2 * HOP + (messages - 64 - 1) * service
+    assert cycle.stall_seconds[0, 0] * 1e9 == pytest.approx(started - messages * 44.8)
+
+
+def test_host_spikes_enter_at_router_0():
+    """The host's messages are ready at once, cross one link and are served one after another."""
+    source, target = Population("source", (5, 1, 1), "input"), Population("t", (3, 1, 1), depth=1)
+    weight = np.ones((3, 5, 1, 1), dtype=np.int8)
+    network = Network(
+        1, (source, target), (Projection("p", "source", "t", Dense(weight)),),
+        (Injection("source", "x", "spikes"),),
+    )  # fmt: skip
+    tiles = (Tile("t", (0, 3), (0, 1), (0, 1), 0),)
+    layout = Layout(tiles, np.array([(1, 0, 0)], dtype=np.int32), (8, 4), (1, 1), {}, {}, "")
+    cycle = timed((network, layout), range(5))
+    assert cycle.messages.tolist() == [[5, 0]]
+    expected = HOP + 5 * (16 + 3 * 3.8) + BARRIER_1
+    assert cycle.step_seconds[0, 0] * 1e9 == pytest.approx(expected)
+    assert cycle.stall_seconds[0, 0] == 0
+
+
+# Any network
+
+
+def recorded(network, spikes, updated, injected):
+    recorder = SpikeRecorder(network)
+    for index, values in injected.items():
+        recorder.observe_injection(index, values)
+    for population in network.populations:
+        marks = updated[population.name] if population.kind != "input" else None
+        recorder(population, spikes[population.name], marks)
+    return recorder
+
+
+def random_case(seed):
+    random = np.random.default_rng(seed)
+    network = random_network(seed, FEATURES)
+    layout = random_layout(network, random)
+    spikes, updated = random_spikes(network, random, samples=2)
+    injected = {
+        index: random.integers(-1, 2, (2, network.timesteps, *network.by_name[i.target].shape))
+        for index, i in enumerate(network.injections)
+        if i.mode == "graded"
+    }
+    return random, network, layout, spikes, updated, injected
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_never_below_analytic_and_the_same_messages(seed):
+    _, network, layout, spikes, updated, injected = random_case(seed)
+    traffic = count(network, layout, spikes, updated, injected, [2])
+    analytic = analytic_timing(traffic, layout, LOIHI1, network.timesteps)
+    recorder = recorded(network, spikes, updated, injected)
+    walk = walk_of(network, layout)
+    cycle = cycle_timing(network, layout, LOIHI1, recorder, walk=walk)
+    assert np.array_equal(cycle.messages, traffic.messages_in.sum(axis=-1))
+    assert cycle.analytic_seconds == pytest.approx(analytic.step_seconds, rel=1e-12)
+    assert (cycle.step_seconds >= cycle.analytic_seconds * (1 - 1e-12)).all()
+    assert np.array_equal(cycle.bound, analytic.bound)
+    full = cycle_timing(network, layout, LOIHI1, recorder, walk=walk, pipelined=True)
+    assert full.analytic_seconds.sum(axis=1) == pytest.approx(analytic.interval_seconds)
+    assert full.messages.sum() == cycle.messages.sum()
+    timing = cycle.applied_to(analytic, full)
+    assert np.array_equal(timing.step_seconds, cycle.step_seconds)
+    assert (timing.interval_seconds >= analytic.interval_seconds * (1 - 1e-12)).all()
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_equal_to_a_plain_simulation(seed):
+    """Costs are random, of a million ticks, so that no two events fall together."""
+    random, network, layout, spikes, updated, injected = random_case(seed)
+    room = int(random.integers(1, 6))
+    target = stating(LOIHI1, link_buffer_messages=room)
+    machine = Machine(walk_of(network, layout), layout, target)
+    machine.costs[:-1] = random.integers(1, 10**6, machine.costs[:-1].shape)
+    service = random.integers(1, 10**6, len(machine.fan_out))
+    machine.fan_out = (machine.fan_out & ~SERVICE_MASK) | service
+    machine.fresh[: len(machine.links), TICKS] = random.integers(1, 10**6, len(machine.links))
+    recorder = recorded(network, spikes, updated, injected)
+    for step in range(network.chip_steps):
+        state = machine.walk.state(recorder, 0, step, pipelined=False)
+        found = machine.run(state)
+        expected = reference(machine, layout, state, room)
+        end = (found.step_seconds - machine.barrier_seconds) / machine.tick_seconds
+        assert round(end) == expected.run()
+        assert round(found.stall_seconds / machine.tick_seconds) == expected.stall_ticks
+        assert found.messages == expected.served
+
+
+def reference(machine, layout, state, room):
+    """The same step for `Reference`, its messages listed in plain Python."""
+    walk = machine.walk
+    messages, tails = [], []
+    for sender in range(machine.cores + 1):
+        delay, part = 0, []
+        for neuron in walk.order[walk.first[sender] : walk.first[sender + 1]]:
+            access, update, spike, out = machine.costs[sender].tolist()
+            delay += access * bool(state[neuron] & 1) + update * bool(state[neuron] & 2)
+            if state[neuron] & 4:
+                delay += spike
+                row = walk.row[neuron]
+                for parcel in machine.fan_out[walk.row_start[row] : walk.row_start[row + 1]]:
+                    core, service = int(parcel) >> SERVICE_BITS, int(parcel) & SERVICE_MASK
+                    part.append((delay + out, core, service))
+                    delay = 0
+        messages.append(part)
+        tails.append(delay)
+    ticks = machine.fresh[: len(machine.links), TICKS].tolist()
+    links = {tuple(link): tick for link, tick in zip(machine.links.tolist(), ticks, strict=True)}
+    routers = [*map(tuple, layout.positions[:, :2].tolist()), (0, 0)]
+    return Reference(links, routers, messages, tails, room)
+
+
+def test_walking_order_is_by_tile_row_column_channel():
+    network = Network(1, (Population("p", (2, 2, 2)),), ())
+    tiles = (Tile("p", (0, 2), (1, 2), (0, 2), 0), Tile("p", (0, 2), (0, 1), (0, 2), 0))
+    layout = Layout(tiles, np.zeros((1, 3), dtype=np.int32), (1, 1), (1, 1), {}, {}, "")
+    assert walk_of(network, layout).order.tolist() == [4, 5, 6, 7, 0, 1, 2, 3]
+
+
+# Selections and refusals
+
+
+def three_steps():
+    source = Population("source", (2, 3, 3))
+    target = Population("target", (2, 3, 3), depth=1)
+    conv = Conv(np.ones((2, 2, 3, 3), dtype=np.int8), padding=(1, 1))
+    network = Network(2, (source, target), (Projection("p", "source", "target", conv),))
+    tiles = (
+        Tile("source", (0, 2), (0, 3), (0, 3), 0),
+        Tile("target", (0, 2), (0, 3), (0, 3), 1),
+    )
+    positions = np.array([(0, 0, 0), (1, 0, 0)], dtype=np.int32)
+    layout = Layout(tiles, positions, (2, 1), (1, 1), {}, {}, "")
+    random = np.random.default_rng(0)
+    spikes, updated = random_spikes(network, random, samples=3)
+    return network, layout, spikes, updated
+
+
+def test_samples_and_steps_may_be_chosen():
+    network, layout, spikes, updated = three_steps()
+    whole = cycle_timing(network, layout, LOIHI1, recorded(network, spikes, updated, {}))
+    assert whole.step_seconds.shape == (3, 3)
+    chosen = SpikeRecorder(network, samples=[2])
+    for first in range(3):  # sample by sample
+        for p in network.populations:
+            chosen(p, spikes[p.name][first : first + 1], updated[p.name][first : first + 1])
+    assert chosen.samples == (2,)
+    part = cycle_timing(network, layout, LOIHI1, chosen, steps=[1])
+    assert part.samples == (2,) and part.steps == (1,)
+    assert part.step_seconds[0, 0] == whole.step_seconds[2, 1]
+    traffic = count(network, layout, spikes, updated, {}, [3])
+    analytic = analytic_timing(traffic, layout, LOIHI1, 2)
+    applied = part.applied_to(analytic)
+    assert applied.step_seconds[2, 1] == part.step_seconds[0, 0]
+    assert applied.step_seconds[0, 0] == pytest.approx(part.ratio * analytic.step_seconds[0, 0])
+    assert applied.notes[0].startswith("cycle: 1 of 9 steps simulated, ")
+
+
+def test_threads_do_not_change_the_result():
+    network, layout, spikes, updated = three_steps()
+    recorder = recorded(network, spikes, updated, {})
+    one, two = (
+        cycle_timing(network, layout, LOIHI1, recorder, threads=threads) for threads in (1, 2)
+    )
+    assert np.array_equal(one.step_seconds, two.step_seconds)
+
+
+def test_what_was_not_recorded_is_refused():
+    network, layout, spikes, updated = three_steps()
+    recorder = recorded(network, spikes, updated, {})
+    with pytest.raises(DataError, match=r"samples \(3,\) were not recorded"):
+        cycle_timing(network, layout, LOIHI1, recorder, samples=[3])
+    with pytest.raises(DataError, match=r"steps \(3,\) are not all in 0\.\.2"):
+        cycle_timing(network, layout, LOIHI1, recorder, steps=[3])
+    with pytest.raises(DataError, match="were not recorded"):
+        cycle_timing(network, layout, LOIHI1, SpikeRecorder(network))
+
+
+def test_an_unstated_buffer_is_said():
+    cycle = timed(pair(1, 1, (1, 0)), [0], stating(LOIHI1, link_buffer_messages=None))
+    assert cycle.notes == (
+        "loihi1 does not state timing.link_buffer_messages: 16 are assumed",
+    )
