@@ -46,7 +46,7 @@ ORDER = (
 
 # A heavy or optional package may be imported, even inside a function, only behind these doors.
 DOORS = {
-    # frontend: builds, exports and runs the user's module; ops: the float model; simulator: integers
+    # frontend: the user's module; ops: the float model; simulator: integers
     "torch": (
         "frontend/torch.py",
         "frontend/equality.py",

@@ -21,8 +21,8 @@ from snndeploy.mapping.cost import Costs
 from snndeploy.mapping.layout import Layout
 from snndeploy.target import Target
 
-MOVES_A_CORE = 20_000
-NEIGHBOURS_VISITED = 4e8  # at most, by all moves together: some seconds
+MOVES_A_CORE = 10_000
+NEIGHBOURS_VISITED = 2e8  # at most, by all moves together: some seconds
 PROBES = 2000  # random swaps whose mean change is the scale of the temperature
 HOT, COLD = 0.3, 3e-4  # first and last temperature on that scale
 

@@ -140,8 +140,8 @@ def walk_all(
 ) -> float:
     """Add (or with sign -1 take away) all flows of a core, but those with `skip`.
 
-    entry: the other core of each flow, csr by `first`; the host is numbered after the cores, and has
-    the last place.  outgoing: bool, whether the flow leaves the core.
+    entry: the other core of each flow, csr by `first`; the host is numbered after the cores, and
+    has the last place.  outgoing: bool, whether the flow leaves the core.
     """
     change = 0.0
     for index in range(first[core], first[core + 1]):

@@ -16,7 +16,7 @@ from snndeploy.mapping.cost import Costs
 from snndeploy.mapping.layout import Layout
 from snndeploy.target import Target
 
-LINKS_VISITED = 5e8  # at most, by all moves together: some seconds
+LINKS_VISITED = 1.5e8  # at most, by all moves together: some seconds
 MOVES_A_CORE = 10_000
 HOT, COLD = 1e-3, 1e-6  # temperatures, where the sum is 1 at first
 
