@@ -79,6 +79,15 @@ def _shape(context: click.Context, option: click.Parameter, text: str | None) ->
     return sizes
 
 
+def _numbers(context: click.Context, option: click.Parameter, text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))[:3]
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not like 255,255,0") from None
+
+
 @main.command(epilog=SPEC_HELP)
 @model_options
 @click.option(
@@ -94,6 +103,12 @@ def _shape(context: click.Context, option: click.Parameter, text: str | None) ->
     show_default=True,
     help="How membrane shortcuts become spike-driven.",
 )
+@click.option(
+    "--input-neuron",
+    metavar="THRESHOLD[,WEIGHT[,DECAY]]",
+    callback=_numbers,
+    help="A .net file without input neurons: integrate the data as a bias and fire.",
+)
 @click.option("-o", "--output", type=FILE, required=True, metavar="NET.snnp")
 @json_option("what was decided")
 def compile(spec: str, output: Path, json_file: Path | None, **options: Any) -> None:
@@ -105,6 +120,8 @@ def compile(spec: str, output: Path, json_file: Path | None, **options: Any) -> 
 
     if spec.endswith(".net"):
         made = pipeline.compile_imported(spec, step=show_step, **_imported_options(options))
+    elif options.pop("input_neuron"):
+        raise click.UsageError("--input-neuron belongs to a .net file")
     else:
         made = pipeline.compile(spec, step=show_step, **_with_adapters(options))
     show_step("write the program")
@@ -128,6 +145,11 @@ def inspect(spec: str, target: str | None, json_file: Path | None, **options: An
         from snndeploy.program import load
 
         found = audit_json(load(spec).facts)
+    elif spec.endswith(".net"):
+        from snndeploy import pipeline
+
+        options = {**options, "target": target or "loihi2", "calibration": None}
+        found = audit_json(pipeline.compile_imported(spec, **_imported_options(options)).facts)
     else:
         from snndeploy import pipeline
         from snndeploy.target import Target
@@ -146,7 +168,8 @@ def _imported_options(options: dict[str, Any]) -> dict[str, Any]:
         if options[name]:
             raise click.UsageError(f"a .net file is integers already: --{name.replace('_', '-')}"
                                    " says nothing about it")  # fmt: skip
-    return {"target": options["target"], "timesteps": options["timesteps"]}
+    kept = ("target", "timesteps", "input_neuron")
+    return {name: options[name] for name in kept if name in options}
 
 
 def _with_adapters(options: dict[str, Any]) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from snndeploy.frontend.load import load as load_model
 from snndeploy.frontend.torch import trace
 from snndeploy.graph import Axes, Graph, Node
 from snndeploy.mapping import Mode, Objective, place
-from snndeploy.network import Network
-from snndeploy.passes.audit import Audit, audit
+from snndeploy.network import Dense, Network
+from snndeploy.passes.audit import Audit, AuditRow, audit
 from snndeploy.passes.calibration import Calibration, calibrate
 from snndeploy.passes.lower import lower
 from snndeploy.passes.partition import partition
@@ -134,21 +134,27 @@ def compile_imported(
     *,
     target: str | Path | Target = "loihi2",
     timesteps: int | None = None,
+    input_neuron: tuple[int, ...] | None = None,
     mapping: Mode = "anneal",
     objective: Objective = "balanced",
     step: Step = silent,
 ) -> Program:
     """A program of a lava-dl `.net` file: integers already, so nothing is traced or quantized.
 
+    input_neuron: threshold, weight and decay of a spiking input layer for a file that has none
+    (`frontend.netx_network.InputNeuron`; the last two may be left out).
+
     Data for it has one array a sample: (channels, height, width) where the input neurons are
     driven by a bias, (timesteps, channels, height, width) where the host sends spikes.
     """
-    from snndeploy.frontend.netx import load_netx
+    from snndeploy.frontend.netx import InputNeuron, load_netx
 
     chip = target if isinstance(target, Target) else Target.load(target)
     chip.require_compiled()
     step("read the network")
-    network = load_netx(spec, timesteps)
+    names = ("threshold", "weight", "membrane_decay")
+    given = dict(zip(names, input_neuron or (), strict=False))
+    network = load_netx(spec, timesteps, input_neuron=InputNeuron(**given) if given else None)
     step("map onto cores")
     layout = place(network, chip, mode=mapping, objective=objective)
     return Program(
@@ -168,7 +174,8 @@ def _input_graph(network: Network, name: str) -> Graph:
     shape = network.by_name[injection.target].shape
     time: Axes = () if injection.mode == "bias" else ((("time", network.timesteps),),)
     axes: Axes = ((("batch", 1),), *time, *((("feature", size),) for size in shape))
-    node = Node(injection.encoder_output, "input", attributes={"signal": "integer"}, axes=axes)
+    signal = "real" if injection.mode == "bias" else "integer"
+    node = Node(injection.encoder_output, "input", attributes={"signal": signal}, axes=axes)
     return infer_signals(Graph((node,), (node.name,), network.timesteps, name))
 
 
@@ -185,10 +192,10 @@ def _imported_facts(network: Network, path: Path) -> dict[str, Any]:
             "parameters_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             "timesteps": network.timesteps,
             "input_shape": list(graph.input.shape[1:]),
-            "input_signal": "integer",
+            "input_signal": graph.input.attributes["signal"],
         },
         "calibration_samples": 0,
-        "audit": [],
+        "audit": _imported_audit(network),
         "flags": {
             "synapses_binary": not graded,
             "needs_dynamic_multiply": False,
@@ -204,6 +211,29 @@ def _imported_facts(network: Network, path: Path) -> dict[str, Any]:
         ],
         "made_with": _versions(),
     }
+
+
+def _imported_audit(network: Network) -> list[dict[str, Any]]:
+    """One row a projection: synapses times steps, as the audit of a traced model counts."""
+    counted = [(p, count * network.timesteps) for p, count in network.synapses()]
+    total = sum(count for _, count in counted) or 1
+    rows = []
+    for projection, count in counted:
+        graded = network.by_name[projection.source].sends_graded
+        row = AuditRow(
+            layer=projection.target,
+            op="linear" if isinstance(projection.connection, Dense) else "conv",
+            side="body",
+            input_signal="integer" if graded else "binary",
+            work="integer" if graded else "accumulate",
+            operations=count,
+            share=count / total,
+            hoisted=False,
+            reason="",
+            rewrite="",
+        )
+        rows.append(row.as_json())
+    return rows
 
 
 def lowerings(graph: Graph, target: Target, shortcuts: Shortcuts) -> list[RealNetwork]:

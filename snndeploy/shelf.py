@@ -15,6 +15,7 @@ from typing import Any
 from snndeploy.errors import DeployError, ModelError, TargetError, near_names, one_line
 
 PACKAGE = Path(__file__).resolve().parent
+MOST_LISTED = 16  # names in a message; more are left to the command that lists them
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def model_entry(name: str) -> ModelEntry:
     entries = {entry.name: entry for entry in catalog()}
     if name not in entries:
         near = near_names(name, entries)
-        raise ModelError(f"unknown model {name!r}{_shipped(entries)}{near}")
+        raise ModelError(f"unknown model {name!r}{_shipped(entries, 'models')}{near}")
     return entries[name]
 
 
@@ -104,8 +105,11 @@ def _looks_like_path(given: str, ending: str) -> bool:
     return given.endswith(ending) or "/" in given or "\\" in given
 
 
-def _shipped(names: Iterable[str]) -> str:
-    return f" (shipped: {', '.join(names) or 'none'})"
+def _shipped(names: Iterable[str], command: str = "targets") -> str:
+    listed = list(names)
+    if len(listed) > MOST_LISTED:
+        return f" ({len(listed)} are shipped: snndeploy {command} list)"
+    return f" (shipped: {', '.join(listed) or 'none'})"
 
 
 def _entry(table: dict[str, Any], number: int, path: Path) -> ModelEntry:

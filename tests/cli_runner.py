@@ -36,3 +36,21 @@ def refused(folder: Path, *arguments: object) -> str:
     said = result.stderr
     assert said.startswith("snndeploy: ") and said.endswith("\n") and said.count("\n") == 1, said
     return said.removeprefix("snndeploy: ").removesuffix("\n")
+
+
+def compiling(
+    folder: Path,
+    spec: str = "tiny_model.py:net()",
+    *more: object,
+    weights: str | None = "net.safetensors",
+) -> str:
+    """A refused `compile`: its line, with the folder's name taken out."""
+    given = ("--checkpoint", folder / weights) if weights else ("--random-weights",)
+    arguments = ("compile", f"{folder}/{spec}", *given, "-o", folder / "new.snnp", *more)
+    return refused(folder, *arguments).replace(f"{folder}/", "")
+
+
+def simulating(folder: Path, program: Path, data: Path, *more: object) -> str:
+    """A refused `simulate`: its line, with the folder's name taken out."""
+    arguments = ("simulate", program, "--data", data, "-o", folder / "run", *more)
+    return refused(folder, *arguments).replace(f"{folder}/", "")

@@ -55,3 +55,46 @@ def closed_folder() -> Iterator[Path]:
     yield folder
     folder.chmod(0o755)
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model file, weights, data, and the program that `compile` makes of them."""
+    import numpy as np
+    import tiny_model
+    import torch
+    from cli_runner import run
+    from safetensors.torch import save_file
+
+    folder = tmp_path_factory.mktemp("made")
+    shutil.copy(tiny_model.__file__, folder)
+    torch.manual_seed(0)
+    save_file(tiny_model.net().state_dict(), folder / "net.safetensors")
+    rng = np.random.default_rng(0)
+    x = rng.random((6, 1, 8, 8)).astype(np.float32)
+    np.savez(folder / "data.npz", x=x, y=rng.integers(0, 3, 6))
+    result = run(
+        "compile", f"{folder}/tiny_model.py:net()", "--checkpoint", folder / "net.safetensors",
+        "--calibration", folder / "data.npz", "-o", folder / "net.snnp",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Path:
+    """Model file, weights and data, without a program: nothing to compile first."""
+    import numpy as np
+    import tiny_model
+    from safetensors.torch import save_file
+
+    shutil.copy(tiny_model.__file__, tmp_path)
+    save_file(tiny_model.net().state_dict(), tmp_path / "net.safetensors")
+    np.savez(tmp_path / "data.npz", x=np.zeros((2, 1, 8, 8), np.float32))
+    return tmp_path
+
+
+@pytest.fixture
+def program_copy(made: Path, tmp_path: Path) -> Path:
+    """A copy of the program, to be damaged."""
+    return Path(shutil.copy(made / "net.snnp", tmp_path))

@@ -259,6 +259,6 @@ def _h5py() -> Any:
         import h5py
     except ModuleNotFoundError:
         raise DeployError(
-            "writing .net files needs h5py: pip install 'snndeploy[formats]'"
+            "writing .net files needs h5py: pip install h5py"
         ) from None
     return h5py

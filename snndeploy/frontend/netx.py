@@ -24,7 +24,7 @@ from snndeploy.network import Network, Shape
 try:
     import h5py
 except ModuleNotFoundError:
-    raise ModelError("reading .net files needs h5py: pip install 'snndeploy[formats]'") from None
+    raise ModelError("reading .net files needs h5py: pip install h5py") from None
 
 __all__ = ["InputNeuron", "load_netx"]
 

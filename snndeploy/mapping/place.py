@@ -137,12 +137,16 @@ def _best_annealed(
     merging: bool,
     seed: int,
 ) -> Layout:
-    """The better of two, annealed: spread as the links in snake order allow, and as if they did not
-    count, since annealing relieves them."""
+    """The best of several, annealed.
+
+    Spread as the links in snake order allow, and as if they did not count, since annealing relieves
+    them; and, whatever the objective, on the fewest chips.
+    """
     options: dict[tuple[Tile, ...], Layout] = {}
-    for links in (True, False):
-        option = _spread(network, target, rates, layout, objective, merging, links=links)
-        options.setdefault(option.tiles, option)
+    for wanted in dict.fromkeys((objective, objective if objective == "cores" else "balanced")):
+        for links in (True, False):
+            option = _spread(network, target, rates, layout, wanted, merging, links=links)
+            options.setdefault(option.tiles, option)
     found = [_annealed(network, target, rates, option, seed) for option in options.values()]
     if len(found) == 1:
         return found[0]

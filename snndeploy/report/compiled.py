@@ -29,8 +29,6 @@ def compiled_text(program: Program, output: Path) -> str:
         f" T={network.timesteps}, {network.chip_steps} chip steps a sample",
         "",
         mapping_text(mapping),
-        "",
-        "Quantization",
         *_quantization(facts["quantization"]),
     ]
     if len(facts["shortcuts"]) > 1:
@@ -54,6 +52,8 @@ def _quantization(layers: list[dict[str, Any]]) -> list[str]:
         " case (notes)"
     )
     return [
+        "",
+        "Quantization",
         wrap(
             f"largest weight error {100 * worst['relative_weight_error']:.2f} % rms"
             f" ({worst['population']}), {clipped} weights clipped; {proof}"

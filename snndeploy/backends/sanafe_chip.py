@@ -1,0 +1,136 @@
+"""A target as a SANA-FE architecture file: one chip, its tiles, and one entry for every core.
+
+Beside the target's cores, tile 0 gets one more: the host, whose units cost nothing, because
+SANA-FE knows no sender but a neuron on a core.  Every core has, beside its own units, a synapse
+and a soma without cost, on which a neuron may stand that only receives host values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from snndeploy.mapping.layout import Layout
+from snndeploy.target import Target
+
+PICO, NANO = 1e-12, 1e-9
+SYNAPSES, FREE_SYNAPSES, NEURONS, PORT = "synapses", "free_synapses", "neurons", "port"
+DEFAULT_LINK_BUFFER = 16
+
+COSTS = {  # SANA-FE's name: (energy, latency) of the target
+    "message_in": ("energy.message_in_pj", "timing.message_in_ns"),
+    "process_spike": ("energy.synaptic_operation_pj", "timing.synaptic_operation_ns"),
+    "access_neuron": ("energy.neuron_access_pj", "timing.neuron_access_ns"),
+    "update_neuron": ("energy.neuron_update_pj", "timing.neuron_update_ns"),
+    "spike_out": ("energy.spike_generation_pj", "timing.spike_generation_ns"),
+    "message_out": ("energy.message_out_pj", "timing.message_out_ns"),
+    "east_hop": ("energy.hop_east_west_pj", "timing.hop_east_west_ns"),
+    "west_hop": ("energy.hop_east_west_pj", "timing.hop_east_west_ns"),
+    "north_hop": ("energy.hop_north_south_pj", "timing.hop_north_south_ns"),
+    "south_hop": ("energy.hop_north_south_pj", "timing.hop_north_south_ns"),
+}
+HOPS = ("north_hop", "east_hop", "south_hop", "west_hop")
+SOMA = ("access_neuron", "update_neuron", "spike_out")
+
+
+def tile_number(layout: Layout, core: int) -> int:
+    """SANA-FE counts tiles column by column."""
+    x, y = layout.positions[core, :2].tolist()
+    return int(x) * layout.mesh[1] + int(y)
+
+
+def host_slot(layout: Layout, target: Target) -> int:
+    """The host's place among the cores of tile 0."""
+    used = layout.positions[:, 2].max(initial=-1) + 1
+    return max(target.cores_per_tile, int(used))
+
+
+def architecture(
+    layout: Layout, target: Target, neurons: Sequence[int], noise: Mapping[int, str]
+) -> str:
+    """The YAML text.
+
+    neurons: how many neurons each core, and last the host, must hold.  noise: of some of them, the
+    file that their somas read (see `sanafe.py`); the host is number `layout.cores`.
+    """
+    costs = {name: _cost(target, *keys) for name, keys in COSTS.items()}
+    free = dict.fromkeys(COSTS, (0.0, 0.0))
+    core_at = {
+        (tile_number(layout, core), int(layout.positions[core, 2])): core
+        for core in range(layout.cores)
+    }
+    slots = host_slot(layout, target)
+    lines = [
+        "architecture:",
+        f"  name: {target.name}",
+        f"  attributes: {_attributes(_mesh(layout, target))}",
+        "  tile:",
+    ]
+    for tile in range(layout.mesh[0] * layout.mesh[1]):
+        lines += [f"    - name: tile_{tile}", f"      attributes: {_attributes(_units(costs, HOPS))}"]
+        lines.append("      core:")
+        for slot in range(slots):
+            core = core_at.get((tile, slot), -1)
+            holds = neurons[core] if core >= 0 else 1
+            lines += _core(f"core_{slot}", costs, holds, noise.get(core, ""))
+        if tile == 0:
+            lines += _core("host", free, neurons[-1], noise.get(layout.cores, ""))
+    return "\n".join(lines) + "\n"
+
+
+def _mesh(layout: Layout, target: Target) -> dict[str, object]:
+    """Size of the chip, buffers, and the barrier by number of mapped tiles."""
+    tiles = sorted({1, *(int(n) for n in target.quantity("timing.barrier_tiles").value)})  # type: ignore[union-attr]
+    barrier = ", ".join(f"{n}: {target.barrier_ns(n) * NANO:.12g}" for n in tiles)
+    room = target.number("timing.link_buffer_messages") if target.has(
+        "timing.link_buffer_messages"
+    ) else DEFAULT_LINK_BUFFER
+    return {
+        "topology": "mesh", "width": layout.mesh[0], "height": layout.mesh[1],
+        "link_buffer_size": int(room), "sync_model": "table", "latency_sync": f"{{{barrier}}}",
+    }  # fmt: skip
+
+
+def _core(name: str, costs: Mapping[str, tuple[float, float]], holds: int, noise: str) -> list[str]:
+    soma: dict[str, object] = {"model": "leaky_integrate_fire", **_units(costs, SOMA)}
+    if noise:
+        soma["noise"] = noise
+    nothing = dict.fromkeys(COSTS, (0.0, 0.0))
+    rows: dict[str, list[tuple[str, dict[str, object]]]] = {
+        "axon_in": [("axon_in", _units(costs, ("message_in",)))],
+        "synapse": [
+            (SYNAPSES, {"model": "current_based", **_units(costs, ("process_spike",))}),
+            (FREE_SYNAPSES, {"model": "current_based", **_units(nothing, ("process_spike",))}),
+        ],
+        "dendrite": [("dendrites", {"model": "accumulator", **_units({"update": (0, 0)})})],
+        "soma": [(NEURONS, soma), (PORT, {"model": "input", **_units(nothing, SOMA)})],
+        "axon_out": [("axon_out", _units(costs, ("message_out",)))],
+    }
+    attributes = {
+        "buffer_position": "soma", "buffer_inside_unit": "false", "max_neurons_supported": holds,
+    }  # fmt: skip
+    lines = [f"        - name: {name}", f"          attributes: {_attributes(attributes)}"]
+    for section, units in rows.items():
+        lines.append(f"          {section}:")
+        for unit, values in units:
+            lines.append(f"            - {{name: {unit}, attributes: {_attributes(values)}}}")
+    return lines
+
+
+def _units(
+    costs: Mapping[str, tuple[float, float]], names: Sequence[str] | None = None
+) -> dict[str, object]:
+    """Energy in joules and latency in seconds of some operations, as SANA-FE names them."""
+    values: dict[str, object] = {}
+    for name in names or tuple(costs):
+        values[f"energy_{name}"] = f"{costs[name][0]:.12g}"
+        values[f"latency_{name}"] = f"{costs[name][1]:.12g}"
+    return values
+
+
+def _cost(target: Target, energy: str, latency: str) -> tuple[float, float]:
+    joules = target.number(energy) * PICO if target.has(energy) else 0.0
+    return joules, target.number(latency) * NANO
+
+
+def _attributes(values: Mapping[str, object]) -> str:
+    return "{" + ", ".join(f"{name}: {value}" for name, value in values.items()) + "}"
