@@ -35,7 +35,7 @@ def _inputs(made: Any, data: Path | None, samples: int | None) -> Any:
               help="Samples; default: those the program carries.")  # fmt: skip
 @click.option("--samples", type=click.IntRange(1), default=8, show_default=True, help=SAMPLES_HELP)
 @click.option("--lava", is_flag=True,
-              help=f"Also run Lava's fixed-point simulation, on {LAVA_SAMPLES} samples.")  # fmt: skip
+              help="Also run Lava's fixed-point simulation (see --lava-samples).")  # fmt: skip
 @click.option("--lava-samples", type=click.IntRange(1), default=LAVA_SAMPLES, show_default=True)
 @json_option("every link")
 def verify(

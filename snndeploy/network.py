@@ -92,7 +92,11 @@ class Conv:
         sizes = [
             (size + 2 * pad - dil * (kernel - 1) - 1) // stride + 1
             for size, pad, dil, kernel, stride in zip(
-                (height, width), self.padding, self.dilation, self.weight.shape[2:], self.stride,
+                (height, width),
+                self.padding,
+                self.dilation,
+                self.weight.shape[2:],
+                self.stride,
                 strict=True,
             )
         ]
@@ -121,7 +125,7 @@ Connection = Conv | Dense
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Synapses from `source` to `target`: the contribution to a is (connection . payload) << exponent.
+    """Synapses from `source` to `target`; they add (connection . payload) << exponent to a.
 
     `delay` counts extra steps beyond the one that every synapse takes; `axonal_delay`, when given,
     adds a delay of its own to each source neuron (int, flat source order; imported networks).
@@ -247,8 +251,10 @@ class Network:
             yield projection, synapse_count(projection, self.by_name[projection.source].shape)
 
 
-def taps_per_position(size: int, kernel: int, stride: int, padding: int, dilation: int) -> np.ndarray:
-    """Along one axis: for each source position, how many output positions read it (int64, (size,))."""
+def taps_per_position(
+    size: int, kernel: int, stride: int, padding: int, dilation: int
+) -> np.ndarray:
+    """Along one axis: how many output positions read each source position, int64 (size,)."""
     outputs = (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
     positions = (
         np.arange(outputs)[:, None] * stride + np.arange(kernel)[None, :] * dilation - padding
@@ -266,13 +272,18 @@ def fan_out(connection: Connection, source: Shape) -> np.ndarray:
     if isinstance(connection, Dense):
         rows, columns = connection.weight.shape[2:]
         reach = np.zeros((height, width), dtype=np.int64)
-        reach[: rows * connection.pool[0], : columns * connection.pool[1]] = connection.weight.shape[0]
+        pool_rows, pool_columns = connection.pool
+        reach[: rows * pool_rows, : columns * pool_columns] = connection.weight.shape[0]
         return reach
     kernel = connection.weight.shape[2:]
     taps = [
         taps_per_position(size, k, s, p, d)
         for size, k, s, p, d in zip(
-            (height, width), kernel, connection.stride, connection.padding, connection.dilation,
+            (height, width),
+            kernel,
+            connection.stride,
+            connection.padding,
+            connection.dilation,
             strict=True,
         )
     ]

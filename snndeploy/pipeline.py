@@ -57,9 +57,7 @@ def load_graph(
 ) -> tuple[Loaded, Graph]:
     """Module and traced graph with signals; see `frontend.load.load` and `frontend.torch.trace`."""
     step("load the model")
-    loaded = load_model(
-        spec, checkpoint, random_weights=random_weights, input_shape=input_shape
-    )
+    loaded = load_model(spec, checkpoint, random_weights=random_weights, input_shape=input_shape)
     step("trace it and compare the graph with the model")
     traced = trace(
         loaded.module, loaded.example, timesteps=timesteps, input_signal=input_signal,

@@ -258,7 +258,5 @@ def _h5py() -> Any:
     try:
         import h5py
     except ModuleNotFoundError:
-        raise DeployError(
-            "writing .net files needs h5py: pip install h5py"
-        ) from None
+        raise DeployError("writing .net files needs h5py: pip install h5py") from None
     return h5py

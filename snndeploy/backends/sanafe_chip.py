@@ -7,14 +7,15 @@ and a soma without cost, on which a neuron may stand that only receives host val
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from snndeploy.mapping.layout import Layout
 from snndeploy.target import Target
 
 PICO, NANO = 1e-12, 1e-9
-SYNAPSES, FREE_SYNAPSES, NEURONS, PORT = "synapses", "free_synapses", "neurons", "port"
-DEFAULT_LINK_BUFFER = 16
+SYNAPSES, FREE_SYNAPSES, PORT = "synapses", "free_synapses", "port"
+UNIT_NEURONS = 1024  # what a soma or dendrite unit of SANA-FE holds
+LINK_BUFFER, DEFAULT_LINK_BUFFER = "timing.link_buffer_messages", 16
 
 COSTS = {  # SANA-FE's name: (energy, latency) of the target
     "message_in": ("energy.message_in_pj", "timing.message_in_ns"),
@@ -44,13 +45,23 @@ def host_slot(layout: Layout, target: Target) -> int:
     return max(target.cores_per_tile, int(used))
 
 
+def soma_unit(number: int) -> str:
+    """Name of a core's soma unit."""
+    return f"soma_{number}"
+
+
+def dendrite_unit(number: int) -> str:
+    """Name of a core's dendrite unit."""
+    return f"dendrite_{number}"
+
+
 def architecture(
-    layout: Layout, target: Target, neurons: Sequence[int], noise: Mapping[int, str]
+    layout: Layout, target: Target, neurons: Sequence[int], files: Collection[str], folder: str
 ) -> str:
     """The YAML text.
 
-    neurons: how many neurons each core, and last the host, must hold.  noise: of some of them, the
-    file that their somas read (see `sanafe.py`); the host is number `layout.cores`.
+    neurons: how many neurons each core, and last the host, must hold.  files: of them, those named
+    FOLDER/CORE_UNIT.txt are read by that unit's soma (`sanafe.py`); the host is the last core.
     """
     costs = {name: _cost(target, *keys) for name, keys in COSTS.items()}
     free = dict.fromkeys(COSTS, (0.0, 0.0))
@@ -70,58 +81,80 @@ def architecture(
         lines.append("      core:")
         for slot in range(slots):
             core = core_at.get((tile, slot), -1)
-            holds = neurons[core] if core >= 0 else 1
-            lines += _core(f"core_{slot}", costs, holds, noise.get(core, ""))
+            holds = neurons[core] if core >= 0 else 0
+            lines += _core(f"core_{slot}", costs, holds, _files(files, folder, core))
         if tile == 0:
-            lines += _core("host", free, neurons[-1], noise.get(layout.cores, ""))
+            lines += _core("host", free, neurons[-1], _files(files, folder, layout.cores))
     return "\n".join(lines) + "\n"
+
+
+def _files(files: Collection[str], folder: str, core: int) -> dict[int, str]:
+    """The file of each unit of a core that reads one."""
+    names = {unit: f"{folder}/{core}_{unit}.txt" for unit in range(len(files))}
+    return {unit: name for unit, name in names.items() if name in files}
 
 
 def _mesh(layout: Layout, target: Target) -> dict[str, object]:
     """Size of the chip, buffers, and the barrier by number of mapped tiles."""
-    tiles = sorted({1, *(int(n) for n in target.quantity("timing.barrier_tiles").value)})  # type: ignore[union-attr]
-    barrier = ", ".join(f"{n}: {target.barrier_ns(n) * NANO:.12g}" for n in tiles)
-    room = target.number("timing.link_buffer_messages") if target.has(
-        "timing.link_buffer_messages"
-    ) else DEFAULT_LINK_BUFFER
+    counts = range(1, layout.mesh[0] * layout.mesh[1] + 1)
+    barriers = [target.barrier_ns(count) * NANO for count in counts]
+    changes = [0, *(i for i in range(1, len(barriers)) if barriers[i] != barriers[i - 1])]
+    table = ", ".join(f"{counts[i]}: {barriers[i]:.12g}" for i in changes)
+    room = target.number(LINK_BUFFER) if target.has(LINK_BUFFER) else DEFAULT_LINK_BUFFER
     return {
         "topology": "mesh", "width": layout.mesh[0], "height": layout.mesh[1],
-        "link_buffer_size": int(room), "sync_model": "table", "latency_sync": f"{{{barrier}}}",
+        "link_buffer_size": int(room), "sync_model": "table", "latency_sync": f"{{{table}}}",
     }  # fmt: skip
 
 
-def _core(name: str, costs: Mapping[str, tuple[float, float]], holds: int, noise: str) -> list[str]:
-    soma: dict[str, object] = {"model": "leaky_integrate_fire", **_units(costs, SOMA)}
-    if noise:
-        soma["noise"] = noise
+def _core(
+    name: str, costs: Mapping[str, tuple[float, float]], holds: int, noise: Mapping[int, str]
+) -> list[str]:
+    """A core for `holds` neurons and one port."""
     nothing = dict.fromkeys(COSTS, (0.0, 0.0))
-    rows: dict[str, list[tuple[str, dict[str, object]]]] = {
+    dendrite = {"model": "accumulator", "energy_update": 0, "latency_update": 0}
+    soma = {"model": "leaky_integrate_fire", **_units(costs, SOMA)}
+    numbers = range(max(1, -(-holds // UNIT_NEURONS)))
+    rows: dict[str, list[tuple[str, Mapping[str, object]]]] = {
         "axon_in": [("axon_in", _units(costs, ("message_in",)))],
         "synapse": [
             (SYNAPSES, {"model": "current_based", **_units(costs, ("process_spike",))}),
             (FREE_SYNAPSES, {"model": "current_based", **_units(nothing, ("process_spike",))}),
         ],
-        "dendrite": [("dendrites", {"model": "accumulator", **_units({"update": (0, 0)})})],
-        "soma": [(NEURONS, soma), (PORT, {"model": "input", **_units(nothing, SOMA)})],
+        "dendrite": [
+            *((dendrite_unit(number), dendrite) for number in numbers),
+            (f"{PORT}_dendrite", dendrite),
+        ],
+        "soma": [
+            *((soma_unit(number), {**soma, **_noise(noise, number)}) for number in numbers),
+            (PORT, {"model": "input", **_units(nothing, SOMA)}),
+        ],
         "axon_out": [("axon_out", _units(costs, ("message_out",)))],
     }
     attributes = {
-        "buffer_position": "soma", "buffer_inside_unit": "false", "max_neurons_supported": holds,
+        "buffer_position": "soma", "buffer_inside_unit": "false",
+        "max_neurons_supported": holds + 1,
     }  # fmt: skip
     lines = [f"        - name: {name}", f"          attributes: {_attributes(attributes)}"]
     for section, units in rows.items():
         lines.append(f"          {section}:")
-        for unit, values in units:
-            lines.append(f"            - {{name: {unit}, attributes: {_attributes(values)}}}")
+        lines += [
+            f"            - {{name: {unit}, attributes: {_attributes(values)}}}"
+            for unit, values in units
+        ]
     return lines
 
 
+def _noise(noise: Mapping[int, str], unit: int) -> dict[str, object]:
+    return {"noise": noise[unit]} if unit in noise else {}
+
+
 def _units(
-    costs: Mapping[str, tuple[float, float]], names: Sequence[str] | None = None
+    costs: Mapping[str, tuple[float, float]], names: Sequence[str]
 ) -> dict[str, object]:
     """Energy in joules and latency in seconds of some operations, as SANA-FE names them."""
     values: dict[str, object] = {}
-    for name in names or tuple(costs):
+    for name in names:
         values[f"energy_{name}"] = f"{costs[name][0]:.12g}"
         values[f"latency_{name}"] = f"{costs[name][1]:.12g}"
     return values

@@ -57,7 +57,7 @@ def _quantization(layers: list[dict[str, Any]]) -> list[str]:
         wrap(
             f"largest weight error {100 * worst['relative_weight_error']:.2f} % rms"
             f" ({worst['population']}), {clipped} weights clipped; {proof}"
-        )
+        ),
     ]
 
 

@@ -266,7 +266,7 @@ def rated_neurons(layers: Sequence[LayerCost], convention: Convention) -> set[st
 
 
 def chip_rates(program: Program, simulation: Simulation) -> dict[str, float]:
-    """Measured rate of every neuron node, on the chip or in the encoder: spikes a neuron and step."""
+    """Measured rate of every neuron node, chip and encoder: spikes a neuron and step."""
     steps = simulation.samples * program.network.timesteps
     return dict(simulation.host_rates) | {
         population.origin: simulation.layers[population.name].spikes / (population.neurons * steps)

@@ -32,9 +32,7 @@ def _details(link: Link) -> str:
         lines.append(wrap(f"first difference: {link.first}", "  - "))
     if link.layers:
         worst = min(link.layers, key=lambda name: link.layers[name])  # type: ignore[index]
-        lines.append(
-            wrap(f"least agreement: {worst} with {percent(link.layers[worst])}", "  - ")
-        )
+        lines.append(wrap(f"least agreement: {worst} with {percent(link.layers[worst])}", "  - "))
     if link.note:
         lines.append(wrap(link.note, "  - "))
     return "\n".join([link.name, *lines]) if lines else ""

@@ -1,4 +1,4 @@
-"""What a run returns: Traffic (counts per chip step, core and link) and Activity (answers, spikes)."""
+"""What a run returns: Traffic (counts per step, core and link), Activity (answers, spikes)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulate a program on data: encoder, chip, traffic, time and energy, and the float model beside."""
+"""Simulate a program on data: encoder, chip, traffic, time, energy, and the float model beside."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from snndeploy.graph import Graph
 from snndeploy.network import Network, Population
 from snndeploy.ops.evaluate import by_step, evaluate
 from snndeploy.program import Program
+from snndeploy.simulator.activity import Traffic
 from snndeploy.simulator.energy import Energy, chip_energy
 from snndeploy.simulator.engine import engine_name, run_network
 from snndeploy.simulator.timing import Timing, analytic_timing
-from snndeploy.simulator.activity import Traffic
 from snndeploy.simulator.traffic import TrafficCounter
 
 COUNTER_BYTES = 400_000_000  # what one chunk's traffic counters may take
@@ -142,10 +142,8 @@ def simulate(
 
 
 def _batch_size(program: Program) -> int:
-    neurons = program.network.neurons + sum(
-        int(np.prod(node.shape)) // max(program.model.timesteps, 1) for node in program.model.nodes[:1]
-    )
-    return max(1, min(64, BATCH_ELEMENTS // max(neurons * program.network.timesteps, 1)))
+    each = program.network.neurons * program.network.timesteps
+    return max(1, min(64, BATCH_ELEMENTS // max(each, 1)))
 
 
 def _chunk_size(program: Program) -> int:
@@ -154,9 +152,7 @@ def _chunk_size(program: Program) -> int:
 
 
 class _Run:
-    def __init__(
-        self, program: Program, samples: int, reference: bool, keep_traffic: bool
-    ) -> None:
+    def __init__(self, program: Program, samples: int, reference: bool, keep_traffic: bool) -> None:
         self.program, self.samples = program, samples
         self.reference, self.keep_traffic = reference, keep_traffic
         network = program.network
@@ -195,9 +191,7 @@ class _Run:
         for index, integers in injected.items():
             counter.observe_injection(index, integers)
 
-        def observe(
-            population: Population, spikes: np.ndarray, updated: np.ndarray | None
-        ) -> None:
+        def observe(population: Population, spikes: np.ndarray, updated: np.ndarray | None) -> None:
             counter(population, spikes, updated)
             layer = self.layers[population.name]
             layer.spikes += int(np.count_nonzero(spikes))
@@ -217,9 +211,7 @@ class _Run:
 
     def account(self, traffic: Traffic) -> None:
         program = self.program
-        timing = analytic_timing(
-            traffic, program.layout, program.target, program.network.timesteps
-        )
+        timing = analytic_timing(traffic, program.layout, program.target, program.network.timesteps)
         self.timings.append(timing)
         self.energies.append(chip_energy(traffic, timing, program.layout, program.target))
         for name in vars(traffic):
@@ -227,9 +219,7 @@ class _Run:
                 continue
             total = float(getattr(traffic, name).sum())
             self.totals[name] = self.totals.get(name, 0.0) + total / self.samples
-        self.largest_link_load = max(
-            self.largest_link_load, int(traffic.link_load.max(initial=0))
-        )
+        self.largest_link_load = max(self.largest_link_load, int(traffic.link_load.max(initial=0)))
         if self.keep_traffic:
             self.traffics.append(traffic)
 

@@ -46,7 +46,9 @@ def explain_integers(
     ours = float(membrane_before_reset(network, name, other, injected)[place])
     late = [p for p, steps in misaligned(network) if p.target == name and steps]
     if late:
-        return f"delay: {late[0].name} waits {late[0].delay} steps, not as its path needs", ours, None
+        first = late[0]
+        text = f"delay: {first.name} waits {first.delay} steps, not as its path needs"
+        return text, ours, None
     if _reproduces(network, name, other, injected):
         return "input: on the other side's spikes our population does the same", ours, None
     for cause, changed, shifted in _hypotheses(network, name, other):
@@ -206,14 +208,14 @@ def _input_cause(
     if off > bound:
         return "overflow of the accumulator" if layer and not layer["proved"] else "clip"
     clipped = layer["clipped_weights"] if layer else 0
-    return f"weight rounding (with {clipped} clipped weights in the layer)" if clipped else (
-        "weight rounding"
+    return (
+        f"weight rounding (with {clipped} clipped weights in the layer)"
+        if clipped
+        else ("weight rounding")
     )
 
 
-def _membrane(
-    current: np.ndarray, decay: float, parameters: Mapping[str, object]
-) -> np.ndarray:
+def _membrane(current: np.ndarray, decay: float, parameters: Mapping[str, object]) -> np.ndarray:
     """U of every step, before the reset; hard reset to zero."""
     carried, found = 0.0, []
     for value in current:

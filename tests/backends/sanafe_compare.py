@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from snndeploy.backends.sanafe import export_sanafe, synapses_of
+from snndeploy.backends.sanafe import export_sanafe
+from snndeploy.backends.sanafe_network import synapses_of
 from snndeploy.simulator.cycle import cycle_timing
 from snndeploy.simulator.cycle_walk import SpikeRecorder
 from snndeploy.simulator.energy import chip_energy
@@ -116,15 +117,9 @@ def hits_without_update(network, recorder):
             lag = population.depth - source.depth - 1
             for pre, post, _ in synapses_of(network, projection):
                 for tau in range(timesteps):
-                    fired = in_order(recorder.spikes(source.name, 0, tau), source)
+                    fired = recorder.spikes(source.name, 0, tau)
                     hit[(tau - lag) % timesteps, post[fired[pre]]] = True
         if population.kind != "input":
-            for tau in range(timesteps):
-                total += int((hit[tau] & ~in_order(recorder.updates(population.name, 0, tau), population)).sum())
+            updates = [recorder.updates(population.name, 0, tau) for tau in range(timesteps)]
+            total += int((hit & ~np.array(updates)).sum())
     return total
-
-
-def in_order(values, population):
-    """From (H, W, C) to (C, H, W) order."""
-    channels, height, width = population.shape
-    return np.moveaxis(values.reshape(height, width, channels), -1, 0).ravel()
