@@ -104,6 +104,20 @@ def _numbers(context: click.Context, option: click.Parameter, text: str | None) 
     help="How membrane shortcuts become spike-driven.",
 )
 @click.option(
+    "--mapping",
+    type=click.Choice(["naive", "channel", "tiles", "anneal"]),
+    default="anneal",
+    show_default=True,
+    help="How neurons are cut into cores and placed.",
+)
+@click.option(
+    "--objective",
+    type=click.Choice(["cores", "latency", "energy", "balanced"]),
+    default="balanced",
+    show_default=True,
+    help="What the mapping spends more cores for (balanced: energy x delay).",
+)
+@click.option(
     "--input-neuron",
     metavar="THRESHOLD[,WEIGHT[,DECAY]]",
     callback=_numbers,
@@ -161,6 +175,29 @@ def inspect(spec: str, target: str | None, json_file: Path | None, **options: An
     show(audit_text(found), found, json_file)
 
 
+@main.command(epilog=SPEC_HELP)
+@click.argument("spec")
+@click.option(
+    "--target", "targets_", multiple=True, default=["loihi2"], show_default=True,
+    help="A shipped chip or a TOML file; may be given several times.",
+)  # fmt: skip
+@click.option("--adapters", type=FILE, metavar="FILE.py",
+              help="A file with a list ADAPTERS that recognises your neurons.")  # fmt: skip
+@json_option("the answers")
+def fit(
+    spec: str, targets_: tuple[str, ...], adapters: Path | None, json_file: Path | None
+) -> None:
+    """Does it fit?  Cores, chips and what binds, before it is trained (no weights needed)."""
+    check_json(json_file)
+    from snndeploy.fit import fit_spec, fit_text
+
+    show_step("trace and map the structure")
+    given = _with_adapters({"adapters": adapters})
+    found = fit_spec(spec, targets_, **given)
+    clear_step()
+    show(fit_text(found), [answer.as_json() for answer in found], json_file)
+
+
 def _imported_options(options: dict[str, Any]) -> dict[str, Any]:
     """What a file of integers leaves open: refuses the options that it settles."""
     for name in ("checkpoint", "random_weights", "adapters", "input_shape", "input_signal",
@@ -168,7 +205,7 @@ def _imported_options(options: dict[str, Any]) -> dict[str, Any]:
         if options[name]:
             raise click.UsageError(f"a .net file is integers already: --{name.replace('_', '-')}"
                                    " says nothing about it")  # fmt: skip
-    kept = ("target", "timesteps", "input_neuron")
+    kept = ("target", "timesteps", "input_neuron", "mapping", "objective")
     return {name: options[name] for name in kept if name in options}
 
 

@@ -83,7 +83,8 @@ def test_e3_lif_snn_3_with_event_frames(first_layer, golden):
     layers = layers_of("lif-snn-3")
     rates = {"neuron": 0.2, "neuron_1": 0.15, "neuron_2": 0.1, "neuron_3": 0.05}
     convention = Convention(first_layer=first_layer)
-    assert [layer.flops for layer in layers] == [1_179_648, 75_497_472, 37_748_736, 2_097_152, 2_816]
+    flops = [layer.flops for layer in layers]
+    assert flops == [1_179_648, 75_497_472, 37_748_736, 2_097_152, 2_816]
     energy = paper_energy(layers, 60, rates, convention, input_rate=0.1)
     assert energy.total_mj == pytest.approx(golden, abs=5e-7)
     with pytest.raises(KeyError):

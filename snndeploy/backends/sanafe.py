@@ -128,12 +128,14 @@ def export_sanafe(
     write_bytes(folder / CHIP_FILE, chip.encode())
     write_bytes(folder / NETWORK_FILE, ("\n".join(netlist.lines()) + "\n").encode())
     skip = 1 if netlist.replayed else 0
+    host_spikes, host_values = _host_counts(netlist, states[skip:])
     export = SanafeExport(
         neurons=neurons,
         steps=len(states),
         skip=skip,
         synapses=sum(count for _, count in network.synapses()),
-        **_host_counts(netlist, states[skip:]),
+        free_synapses=host_values,
+        host_spikes=host_spikes,
         notes=_notes(target),
     )
     write_json(folder / FACTS_FILE, asdict(export))
@@ -217,13 +219,13 @@ def _replay(netlist: Netlist, states: list[np.ndarray]) -> dict[str, bytes]:
     return files
 
 
-def _host_counts(netlist: Netlist, states: list[np.ndarray]) -> dict[str, int]:
-    """Spikes of the host's neurons, and those of them that stand for host values."""
-    counts = {"free_synapses": 0, "host_spikes": 0}
+def _host_counts(netlist: Netlist, states: list[np.ndarray]) -> tuple[int, int]:
+    """Spikes of the host's neurons, and how many of them stand for host values."""
+    spikes, values = 0, 0
     for source in netlist.walk.sources:
         if source.from_host:
             part = slice(source.first, source.first + source.neurons)
             fired = sum(int(np.count_nonzero(state[part] & FIRED)) for state in states)
-            counts["host_spikes"] += fired
-            counts["free_synapses"] += 0 if isinstance(source.key, str) else fired
-    return counts
+            spikes += fired
+            values += 0 if isinstance(source.key, str) else fired
+    return spikes, values

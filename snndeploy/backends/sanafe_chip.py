@@ -77,7 +77,10 @@ def architecture(
         "  tile:",
     ]
     for tile in range(layout.mesh[0] * layout.mesh[1]):
-        lines += [f"    - name: tile_{tile}", f"      attributes: {_attributes(_units(costs, HOPS))}"]
+        lines += [
+            f"    - name: tile_{tile}",
+            f"      attributes: {_attributes(_units(costs, HOPS))}",
+        ]
         lines.append("      core:")
         for slot in range(slots):
             core = core_at.get((tile, slot), -1)
@@ -149,9 +152,7 @@ def _noise(noise: Mapping[int, str], unit: int) -> dict[str, object]:
     return {"noise": noise[unit]} if unit in noise else {}
 
 
-def _units(
-    costs: Mapping[str, tuple[float, float]], names: Sequence[str]
-) -> dict[str, object]:
+def _units(costs: Mapping[str, tuple[float, float]], names: Sequence[str]) -> dict[str, object]:
     """Energy in joules and latency in seconds of some operations, as SANA-FE names them."""
     values: dict[str, object] = {}
     for name in names:

@@ -99,12 +99,19 @@ def anneal(
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _walk(
-    start: int, stop: int, flow: float, router: np.ndarray, hop: np.ndarray, load: np.ndarray
+    start: int,
+    stop: int,
+    flow: float,
+    router: np.ndarray,
+    hop: np.ndarray,
+    load: np.ndarray,
+    length: float,
 ) -> float:
-    """Add a flow to the links of its XY route; the change of the sum of fourth powers of loads.
+    """Add a flow to the links of its XY route; the change of cost.
 
-    start, stop: slots.  hop, load: float64 (4, mesh width + 1, mesh height + 1), the time of one
-    message on each link, and of all; planes: east, west, south (y + 1), north.
+    The cost is the sum over links of load^4 + length * load.  start, stop: slots.  hop, load:
+    float64 (4, mesh width + 1, mesh height + 1), the time of one message on each link, and of all;
+    planes: east, west, south (y + 1), north.
     """
     x, y = router[start, 0], router[start, 1]
     change = 0.0
@@ -119,6 +126,7 @@ def _walk(
         after = before + flow * hop[plane, x, y]
         load[plane, x, y] = after
         change += after * after * after * after - before * before * before * before
+        change += length * (after - before)
         x += dx
         y += dy
     return change
@@ -137,6 +145,7 @@ def walk_all(
     entry: np.ndarray,
     flow: np.ndarray,
     outgoing: np.ndarray,
+    length: float,
 ) -> float:
     """Add (or with sign -1 take away) all flows of a core, but those with `skip`.
 
@@ -150,7 +159,7 @@ def walk_all(
             start, stop = place[core], place[other]
             if not outgoing[index]:
                 start, stop = stop, start
-            change += _walk(start, stop, sign * flow[index], router, hop, load)
+            change += _walk(start, stop, sign * flow[index], router, hop, load, length)
     return change
 
 
@@ -164,12 +173,13 @@ def relieve(
     entry: np.ndarray,
     flow: np.ndarray,
     outgoing: np.ndarray,
+    length: float,
     moves: int,
     hot: float,
     cold: float,
     seed: int,
 ) -> None:
-    """Swap cores so that the fourth powers of the links' loads, together 1 at first, shrink."""
+    """Swap cores so that the cost of `_walk` shrinks, whose fourth powers add up to 1 at first."""
     state = np.array([seed], dtype=np.uint64)
     cores = len(place) - 1
     cooling = (cold / hot) ** (1.0 / max(moves, 1))
@@ -181,14 +191,20 @@ def relieve(
             continue
         change = 0.0
         for sign in (-1.0, 1.0):
-            change += walk_all(a, -1, sign, place, router, hop, load, first, entry, flow, outgoing)
-            change += walk_all(b, a, sign, place, router, hop, load, first, entry, flow, outgoing)
+            change += walk_all(
+                a, -1, sign, place, router, hop, load, first, entry, flow, outgoing, length
+            )
+            change += walk_all(
+                b, a, sign, place, router, hop, load, first, entry, flow, outgoing, length
+            )
             if sign < 0.0:
                 place[a], place[b] = place[b], place[a]
         if change > 0.0 and _random(state) >= np.exp(-change / temperature):
             for sign in (-1.0, 1.0):
-                walk_all(a, -1, sign, place, router, hop, load, first, entry, flow, outgoing)
-                walk_all(b, a, sign, place, router, hop, load, first, entry, flow, outgoing)
+                walk_all(
+                    a, -1, sign, place, router, hop, load, first, entry, flow, outgoing, length
+                )
+                walk_all(b, a, sign, place, router, hop, load, first, entry, flow, outgoing, length)
                 if sign < 0.0:
                     place[a], place[b] = place[b], place[a]
 
@@ -210,7 +226,7 @@ def fill(
         for index in range(first[core], first[core + 1]):
             other = entry[index]
             if outgoing[index]:
-                total += _walk(place[core], place[other], flow[index], router, hop, load)
+                total += _walk(place[core], place[other], flow[index], router, hop, load, 0.0)
             elif other == len(place) - 1:
-                total += _walk(place[other], place[core], flow[index], router, hop, load)
+                total += _walk(place[other], place[core], flow[index], router, hop, load, 0.0)
     return total

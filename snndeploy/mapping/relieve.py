@@ -2,7 +2,8 @@
 
 Annealing (`anneal.py`) makes the way of all messages short, and leaves some links crowded: those
 between chips, and those at the host's router.  Here the sum of the fourth powers of the links'
-busy times is lowered, which the busiest links dominate.  Routes go along x, then along y.
+busy times is lowered, which the busiest links dominate, and beside it their sum, so that the ways
+stay short.  Routes go along x, then along y.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from snndeploy.target import Target
 
 LINKS_VISITED = 1.5e8  # at most, by all moves together: some seconds
 MOVES_A_CORE = 10_000
+LENGTH = 0.3  # weight of the sum of all loads, beside 1 for their fourth powers
 HOT, COLD = 1e-3, 1e-6  # temperatures, where the sum is 1 at first
 
 
@@ -43,7 +45,8 @@ def relieved(layout: Layout, flow: sparse.csr_array, target: Target, seed: int =
     apart = np.abs(router[:cores].mean(axis=0) - router[:cores]).sum(axis=1).mean()
     visits = 8 * (1 + apart) * len(table[1]) / cores
     moves = int(min(MOVES_A_CORE * cores, LINKS_VISITED / visits))
-    relieve(place, router, hop, load, *table, moves, HOT, COLD, seed)
+    length = LENGTH / load.sum()
+    relieve(place, router, hop, load, *table, length, moves, HOT, COLD, seed)
     return replace(layout, positions=layout.positions[place[:cores]])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from snndeploy.graph import Node
 from snndeploy.network import Connection, Conv, Shape
 from snndeploy.passes.compose import (
+    LARGEST_DENSE,
     NotComposable,
     average_pool,
     compose_conv,
@@ -84,31 +85,43 @@ class Operation:
         self._convolve(pool)
 
     def _mean(self, source: Node) -> None:
-        """Over the plane; a mean over time is left to the readout."""
-        if self._reduces_plane(source):
-            self._convolve(average_pool(self.shape[0], self.shape[1:], self.shape[1:]))
+        """Over the plane or groups of features; a mean over time is left to the readout."""
+        self._reduce(source, mean=True)
 
     def _sum(self, source: Node) -> None:
-        if self._reduces_plane(source):
-            window = average_pool(self.shape[0], self.shape[1:], self.shape[1:])
-            self._convolve(Conv(np.ones_like(window.weight), window.stride, groups=self.shape[0]))
+        self._reduce(source, mean=False)
 
-    def _reduces_plane(self, source: Node) -> bool:
-        """True for a reduction over all rows and columns, False for one over time alone."""
+    def _reduce(self, source: Node, *, mean: bool) -> None:
+        size = self._reduced(source)
+        if size == 1:
+            return
+        channels, rows, columns = self.shape
+        if size == rows * columns:
+            window = average_pool(channels, (rows, columns), (rows, columns))
+            if not mean:
+                window = Conv(np.ones_like(window.weight), window.stride, groups=channels)
+            self._convolve(window)
+            return
+        features = channels * rows * columns
+        groups = np.eye(features // size).repeat(size, axis=1) / (size if mean else 1)
+        self.dense = groups.reshape(-1, *self.shape)
+        self.result = (features // size, 1, 1)
+
+    def _reduced(self, source: Node) -> int:
+        """How many neighbouring features become one; 1 for a reduction over time alone."""
         reduced = set(self.node.attributes["dimensions"])
         sizes = [
             (index in reduced, size)
             for index, dimension in enumerate(source.axes)
             for label, size in dimension
-            if label == "feature"
+            if label == "feature" and size > 1
         ]
         gone = [size for hidden, size in sizes if hidden]
-        if not gone:
-            return False
-        kept = sizes[: len(sizes) - len(gone)]
-        plane = int(np.prod(gone)) == self.shape[1] * self.shape[2]
-        if plane and not any(hidden for hidden, _ in kept):
-            return True
+        size, features = int(np.prod(gone, dtype=np.int64)), int(np.prod(self.shape))
+        plane = size == self.shape[1] * self.shape[2]
+        last = all(hidden for hidden, _ in sizes[len(sizes) - len(gone) :])
+        if last and (plane or features // size * features <= LARGEST_DENSE):
+            return size
         raise NotComposable("a reduction over other dimensions than time, or rows and columns")
 
     def _view(self, source: Node) -> None:

@@ -18,14 +18,13 @@ Everything about a place is a row of `places`, int64 (places, COLUMNS).
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
 from snndeploy.simulator.cycle_agenda import (
     NONE,
     PENDING,
     SLOT_MASK,
-    SLOTS,
+    compiled,
     file,
     look_again,
     next_look,
@@ -52,10 +51,8 @@ COLUMNS = 20
 END, LAST_PLACE, TRANSIT, STALLS, EVENTS, LINKS, SENDERS = 1, 2, 3, 4, 5, 6, 7
 TOTALS = 8
 
-_compile = numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 
-
-@_compile
+@compiled
 def _put(places: Array, parcels: Array, place: int, parcel: int) -> None:
     """Append to a buffer that has room."""
     capacity = parcels.shape[1]
@@ -67,7 +64,7 @@ def _put(places: Array, parcels: Array, place: int, parcel: int) -> None:
         places[place, DEEPEST] = held
 
 
-@_compile
+@compiled
 def _take(places: Array, parcels: Array, stack: Array, place: int) -> int:
     """Remove the first message; whoever waits for its room is looked at again."""
     head = places[place, HEAD]
@@ -79,7 +76,7 @@ def _take(places: Array, parcels: Array, stack: Array, place: int) -> int:
     return parcel
 
 
-@_compile
+@compiled
 def _has_room(places: Array, parcels: Array, totals: Array, place: int) -> bool:
     """Whether a message may set out for this place: the wire is idle and the buffer not full."""
     if places[place, HELD] >= parcels.shape[1]:
@@ -87,7 +84,7 @@ def _has_room(places: Array, parcels: Array, totals: Array, place: int) -> bool:
     return place >= totals[LINKS] or places[place, DUE] == NONE
 
 
-@_compile
+@compiled
 def _next_place(places: Array, totals: Array, place: int, parcel: int) -> int:
     """Where a parcel at the head of a link or sender goes: a link on, or its receiver."""
     routers = totals[LINKS] >> 2
@@ -102,7 +99,7 @@ def _next_place(places: Array, totals: Array, place: int, parcel: int) -> int:
     return receiver
 
 
-@_compile
+@compiled
 def _serve(
     places: Array, parcels: Array, wheel: Array, occupied: Array, stack: Array, totals: Array,
     place: int, now: int,
@@ -115,7 +112,7 @@ def _serve(
     file(places, wheel, occupied, totals, place, now + service, now)
 
 
-@_compile
+@compiled
 def _move(
     places: Array, parcels: Array, wheel: Array, occupied: Array, stack: Array, totals: Array,
     source: int, goal: int, now: int,
@@ -134,7 +131,7 @@ def _move(
         _serve(places, parcels, wheel, occupied, stack, totals, goal, now)
 
 
-@_compile
+@compiled
 def _advance(
     places: Array, parcels: Array, wheel: Array, occupied: Array, stack: Array, totals: Array,
     place: int, now: int,
@@ -156,7 +153,7 @@ def _advance(
         places[goal, LAST_WAITER] = place
 
 
-@_compile
+@compiled
 def _wake(
     places: Array, parcels: Array, wheel: Array, occupied: Array, stack: Array, totals: Array,
     goal: int, now: int,
@@ -170,7 +167,7 @@ def _wake(
         look_again(places, stack, source, 0)
 
 
-@_compile
+@compiled
 def _walk_on(
     places: Array, wheel: Array, occupied: Array, totals: Array, delays: Array, place: int,
     now: int,
@@ -185,7 +182,7 @@ def _walk_on(
         totals[LAST_PLACE] = place
 
 
-@_compile
+@compiled
 def _offer(
     places: Array, parcels: Array, wheel: Array, occupied: Array, stack: Array, totals: Array,
     listed: Array, delays: Array, place: int, now: int,
@@ -208,7 +205,7 @@ def _offer(
     _walk_on(places, wheel, occupied, totals, delays, place, now)
 
 
-@_compile
+@compiled
 def _complete(
     places: Array, parcels: Array, wheel: Array, occupied: Array, stack: Array, totals: Array,
     place: int, now: int,
@@ -228,7 +225,7 @@ def _complete(
         _serve(places, parcels, wheel, occupied, stack, totals, place, now)
 
 
-@_compile
+@compiled
 def run_step(
     places: Array, parcels: Array, wheel: Array, occupied: Array, stack: Array, totals: Array,
     listed: Array, delays: Array,
@@ -257,9 +254,7 @@ def run_step(
             if place < totals[SENDERS]:
                 _complete(places, parcels, wheel, occupied, stack, totals, place, now)
             else:
-                _offer(
-                    places, parcels, wheel, occupied, stack, totals, listed, delays, place, now
-                )
+                _offer(places, parcels, wheel, occupied, stack, totals, listed, delays, place, now)
             while stack[-1]:
                 key = next_look(places, stack)
                 chosen = key >> 1

@@ -103,7 +103,8 @@ class Machine:
 
     def _describe(self, target: Target, keys: list[str], *, multiple_chips: bool) -> None:
         """Capacity of buffers, the weakest mark among the costs, and notes."""
-        self.capacity, self.notes = DEFAULT_LINK_BUFFER, ()
+        self.capacity = DEFAULT_LINK_BUFFER
+        self.notes: tuple[str, ...] = ()
         keys = [*keys, BARRIER]
         if multiple_chips and target.has(BOARD_BARRIER):
             keys.append(BOARD_BARRIER)

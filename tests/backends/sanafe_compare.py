@@ -1,4 +1,4 @@
-"""The same replayed sample in SANA-FE and here, number by number."""
+"""The same sample replayed in SANA-FE and computed here, number by number."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,75 +21,103 @@ from snndeploy.simulator.timing import analytic_timing
 from snndeploy.simulator.traffic import TrafficCounter
 
 RUNNER = Path(__file__).parent / "sanafe_runner.py"
+VERSION = "2.2.9"
 RUN_SECONDS = 900
 NOT_CHIP = ("static power", "host bytes in", "host bytes out")
 
 
 def interpreter():
-    """The Python that has sanafe 2.2.9, or None: SNNDEPLOY_SANAFE_PYTHON, or this one."""
+    """The Python that has SANA-FE: SNNDEPLOY_SANAFE_PYTHON, or this one; None when it has not."""
     python = os.environ.get("SNNDEPLOY_SANAFE_PYTHON", sys.executable)
     code = "import importlib.metadata as m; print(m.version('sanafe'))"
     run = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
-    return python if run.stdout.strip() == "2.2.9" else None
+    return python if run.stdout.strip() == VERSION else None
 
 
 def run_sanafe(python, folder, steps, timing_model="detailed"):
     """What SANA-FE counted: by name, one number a step."""
     result = Path(folder) / "result.json"
     command = [python, str(RUNNER), str(folder), str(steps), timing_model, str(result)]
-    run = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=RUN_SECONDS
-    )
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=RUN_SECONDS)
     assert run.returncode == 0, (run.stdout + run.stderr)[-2000:]
     return {name: np.array(values) for name, values in json.loads(result.read_text()).items()}
 
 
 @dataclass
+class Sample:
+    """What every population did: arrays (1, timesteps, C, H, W) by name; injected, by index."""
+
+    spikes: dict
+    updated: dict
+    injected: dict
+
+
+def run_sample(network, injected):
+    spikes, updated = {}, {}
+
+    def observe(population, sent, marks):
+        spikes[population.name] = sent.copy()
+        updated[population.name] = (sent != 0) if marks is None else marks.copy()
+
+    run_network(network, injected, observer=observe, samples=1)
+    return Sample(spikes, updated, injected)
+
+
+def on_chip(network, sample):
+    """The network with its input on cores of the chip, and nothing that comes from the host."""
+    populations = tuple(
+        replace(p, kind="lif", payload_bound=1) if p.kind == "input" else p
+        for p in network.populations
+    )
+    spikes = {name: (values != 0).astype(np.uint8) for name, values in sample.spikes.items()}
+    changed = replace(network, populations=populations, injections=())
+    return changed, Sample(spikes, sample.updated, {})
+
+
+@dataclass
 class Comparison:
-    """Sums over the steps, and times by step; `ours` and `theirs` are equal where exact."""
+    """Totals of one sample, and times of every step.
+
+    zero_sums: neuron updates that SANA-FE counts because spikes arrive, though they add up to zero
+    at a neuron without bias and membrane; here such a neuron is not updated.
+    booksim: SANA-FE's own cycle-level model, for the first steps only.
+    """
 
     ours: dict[str, int]
     theirs: dict[str, int]
-    zero_sums: int  # updates that SANA-FE counts because spikes arrived, though their sum is zero
-    updates: int
-    energy_ratio: float  # theirs over ours
-    cycle_ratio: np.ndarray  # cycle over SANA-FE, by step
-    analytic_ratio: np.ndarray
-    stalled_messages: int
+    zero_sums: int
+    energy_ratio: float
+    cycle: np.ndarray
+    analytic: np.ndarray
+    detailed: np.ndarray
+    booksim_cycle: np.ndarray
+    booksim: np.ndarray
 
 
-def compare(python, network, layout, target, injected, folder, timing_model="detailed"):
-    """Run one sample here, replay it there."""
-    recorder, counter = SpikeRecorder(network), TrafficCounter(network, layout, 1)
-    for index, values in injected.items():
-        recorder.observe_injection(index, values)
-        counter.observe_injection(index, values)
-
-    def observe(population, spikes, updated):
-        recorder(population, spikes, updated)
-        counter(population, spikes, updated)
-
-    run_network(network, injected, observer=observe, samples=1)
-    traffic = counter.result()
+def compare(python, network, layout, target, sample, folder, booksim_steps=0, booksim_target=None):
+    """Replay the sample there; count and time it here."""
+    recorder, traffic = observe(network, layout, sample)
     export = export_sanafe(network, layout, target, folder, recorder)
-    found = run_sanafe(python, folder, export.steps, timing_model)
+    found = run_sanafe(python, folder, export.steps)
     found = {name: values[export.skip :] for name, values in found.items()}
-    updates = int(traffic.neuron_updates.sum())
     zero_sums = hits_without_update(network, recorder)
-    hops = traffic.hops_east_west + traffic.hops_north_south
     analytic = analytic_timing(traffic, layout, target, network.timesteps)
     cycle = cycle_timing(network, layout, target, recorder, pipelined=True)
     lines = chip_energy(traffic, analytic, layout, target).breakdown
     energy = sum(joules for name, joules in lines.items() if name not in NOT_CHIP)
-    shift = export.skip  # SANA-FE's first step is our step 0
-    seconds = np.roll(found["sim_time"], shift)
+    booksim, booksim_cycle = np.zeros(0), np.zeros(0)
+    if booksim_steps:
+        small = booksim_target or target
+        timed = cycle_timing(network, layout, small, recorder, pipelined=True)
+        booksim_cycle = timed.step_seconds[0, :booksim_steps]
+        booksim = run_sanafe(python, folder, booksim_steps, "cycle")["sim_time"]
     return Comparison(
         ours={
             "synaptic operations": int(traffic.synaptic_operations.sum()),
             "messages": int(traffic.messages_in.sum()),
-            "hops": int(hops.sum()),
+            "hops": int((traffic.hops_east_west + traffic.hops_north_south).sum()),
             "spikes": int(traffic.spikes.sum()),
-            "updates": updates + zero_sums,
+            "updates": int(traffic.neuron_updates.sum()) + zero_sums,
         },
         theirs={
             "synaptic operations": int(found["spikes"].sum()) - export.free_synapses,
@@ -99,12 +127,26 @@ def compare(python, network, layout, target, injected, folder, timing_model="det
             "updates": int(found["updated"].sum()) - export.host_spikes,
         },
         zero_sums=zero_sums,
-        updates=updates,
         energy_ratio=float(found["total_energy"].sum()) / energy,
-        cycle_ratio=cycle.step_seconds[0] / seconds,
-        analytic_ratio=cycle.analytic_seconds[0] / seconds,
-        stalled_messages=int(cycle.stalled_messages.sum()),
+        cycle=cycle.step_seconds[0],
+        analytic=cycle.analytic_seconds[0],
+        detailed=np.roll(found["sim_time"], export.skip),  # its first step is our step 0
+        booksim_cycle=booksim_cycle,
+        booksim=booksim,
     )
+
+
+def observe(network, layout, sample):
+    """The recording to replay, and the traffic."""
+    recorder, counter = SpikeRecorder(network), TrafficCounter(network, layout, 1)
+    for index, values in sample.injected.items():
+        recorder.observe_injection(index, values)
+        counter.observe_injection(index, values)
+    for population in network.populations:
+        marks = None if population.kind == "input" else sample.updated[population.name]
+        recorder(population, sample.spikes[population.name], marks)
+        counter(population, sample.spikes[population.name], marks)
+    return recorder, counter.result()
 
 
 def hits_without_update(network, recorder):

@@ -199,7 +199,7 @@ def test_too_many_cores_are_refused():
     assert str(refusal.value) == (
         "the network needs 256 loihi1 cores; 1 chip has 128. "
         "What binds: neurons: 1,024 of 1,024 on the fullest core (layer1); binds 256 of 256 cores. "
-        "Use a smaller network or another target. It would fit with target oheo_gulch (1 chip)."
+        "Use a smaller network or another target. It would fit with target kapoho_bay (2 chips)."
     )
 
 

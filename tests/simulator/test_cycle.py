@@ -1,24 +1,15 @@
-"""Cycle-level timing: cases done on paper, the analytic bound, and a plain simulation beside it."""
+"""Cycle-level timing: cases done on paper."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from cycle_reference import Reference
 from hand_made import ten_to_ten, traffic_of
-from random_layouts import random_layout
-from random_networks import Features, random_network
-from test_traffic import count, random_spikes
+from target_variants import stating
 
-from snndeploy.errors import DataError
 from snndeploy.mapping.layout import Layout, Tile
-from snndeploy.network import Conv, Dense, Injection, Network, Population, Projection
+from snndeploy.network import Dense, Injection, Network, Population, Projection
 from snndeploy.simulator.cycle import cycle_timing
-from snndeploy.simulator.cycle_kernels import TICKS
-from snndeploy.simulator.cycle_machine import Machine
-from snndeploy.simulator.cycle_messages import SERVICE_BITS, SERVICE_MASK
 from snndeploy.simulator.cycle_walk import SpikeRecorder, walk_of
 from snndeploy.simulator.energy import chip_energy
 from snndeploy.simulator.timing import BOUNDS, analytic_timing
@@ -27,22 +18,9 @@ from snndeploy.target import Target
 LOIHI1 = Target.load("loihi1")
 BARRIER_1, BARRIER_2 = 600.0, 1000.0  # ns, one and two tiles
 HOP, CHIP_HOP = 4.1, 159.0  # ns
-FEATURES = Features(recurrent=True, axonal_delays=True, populations=4, timesteps=3)
 
 
-def stating(target, **timing):
-    """The same target with other times (ns, or messages); None leaves one out."""
-    quantities = dict(target.quantities)
-    for name, value in timing.items():
-        key = f"timing.{name}"
-        if value is None:
-            del quantities[key]
-        else:
-            quantities[key] = replace(quantities[key], value=value)
-    return replace(target, quantities=quantities)
-
-
-def pair(sources, targets, router, start=(0, 0), board=(1, 1), synapses=1):
+def pair(sources, targets, router, start=(0, 0), board=(1, 1)):
     """A core of `sources` neurons, each with one message to a core of `targets` neurons."""
     source = Population("source", (sources, 1, 1))
     target = Population("target", (targets, 1, 1), depth=1)
@@ -182,98 +160,6 @@ def test_host_spikes_enter_at_router_0():
     assert cycle.stall_seconds[0, 0] == 0
 
 
-# Any network
-
-
-def recorded(network, spikes, updated, injected):
-    recorder = SpikeRecorder(network)
-    for index, values in injected.items():
-        recorder.observe_injection(index, values)
-    for population in network.populations:
-        marks = updated[population.name] if population.kind != "input" else None
-        recorder(population, spikes[population.name], marks)
-    return recorder
-
-
-def random_case(seed):
-    random = np.random.default_rng(seed)
-    network = random_network(seed, FEATURES)
-    layout = random_layout(network, random)
-    spikes, updated = random_spikes(network, random, samples=2)
-    injected = {
-        index: random.integers(-1, 2, (2, network.timesteps, *network.by_name[i.target].shape))
-        for index, i in enumerate(network.injections)
-        if i.mode == "graded"
-    }
-    return random, network, layout, spikes, updated, injected
-
-
-@pytest.mark.parametrize("seed", range(25))
-def test_never_below_analytic_and_the_same_messages(seed):
-    _, network, layout, spikes, updated, injected = random_case(seed)
-    traffic = count(network, layout, spikes, updated, injected, [2])
-    analytic = analytic_timing(traffic, layout, LOIHI1, network.timesteps)
-    recorder = recorded(network, spikes, updated, injected)
-    walk = walk_of(network, layout)
-    cycle = cycle_timing(network, layout, LOIHI1, recorder, walk=walk)
-    assert np.array_equal(cycle.messages, traffic.messages_in.sum(axis=-1))
-    assert cycle.analytic_seconds == pytest.approx(analytic.step_seconds, rel=1e-12)
-    assert (cycle.step_seconds >= cycle.analytic_seconds * (1 - 1e-12)).all()
-    assert np.array_equal(cycle.bound, analytic.bound)
-    full = cycle_timing(network, layout, LOIHI1, recorder, walk=walk, pipelined=True)
-    assert full.analytic_seconds.sum(axis=1) == pytest.approx(analytic.interval_seconds)
-    assert full.messages.sum() == cycle.messages.sum()
-    timing = cycle.applied_to(analytic, full)
-    assert np.array_equal(timing.step_seconds, cycle.step_seconds)
-    assert (timing.interval_seconds >= analytic.interval_seconds * (1 - 1e-12)).all()
-
-
-@pytest.mark.parametrize("seed", range(25))
-def test_equal_to_a_plain_simulation(seed):
-    """Costs are random, of a million ticks, so that no two events fall together."""
-    random, network, layout, spikes, updated, injected = random_case(seed)
-    room = int(random.integers(1, 6))
-    target = stating(LOIHI1, link_buffer_messages=room)
-    machine = Machine(walk_of(network, layout), layout, target)
-    machine.costs[:-1] = random.integers(1, 10**6, machine.costs[:-1].shape)
-    service = random.integers(1, 10**6, len(machine.fan_out))
-    machine.fan_out = (machine.fan_out & ~SERVICE_MASK) | service
-    machine.fresh[: len(machine.links), TICKS] = random.integers(1, 10**6, len(machine.links))
-    recorder = recorded(network, spikes, updated, injected)
-    for step in range(network.chip_steps):
-        state = machine.walk.state(recorder, 0, step, pipelined=False)
-        found = machine.run(state)
-        expected = reference(machine, layout, state, room)
-        end = (found.step_seconds - machine.barrier_seconds) / machine.tick_seconds
-        assert round(end) == expected.run()
-        assert round(found.stall_seconds / machine.tick_seconds) == expected.stall_ticks
-        assert found.messages == expected.served
-
-
-def reference(machine, layout, state, room):
-    """The same step for `Reference`, its messages listed in plain Python."""
-    walk = machine.walk
-    messages, tails = [], []
-    for sender in range(machine.cores + 1):
-        delay, part = 0, []
-        for neuron in walk.order[walk.first[sender] : walk.first[sender + 1]]:
-            access, update, spike, out = machine.costs[sender].tolist()
-            delay += access * bool(state[neuron] & 1) + update * bool(state[neuron] & 2)
-            if state[neuron] & 4:
-                delay += spike
-                row = walk.row[neuron]
-                for parcel in machine.fan_out[walk.row_start[row] : walk.row_start[row + 1]]:
-                    core, service = int(parcel) >> SERVICE_BITS, int(parcel) & SERVICE_MASK
-                    part.append((delay + out, core, service))
-                    delay = 0
-        messages.append(part)
-        tails.append(delay)
-    ticks = machine.fresh[: len(machine.links), TICKS].tolist()
-    links = {tuple(link): tick for link, tick in zip(machine.links.tolist(), ticks, strict=True)}
-    routers = [*map(tuple, layout.positions[:, :2].tolist()), (0, 0)]
-    return Reference(links, routers, messages, tails, room)
-
-
 def test_walking_order_is_by_tile_row_column_channel():
     network = Network(1, (Population("p", (2, 2, 2)),), ())
     tiles = (Tile("p", (0, 2), (1, 2), (0, 2), 0), Tile("p", (0, 2), (0, 1), (0, 2), 0))
@@ -281,67 +167,6 @@ def test_walking_order_is_by_tile_row_column_channel():
     assert walk_of(network, layout).order.tolist() == [4, 5, 6, 7, 0, 1, 2, 3]
 
 
-# Selections and refusals
-
-
-def three_steps():
-    source = Population("source", (2, 3, 3))
-    target = Population("target", (2, 3, 3), depth=1)
-    conv = Conv(np.ones((2, 2, 3, 3), dtype=np.int8), padding=(1, 1))
-    network = Network(2, (source, target), (Projection("p", "source", "target", conv),))
-    tiles = (
-        Tile("source", (0, 2), (0, 3), (0, 3), 0),
-        Tile("target", (0, 2), (0, 3), (0, 3), 1),
-    )
-    positions = np.array([(0, 0, 0), (1, 0, 0)], dtype=np.int32)
-    layout = Layout(tiles, positions, (2, 1), (1, 1), {}, {}, "")
-    random = np.random.default_rng(0)
-    spikes, updated = random_spikes(network, random, samples=3)
-    return network, layout, spikes, updated
-
-
-def test_samples_and_steps_may_be_chosen():
-    network, layout, spikes, updated = three_steps()
-    whole = cycle_timing(network, layout, LOIHI1, recorded(network, spikes, updated, {}))
-    assert whole.step_seconds.shape == (3, 3)
-    chosen = SpikeRecorder(network, samples=[2])
-    for first in range(3):  # sample by sample
-        for p in network.populations:
-            chosen(p, spikes[p.name][first : first + 1], updated[p.name][first : first + 1])
-    assert chosen.samples == (2,)
-    part = cycle_timing(network, layout, LOIHI1, chosen, steps=[1])
-    assert part.samples == (2,) and part.steps == (1,)
-    assert part.step_seconds[0, 0] == whole.step_seconds[2, 1]
-    traffic = count(network, layout, spikes, updated, {}, [3])
-    analytic = analytic_timing(traffic, layout, LOIHI1, 2)
-    applied = part.applied_to(analytic)
-    assert applied.step_seconds[2, 1] == part.step_seconds[0, 0]
-    assert applied.step_seconds[0, 0] == pytest.approx(part.ratio * analytic.step_seconds[0, 0])
-    assert applied.notes[0].startswith("cycle: 1 of 9 steps simulated, ")
-
-
-def test_threads_do_not_change_the_result():
-    network, layout, spikes, updated = three_steps()
-    recorder = recorded(network, spikes, updated, {})
-    one, two = (
-        cycle_timing(network, layout, LOIHI1, recorder, threads=threads) for threads in (1, 2)
-    )
-    assert np.array_equal(one.step_seconds, two.step_seconds)
-
-
-def test_what_was_not_recorded_is_refused():
-    network, layout, spikes, updated = three_steps()
-    recorder = recorded(network, spikes, updated, {})
-    with pytest.raises(DataError, match=r"samples \(3,\) were not recorded"):
-        cycle_timing(network, layout, LOIHI1, recorder, samples=[3])
-    with pytest.raises(DataError, match=r"steps \(3,\) are not all in 0\.\.2"):
-        cycle_timing(network, layout, LOIHI1, recorder, steps=[3])
-    with pytest.raises(DataError, match="were not recorded"):
-        cycle_timing(network, layout, LOIHI1, SpikeRecorder(network))
-
-
 def test_an_unstated_buffer_is_said():
     cycle = timed(pair(1, 1, (1, 0)), [0], stating(LOIHI1, link_buffer_messages=None))
-    assert cycle.notes == (
-        "loihi1 does not state timing.link_buffer_messages: 16 are assumed",
-    )
+    assert cycle.notes == ("loihi1 does not state timing.link_buffer_messages: 16 are assumed",)
