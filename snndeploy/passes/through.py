@@ -34,13 +34,23 @@ class Operation:
         self.dense: np.ndarray | None = None
         self.factor: np.ndarray | None = None
         self.result = shape
+        self.made: dict[tuple[int, Shape], Connection] = {}
         prepare = getattr(self, f"_{node.op}", None)
         if prepare is None:
             raise NotComposable(f"operation {node.op}")
         prepare(source)
 
     def behind(self, inner: Connection, source: Shape) -> Connection:
-        """The operation behind `inner`, a connection from a population of shape `source`."""
+        """The operation behind `inner`, a connection from a population of shape `source`.
+
+        One kernel that several populations share stays one.
+        """
+        key = (id(inner), source)
+        if key not in self.made:
+            self.made[key] = self._made(inner, source)
+        return self.made[key]
+
+    def _made(self, inner: Connection, source: Shape) -> Connection:
         if self.outer is not None:
             return compose_conv(self.outer, inner, source)
         if self.dense is not None:

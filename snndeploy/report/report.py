@@ -212,7 +212,7 @@ def _whole(energies: Sequence[Energy]) -> Energy:
 
 def _paper_energies(program: Program, simulation: Simulation) -> tuple[dict[str, Any], list[str]]:
     """The papers' formula at the chip's own rates, S1 as headline, and why one does not apply."""
-    layers = [_as_first(LayerCost(**entry)) for entry in program.facts["layers"]]
+    layers = [LayerCost(**entry) for entry in program.facts["layers"]]
     if not layers:
         return {}, ["papers' energy is not given: the program names no layers to count"]
     rates = chip_rates(program, simulation)
@@ -236,17 +236,12 @@ def _inapplicable(
     layers: Sequence[LayerCost], convention: Convention, rates: Mapping[str, float]
 ) -> str:
     if convention.first_layer == "once" and any(
-        layer.repeats > 1 for layer in layers if layer.role == "encoder"
+        layer.repeats > 1 for layer in layers if layer.first
     ):
         return "it computes the first layer once, but the input changes with the time step"
     if not rated_neurons(layers, convention) <= set(rates):
         return "it needs firing rates of neurons on the host, which are not measured"
     return ""
-
-
-def _as_first(layer: LayerCost) -> LayerCost:
-    """A layer on the chip that reads the input, no neuron, is the formula's first layer."""
-    return replace(layer, role="encoder") if layer.role == "layer" and not layer.driving else layer
 
 
 def _input_rate(network: Network, simulation: Simulation) -> float | None:
@@ -259,7 +254,7 @@ def _input_rate(network: Network, simulation: Simulation) -> float | None:
 def rated_neurons(layers: Sequence[LayerCost], convention: Convention) -> set[str]:
     """The neurons whose rates the formula multiplies with."""
     roles = {"layer", "readout"} | ({"shortcut"} if convention.shortcuts == "ac" else set())
-    counted = [layer for layer in layers if layer.role in roles]
+    counted = [layer for layer in layers if layer.role in roles and not layer.first]
     if convention.rate == "own":
         return {name for layer in counted for name in layer.own or layer.driving}
     return {name for layer in counted for name in layer.driving}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from target_variants import stating
 
 from snndeploy.backends.sanafe import export_sanafe
 from snndeploy.backends.sanafe_network import synapses_of
@@ -80,7 +81,8 @@ class Comparison:
 
     zero_sums: neuron updates that SANA-FE counts because spikes arrive, though they add up to zero
     at a neuron without bias and membrane; here such a neuron is not updated.
-    booksim: SANA-FE's own cycle-level model, for the first steps only.
+    booksim: SANA-FE's own cycle-level model, of the first steps; booksim_cycle: ours of those,
+    with buffers of 8 messages.
     """
 
     ours: dict[str, int]
@@ -94,7 +96,7 @@ class Comparison:
     booksim: np.ndarray
 
 
-def compare(python, network, layout, target, sample, folder, booksim_steps=0, booksim_target=None):
+def compare(python, network, layout, target, sample, folder, booksim_steps=0):
     """Replay the sample there; count and time it here."""
     recorder, traffic = observe(network, layout, sample)
     export = export_sanafe(network, layout, target, folder, recorder)
@@ -107,7 +109,7 @@ def compare(python, network, layout, target, sample, folder, booksim_steps=0, bo
     energy = sum(joules for name, joules in lines.items() if name not in NOT_CHIP)
     booksim, booksim_cycle = np.zeros(0), np.zeros(0)
     if booksim_steps:
-        small = booksim_target or target
+        small = stating(target, link_buffer_messages=8)
         timed = cycle_timing(network, layout, small, recorder, pipelined=True)
         booksim_cycle = timed.step_seconds[0, :booksim_steps]
         booksim = run_sanafe(python, folder, booksim_steps, "cycle")["sim_time"]

@@ -139,9 +139,7 @@ def test_a_model_that_raises_when_it_runs():
                 raise RuntimeError("only traced")
             return super().encode(x)
 
-    assert refused(Failing()) == (
-        "the model raises on a random input: RuntimeError: only traced"
-    )
+    assert refused(Failing()) == ("the model raises on a random input: RuntimeError: only traced")
 
 
 def test_rounding_alone_never_counts(monkeypatch):
@@ -153,8 +151,6 @@ def test_rounding_alone_never_counts(monkeypatch):
 
     tried = []
     compare = equality._compare
-    monkeypatch.setattr(
-        equality, "_compare", lambda *a: (tried.append(a[-1]), compare(*a))[1]
-    )
+    monkeypatch.setattr(equality, "_compare", lambda *a: (tried.append(a[-1]), compare(*a))[1])
     trace(Rounding(), IMAGE)
     assert tried[0] == torch.float32

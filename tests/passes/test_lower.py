@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from nets import MSResNet, Net, Pooled, Sew, SpikingResNet, conv, neuron, over_time, parted
-from random_models import Neuron
 from real_evaluator import run_real
 from torch import nn
 
@@ -53,9 +52,7 @@ def test_membrane_shortcuts_by_composition():
         "lif spikes.4: conv 4x4x3x3/1 spikes.3 + conv 4x4x3x3/2 spikes.1"
         " host view_9@host(_native_batch_norm_legit_no_training_5@host(conv2d_5@host("
         "view_8@host(repeat)))) constant",
-        "integrator readout: dense 2x4x4x4 pool 1 spikes.4".replace("4x4x4", "4x1x1").replace(
-            "pool 1", "pool 4"
-        ),
+        "integrator readout: dense 2x4x1x1 pool 4 spikes.4",
     ]
 
 
@@ -96,7 +93,7 @@ def test_additions_of_spikes_share_one_kernel():
 def test_pools_of_spikes_compose_with_what_reads_them():
     network = lower(parted(Pooled("direct")), "compose")
     assert told(network)[1:] == [
-        "lif spikes.0: conv 4x4x6x6/2 spike".replace("6x6", "4x4"),
+        "lif spikes.0: conv 4x4x6x6/2 spike",
         "lif spikes.1: dense 4x4x2x2 pool 2 spikes.0 offset",
         "integrator readout: dense 2x4x1x1 pool 1 spikes.1",
     ]
@@ -176,7 +173,9 @@ def shuffled(net, s):
 @pytest.mark.parametrize(
     "change, node, reason",
     [
-        (lambda net, s: over_time(net.conv, shuffled(net, s)), "transpose",
+        (lambda net, s: over_time(net.conv, shuffled(net, s)), "view_2",
+         "has no single spike-driven kernel: a view from (4, 8, 8) to (2, 2, 8, 8)"),
+        (lambda net, s: over_time(net.conv, s.transpose(3, 4)), "transpose",
          "has no single spike-driven kernel: a change of the order of channels, rows or columns"),
         (lambda net, s: over_time(net.conv, s).sum(2, keepdim=True), "sum_1",
          "has no single spike-driven kernel: a reduction over other dimensions than time, or rows"
@@ -254,10 +253,3 @@ def test_costs_count_shared_kernels_once():
         f"none: 1 KiB of weights, {cost.synaptic_operations / 1e6:.1f} M synaptic operations and"
         " 0 KiB of host input a sample"
     )
-
-
-def test_neurons_keep_their_parameters():
-    network = lower(parted(SpikingResNet("direct")), "compose")
-    parameters = network.by_name["spikes.0"].neuron
-    assert parameters["threshold"] == 0.5
-    assert isinstance(neuron(), Neuron)

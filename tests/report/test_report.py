@@ -48,7 +48,7 @@ quantization.layers
 """
 
 LAYERS = (
-    LayerCost("stem", 1000, "encoder", 1, (), ("n1",)),
+    LayerCost("stem", 1000, "encoder", 1, (), ("n1",), first=True),
     LayerCost("conv", 500, "layer", STEPS, ("n1",), ("n2",)),
     LayerCost("fc", 60, "readout", STEPS, ("n2",), ()),
 )
@@ -301,7 +301,7 @@ def test_a_first_layer_on_the_chip_costs_macs_at_the_input_rate():
     network = small_network()
     events = replace(network.populations[0], kind="input", origin="x")
     program = small_program(
-        (LayerCost("conv", 500, "layer", STEPS, (), ("n2",)), LAYERS[2]),
+        (LayerCost("conv", 500, "layer", STEPS, (), ("n2",), first=True), LAYERS[2]),
         replace(network, populations=(events, *network.populations[1:])),
     )
     found = summarize(program, small_run(program))
