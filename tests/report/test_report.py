@@ -321,7 +321,7 @@ def test_no_layers_no_papers_energy():
 
 def test_rated_neurons():
     assert rated_neurons(LAYERS, Convention()) == {"n1", "n2"}
-    shortcut = SimpleNamespace(role="shortcut", driving=("s",), own=("n2",))
+    shortcut = SimpleNamespace(role="shortcut", first=False, driving=("s",), own=("n2",))
     assert rated_neurons([shortcut], Convention()) == set()
     assert rated_neurons([shortcut], GAC_EQUATION_11) == {"s"}
     assert rated_neurons([shortcut], replace(GAC_EQUATION_11, rate="own")) == {"n2"}
