@@ -27,7 +27,7 @@ from snndeploy.network import Network
 from snndeploy.simulator.cycle_machine import Machine, Step
 from snndeploy.simulator.cycle_walk import SpikeRecorder, Walk, walk_of
 from snndeploy.simulator.timing import Timing
-from snndeploy.target import Target
+from snndeploy.target import MARKS, Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,20 +84,29 @@ class CycleTiming:
         """The same of the step in which they differ most."""
         return float((self.step_seconds / self.analytic_seconds).max())
 
-    def applied_to(self, analytic: Timing, pipelined: CycleTiming | None = None) -> Timing:
-        """The whole run's timing: simulated steps as they are, all others scaled by `ratio`.
+    def applied_to(
+        self, analytic: Timing, pipelined: CycleTiming | None = None, *, first_sample: int = 0
+    ) -> Timing:
+        """The timing of a run: simulated steps as they are, all others scaled by `ratio`.
 
-        pipelined: the steps of a full pipeline; without it the interval is scaled like the rest.
+        analytic: of the run's samples from `first_sample` on.  pipelined: the steps of a full
+        pipeline; without it the interval is scaled like the rest.
         """
         if self.pipelined:
             raise DataError("the steps of a full pipeline are not those of a sample's latency")
         step_seconds = analytic.step_seconds * self.ratio
-        step_seconds[np.ix_(self.samples, self.steps)] = self.step_seconds
+        rows = [
+            (row, sample - first_sample)
+            for row, sample in enumerate(self.samples)
+            if 0 <= sample - first_sample < len(step_seconds)
+        ]
+        for row, place in rows:
+            step_seconds[place, list(self.steps)] = self.step_seconds[row]
         interval_ratio = pipelined.ratio if pipelined else self.ratio
-        total = step_seconds.size
         note = (
-            f"cycle: {self.step_seconds.size:,} of {total:,} steps simulated, "
-            f"{self.ratio:.3f} times the analytic model"
+            f"cycle timing: {len(rows) * len(self.steps):,} of {step_seconds.size:,} steps"
+            f" simulated, {self.ratio:.3f} times the analytic model (at most"
+            f" {self.largest_ratio:.3f} in a step); the others are scaled by that"
         )
         return replace(
             analytic,
@@ -105,6 +114,7 @@ class CycleTiming:
             step_seconds=step_seconds,
             latency_seconds=step_seconds.sum(axis=1),
             interval_seconds=analytic.interval_seconds * interval_ratio,
+            mark=max(analytic.mark, self.mark, key=MARKS.index),
             notes=(*analytic.notes, note, *self.notes),
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cycle_reference import Reference
@@ -150,7 +152,15 @@ def test_samples_and_steps_may_be_chosen():
     applied = part.applied_to(analytic)
     assert applied.step_seconds[2, 1] == part.step_seconds[0, 0]
     assert applied.step_seconds[0, 0] == pytest.approx(part.ratio * analytic.step_seconds[0, 0])
-    assert applied.notes[0].startswith("cycle: 1 of 9 steps simulated, ")
+    assert applied.notes[0].startswith("cycle timing: 1 of 9 steps simulated, ")
+    later = part.applied_to(analytic_part(analytic, slice(1, 3)), first_sample=1)
+    assert np.array_equal(later.step_seconds, applied.step_seconds[1:])
+
+
+def analytic_part(timing, samples):
+    """The timing of some samples of a run."""
+    names = ("step_seconds", "bound", "critical", "latency_seconds", "interval_seconds")
+    return replace(timing, **{name: getattr(timing, name)[samples] for name in names})
 
 
 def test_threads_do_not_change_the_result():
