@@ -15,6 +15,7 @@ behind the slowest core.  Both know the same costs; `cycle` adds waiting, and no
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -26,7 +27,7 @@ from snndeploy.mapping.layout import Layout
 from snndeploy.network import Network
 from snndeploy.simulator.cycle_machine import Machine, Step
 from snndeploy.simulator.cycle_walk import SpikeRecorder, Walk, walk_of
-from snndeploy.simulator.timing import Timing
+from snndeploy.simulator.timing import BOUNDS, Timing
 from snndeploy.target import MARKS, Target
 
 
@@ -83,6 +84,27 @@ class CycleTiming:
     def largest_ratio(self) -> float:
         """The same of the step in which they differ most."""
         return float((self.step_seconds / self.analytic_seconds).max())
+
+    def summary(self) -> dict[str, float | int | dict[str, int]]:
+        """Plain numbers for a report; queues and utilisations are the largest of any step."""
+        bounds = Counter(BOUNDS[bound] for bound in self.bound.ravel())
+        moved = max(int(self.messages.sum()), 1)
+        return {
+            "samples": len(self.samples),
+            "steps": self.step_seconds.size,
+            "times_analytic": self.ratio,
+            "times_analytic_in_worst_step": self.largest_ratio,
+            "messages": int(self.messages.sum()),
+            "delivery_seconds": float((self.delivery_seconds * self.messages).sum() / moved),
+            "stalled_messages": int(self.stalled_messages.sum()),
+            "stall_core_seconds": float(self.stall_seconds.sum()),
+            "link_queue": int(self.link_queue.max()),
+            "core_queue": int(self.core_queue.max()),
+            "send_utilisation": float(self.send_utilisation.max()),
+            "receive_utilisation": float(self.receive_utilisation.max()),
+            "link_utilisation": float(self.link_utilisation.max()),
+            "steps_bound_by": dict(bounds),
+        }
 
     def applied_to(
         self, analytic: Timing, pipelined: CycleTiming | None = None, *, first_sample: int = 0

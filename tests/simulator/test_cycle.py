@@ -143,6 +143,15 @@ def test_a_slow_receiver_holds_up_the_links_before_it():
     assert cycle.stall_seconds[0, 0] * 1e9 == pytest.approx(started - messages * 44.8)
 
 
+def test_summary():
+    summary = timed(pair(100, 100, (2, 0)), range(100)).summary()
+    assert summary["messages"] == 100 and summary["steps"] == 2
+    assert summary["link_queue"] == summary["core_queue"] == 16
+    assert summary["steps_bound_by"] == {"receive": 1, "barrier": 1}
+    assert summary["times_analytic"] > 1 and summary["link_utilisation"] < 0.02
+    assert all(type(value) in (int, float, dict) for value in summary.values())
+
+
 def test_host_spikes_enter_at_router_0():
     """The host's messages are ready at once, cross one link and are served one after another."""
     source, target = Population("source", (5, 1, 1), "input"), Population("t", (3, 1, 1), depth=1)
