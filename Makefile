@@ -51,7 +51,7 @@ slow: install
 # Needs a Python 3.10; makes Lava's environment on the first run.
 lava-test: install
 	$(BIN)/snndeploy lava setup
-	$(BIN)/python -m pytest -m "lava or recordings"
+	$(BIN)/python -m pytest -m "(lava or recordings) and not slow"
 
 format: install
 	$(BIN)/ruff check --fix .

@@ -133,14 +133,18 @@ def deploy(
 
 @click.command()
 @click.argument("program_file", type=FILE, metavar="NET.snnp")
-@click.option("--format", "form", type=click.Choice(["netx"]), required=True,
+@click.option("--format", "form", type=click.Choice(["netx", "sanafe"]), required=True,
               help="netx: lava-dl's .net, sequential networks.")  # fmt: skip
 @click.option("--round-biases", is_flag=True,
               help="Round biases to what .net can hold (then not bit-exact).")  # fmt: skip
 @click.option("-o", "--output", type=FILE, required=True, metavar="FILE")
 def export(program_file: Path, form: str, round_biases: bool, output: Path) -> None:
-    """Write a program in another tool's format."""
-    assert form == "netx"
+    """Write a program in another tool's format (sanafe: a folder for SANA-FE 2.2.9)."""
+    if form == "sanafe":
+        if round_biases:
+            raise click.UsageError("--round-biases belongs to --format netx")
+        _export_sanafe(program_file, output)
+        return
     check_writable(output)
     from snndeploy.backends.netx import export_netx
     from snndeploy.program import load
@@ -148,4 +152,15 @@ def export(program_file: Path, form: str, round_biases: bool, output: Path) -> N
     notes = export_netx(load(program_file).network, output, round_biases=round_biases)
     click.echo(f"written: {output}")
     for note in notes:
+        click.echo(f"  - {note}")
+
+
+def _export_sanafe(program_file: Path, output: Path) -> None:
+    check_folder(output)
+    from snndeploy.backends.sanafe import export_program
+    from snndeploy.program import load
+
+    made = export_program(load(program_file), output)
+    click.echo(f"written: {output} ({made.synapses:,} synapses; run {made.steps} steps)")
+    for note in made.notes:
         click.echo(f"  - {note}")

@@ -230,6 +230,20 @@ def _with_adapters(options: dict[str, Any]) -> dict[str, Any]:
     help="Run the float model beside the chip and compare.",
 )
 @click.option(
+    "--timing",
+    type=click.Choice(["analytic", "cycle"]),
+    default="analytic",
+    show_default=True,
+    help="cycle: move every message of the first samples through routers and buffers.",
+)
+@click.option(
+    "--cycle-samples",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Samples that --timing cycle simulates; the others are scaled.",
+)
+@click.option(
     "-o", "--output", type=FILE, metavar="FOLDER", help="Write report.json and report.html there."
 )
 @json_option("report.json")
@@ -238,6 +252,8 @@ def simulate(
     data: Path,
     samples: int | None,
     reference: bool,
+    timing: str,
+    cycle_samples: int,
     output: Path | None,
     json_file: Path | None,
 ) -> None:
@@ -259,7 +275,13 @@ def simulate(
     from snndeploy.simulator.run import simulate as run
 
     with Progress("simulate", len(found.x)) as progress:
-        simulation = run(made, found.inputs(), reference=reference, progress=progress)
+        simulation = run(
+            made,
+            found.inputs(),
+            reference=reference,
+            cycle_samples=cycle_samples if timing == "cycle" else 0,
+            progress=progress,
+        )
     report = summarize(made, simulation, found.y, found.name)
     if output:
         _write_report(output, report)

@@ -19,12 +19,18 @@ CODE = "import sys\nfrom snndeploy.cli import main\nmain(sys.argv[1:])\n"
 PATIENCE_S = 120
 
 
+def _hear_interrupts():
+    """A background job ignores SIGINT and hands that on; a person's terminal does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupted_at(word, folder, *arguments):
     """Start a command on a terminal, send SIGINT when it says `word`; its last line and code."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", CODE, *map(str, arguments)],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=theirs, cwd=folder,
+        preexec_fn=_hear_interrupts,
     )  # fmt: skip
     os.close(theirs)
     said, sent, end = b"", False, time.monotonic() + PATIENCE_S

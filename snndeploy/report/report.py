@@ -179,6 +179,8 @@ def _latency(program: Program, simulation: Simulation) -> dict[str, Any]:
     host = simulation.timing_mean("host_seconds")
     if host is not None:
         found["host_link_seconds_per_sample"] = host
+    if simulation.cycle is not None:
+        found["cycle"] = simulation.cycle.summary()
     return found
 
 

@@ -141,6 +141,10 @@ def _cost(report: Mapping[str, Any]) -> str:
         ("interval between answers when pipelined",
          si(latency["pipelined_interval_seconds"], "s")),
     ]  # fmt: skip
+    if "cycle" in latency:
+        cycle = latency["cycle"]
+        rows.append(("cycle against analytic", f"{cycle['times_analytic']:.2f} times"))
+        rows.append(("  messages that met a full queue", number(cycle["stalled_messages"])))
     if "host_link_seconds_per_sample" in latency:
         seconds = si(latency["host_link_seconds_per_sample"], "s")
         rows.append(("host link time (assumed speed)", seconds))

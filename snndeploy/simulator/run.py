@@ -14,6 +14,8 @@ from snndeploy.network import Network, Population
 from snndeploy.ops.evaluate import by_step, evaluate
 from snndeploy.program import Program
 from snndeploy.simulator.activity import Traffic
+from snndeploy.simulator.cycle import CycleTiming, cycle_timing
+from snndeploy.simulator.cycle_walk import SpikeRecorder
 from snndeploy.simulator.energy import Energy, chip_energy
 from snndeploy.simulator.engine import engine_name, run_network
 from snndeploy.simulator.timing import Timing, analytic_timing
@@ -53,6 +55,7 @@ class Simulation:
     traffics: list[Traffic] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     engine: str = ""
+    cycle: CycleTiming | None = None
     host_rates: dict[str, float] = field(default_factory=dict)
     """Spikes a neuron and step of the encoder's own neurons, by graph node."""
 
@@ -119,14 +122,16 @@ def simulate(
     reference: bool = True,
     keep_traffic: bool = False,
     batch: int | None = None,
+    cycle_samples: int = 0,
     progress: Progress | None = None,
 ) -> Simulation:
     """Run every sample of `x` on the emulated chip.
 
     reference: run the float model beside it and compare spikes.  batch: samples at once.
+    cycle_samples: the first so many samples are timed message by message, the others scaled.
     """
     check_input(program, x)
-    run = _Run(program, len(x), reference and program.has_float_model, keep_traffic)
+    run = _Run(program, len(x), reference and program.has_float_model, keep_traffic, cycle_samples)
     size = batch or _batch_size(program)
     chunk = max(size, _chunk_size(program))
     tables = TrafficCounter(program.network, program.layout, min(chunk, len(x)))
@@ -152,7 +157,14 @@ def _chunk_size(program: Program) -> int:
 
 
 class _Run:
-    def __init__(self, program: Program, samples: int, reference: bool, keep_traffic: bool) -> None:
+    def __init__(
+        self,
+        program: Program,
+        samples: int,
+        reference: bool,
+        keep_traffic: bool,
+        cycle_samples: int,
+    ) -> None:
         self.program, self.samples = program, samples
         self.reference, self.keep_traffic = reference, keep_traffic
         network = program.network
@@ -169,6 +181,10 @@ class _Run:
         self.traffics: list[Traffic] = []
         self.warnings: list[str] = []
         self.clipped = 0
+        timed = range(min(cycle_samples, samples))
+        self.recorder = SpikeRecorder(network, timed) if cycle_samples else None
+        self.cycle: CycleTiming | None = None
+        self.accounted = 0
         encoder = program.encoder if program.encoder_outputs else None
         self.host_spikes = {n.name: 0.0 for n in encoder.neurons()} if encoder else {}
 
@@ -190,9 +206,13 @@ class _Run:
             self.host_spikes[name] += float(values[name].mean()) * samples
         for index, integers in injected.items():
             counter.observe_injection(index, integers)
+            if self.recorder:
+                self.recorder.observe_injection(index, integers)
 
         def observe(population: Population, spikes: np.ndarray, updated: np.ndarray | None) -> None:
             counter(population, spikes, updated)
+            if self.recorder:
+                self.recorder(population, spikes, updated)
             layer = self.layers[population.name]
             layer.spikes += int(np.count_nonzero(spikes))
             if layer.matching is not None:
@@ -212,6 +232,12 @@ class _Run:
     def account(self, traffic: Traffic) -> None:
         program = self.program
         timing = analytic_timing(traffic, program.layout, program.target, program.network.timesteps)
+        if self.recorder and self.cycle is None:
+            place = (program.network, program.layout, program.target)
+            self.cycle = cycle_timing(*place, self.recorder)
+        if self.cycle:
+            timing = self.cycle.applied_to(timing, first_sample=self.accounted)
+        self.accounted += len(timing.latency_seconds)
         self.timings.append(timing)
         self.energies.append(chip_energy(traffic, timing, program.layout, program.target))
         for name in vars(traffic):
@@ -238,6 +264,7 @@ class _Run:
             traffics=self.traffics,
             warnings=self.warnings,
             engine=engine_name(self.program.network),
+            cycle=self.cycle,
             host_rates={k: v / self.samples for k, v in self.host_spikes.items()},
         )
 
