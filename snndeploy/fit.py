@@ -21,10 +21,17 @@ from snndeploy.mapping.advice import Suggestion, suggestions
 from snndeploy.network import Connection, Injection, Network, Population, Projection, Readout
 from snndeploy.passes.partition import partition
 from snndeploy.passes.pipeline_delay import assign_depths
-from snndeploy.passes.real_network import RealNetwork, RealPopulation, lowering_cost
+from snndeploy.passes.real_network import (
+    LoweringCost,
+    RealNetwork,
+    RealPopulation,
+    lowering_cost,
+)
 from snndeploy.passes.signals import infer_signals
 from snndeploy.pipeline import Shortcuts, lowerings
 from snndeploy.target import Target
+
+ASSUMED_RATE = 0.2  # spikes a neuron and step of a network that has not been trained
 
 
 @dataclass(frozen=True)
@@ -107,7 +114,11 @@ def cheapest(choices: Sequence[RealNetwork], target: Target) -> RealNetwork:
         target.number(key) if target.has(key) else 0.0
         for key in ("energy.synaptic_operation_pj", "host.io_pj_per_byte")
     )
-    return min(choices, key=lambda c: lowering_cost(c, {}, synapse, link).energy_pj)
+
+    def cost(choice: RealNetwork) -> LoweringCost:
+        return lowering_cost(choice, {}, synapse, link, assumed_rate=ASSUMED_RATE)
+
+    return min(choices, key=lambda c: cost(c).energy_pj)
 
 
 def fit(network: RealNetwork | Network, target: Target) -> Fit:

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from snndeploy.costs import layer_costs
-from snndeploy.data import Data, load_data
-from snndeploy.errors import FitError, UnsupportedError
+from snndeploy.data import load_data
+from snndeploy.errors import UnsupportedError
 from snndeploy.frontend.load import Loaded
 from snndeploy.frontend.load import load as load_model
 from snndeploy.frontend.torch import trace
@@ -409,4 +409,4 @@ def _version(name: str) -> str:
         return "not installed"
 
 
-__all__ = ["Data", "FitError", "compile", "golden", "inspect", "load_graph"]
+__all__ = ["compile", "compile_imported", "golden", "inspect", "load_graph"]

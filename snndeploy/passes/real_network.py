@@ -93,9 +93,12 @@ def lowering_cost(
     rates: Mapping[str, float],
     synaptic_operation_pj: float,
     io_pj_per_byte: float,
+    *,
+    assumed_rate: float | None = None,
 ) -> LoweringCost:
     """Cost of a lowering at given rates (spikes a neuron and step; relays send every step).
 
+    rates: by graph node.  assumed_rate: of every node that is not in it; None: all must be.
     Weights count one byte each, shared kernels once; host input counts two bytes a value.
     """
     populations = network.by_name
@@ -105,7 +108,7 @@ def lowering_cost(
     for population in network.populations:
         for term in population.terms:
             source = populations[term.source]
-            rate = 1.0 if source.kind == "relay" else rates.get(source.node, 0.2)
+            rate = 1.0 if source.kind == "relay" else _rate(source, rates, assumed_rate)
             synapses = int(fan_out(term.connection, source.shape).sum()) * source.shape[0]
             work += synapses * rate * network.timesteps
         if population.host:
@@ -113,3 +116,9 @@ def lowering_cost(
             host += int(np.prod(population.shape)) * loads * BYTES_PER_VALUE
     energy = work * synaptic_operation_pj + host * io_pj_per_byte
     return LoweringCost(network.shortcuts, memory, work, host, energy)
+
+
+def _rate(source: RealPopulation, rates: Mapping[str, float], assumed: float | None) -> float:
+    rate = rates.get(source.node, assumed)
+    assert rate is not None, f"{source.name} has no rate"
+    return rate

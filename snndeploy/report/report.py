@@ -109,14 +109,20 @@ def _spikes(simulation: Simulation, network: Network) -> dict[str, Any]:
 
 
 def _operations(program: Program, simulation: Simulation) -> dict[str, Any]:
-    """Multiply-accumulates the host does, and synaptic operations (events) the chip does."""
+    """Multiply-accumulates of the host, and of the chip where synapses read graded payloads;
+    accumulates and synaptic operations (events) of the chip."""
     layers = [LayerCost(**entry) for entry in program.facts["layers"]]
     encoder = sum(c.flops * c.repeats for c in layers if c.role in ("encoder", "encoder_attention"))
     synaptic = simulation.totals["synaptic_operations"]
     readout = _readout_operations(program.network, simulation)
+    graded = simulation.graded_operations
     return {
-        "mac_per_sample": {"encoder": encoder + _host_shortcuts(program), "body": 0, "readout": 0},
-        "ac_per_sample": {"encoder": 0, "body": synaptic - readout, "readout": readout},
+        "mac_per_sample": {
+            "encoder": encoder + _host_shortcuts(program),
+            "body": graded,
+            "readout": 0,
+        },
+        "ac_per_sample": {"encoder": 0, "body": synaptic - readout - graded, "readout": readout},
         "synaptic_operations_per_sample": {
             "encoder": 0,
             "body": synaptic - readout,

@@ -54,7 +54,8 @@ class Activity:
     spikes: per *recorded* population, (samples, timesteps, channels, height, width), uint8 for
         spikes, int32 for relays and graded inputs.
     membranes: per recorded population when asked for: v after each step (after reset), int32.
-    warnings: counted overflows and saturations, in words.
+    overflows: per population, int64 counts of `boundary.OVERFLOW_KINDS`, so that runs can be added.
+    warnings: what is not as it should be, the overflows included, in words.
     """
 
     outputs: np.ndarray
@@ -62,4 +63,5 @@ class Activity:
     spikes: dict[str, np.ndarray] = field(default_factory=dict)
     membranes: dict[str, np.ndarray] = field(default_factory=dict)
     traffic: Traffic | None = None
+    overflows: dict[str, np.ndarray] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

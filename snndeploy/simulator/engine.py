@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from snndeploy.network import Network
+from snndeploy.network import Network, Projection
 from snndeploy.simulator.activity import Activity
 from snndeploy.simulator.boundary import Injected
 from snndeploy.simulator.functional import misaligned, run_functional
@@ -33,10 +33,14 @@ def run_network(
     """
     run = run_functional if engine_name(network) == "layers" else run_stepwise
     activity = run(network, injected, record, record_membranes, observer, samples, batch)
-    skewed = tuple(
+    skewed = tuple(late_arrival(projection, late) for projection, late in misaligned(network))
+    return replace(activity, warnings=skewed + activity.warnings)
+
+
+def late_arrival(projection: Projection, late: int) -> str:
+    """A misaligned projection in words; `late` steps, negative: early."""
+    return (
         f"{projection.name}: {projection.source} arrives at {projection.target} {abs(late)} "
         f"step{'s' if abs(late) > 1 else ''} {'late' if late > 0 else 'early'} "
         f"(delay {projection.delay}, depths need {projection.delay - late})"
-        for projection, late in misaligned(network)
     )
-    return replace(activity, warnings=skewed + activity.warnings)

@@ -94,5 +94,6 @@ class Recording:
             spike_counts={name: np.concatenate(parts) for name, parts in self._counts.items()},
             spikes={name: np.concatenate(parts) for name, parts in self._spikes.items()},
             membranes={name: np.concatenate(parts) for name, parts in self._membranes.items()},
+            overflows=self.overflows,
             warnings=describe_overflows(self.network, self.overflows),
         )

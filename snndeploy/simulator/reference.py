@@ -191,5 +191,6 @@ def _activity(
             for name, v in membranes.items()
             if name in kept and name not in stateless
         },
+        overflows=chip.overflows,
         warnings=describe_overflows(network, chip.overflows),
     )

@@ -10,14 +10,16 @@ import numpy as np
 
 from snndeploy.errors import DataError
 from snndeploy.graph import Graph
-from snndeploy.network import Network, Population
+from snndeploy.network import Network, Population, fan_out
 from snndeploy.ops.evaluate import by_step, evaluate
 from snndeploy.program import Program
 from snndeploy.simulator.activity import Traffic
+from snndeploy.simulator.boundary import describe_overflows
 from snndeploy.simulator.cycle import CycleTiming, cycle_timing
 from snndeploy.simulator.cycle_walk import SpikeRecorder
 from snndeploy.simulator.energy import Energy, chip_energy
-from snndeploy.simulator.engine import engine_name, run_network
+from snndeploy.simulator.engine import engine_name, late_arrival, run_network
+from snndeploy.simulator.functional import misaligned
 from snndeploy.simulator.timing import Timing, analytic_timing
 from snndeploy.simulator.traffic import TrafficCounter
 
@@ -41,7 +43,9 @@ class Simulation:
     """What a run found.
 
     logits: (samples, classes) of the chip; reference_logits: of the float model, or None.
-    traffic_totals: per sample means of the counters; largest_link_load: messages in one step.
+    totals: the traffic counters, mean a sample; largest_link_load: messages in one step.
+    graded_operations: synaptic operations that multiply a graded payload, mean a sample; part of
+    totals["synaptic_operations"].
     """
 
     samples: int
@@ -52,7 +56,7 @@ class Simulation:
     largest_link_load: int
     timings: list[Timing]
     energies: list[Energy]
-    traffics: list[Traffic] = field(default_factory=list)
+    graded_operations: float = 0.0
     warnings: list[str] = field(default_factory=list)
     engine: str = ""
     cycle: CycleTiming | None = None
@@ -120,7 +124,6 @@ def simulate(
     x: np.ndarray,
     *,
     reference: bool = True,
-    keep_traffic: bool = False,
     batch: int | None = None,
     cycle_samples: int = 0,
     progress: Progress | None = None,
@@ -131,9 +134,9 @@ def simulate(
     cycle_samples: the first so many samples are timed message by message, the others scaled.
     """
     check_input(program, x)
-    run = _Run(program, len(x), reference and program.has_float_model, keep_traffic, cycle_samples)
+    run = _Run(program, len(x), reference and program.has_float_model, cycle_samples)
     size = batch or _batch_size(program)
-    chunk = max(size, _chunk_size(program))
+    chunk = max(size, _chunk_size(program), cycle_samples)
     tables = TrafficCounter(program.network, program.layout, min(chunk, len(x)))
     for start in range(0, len(x), chunk):
         part = x[start : start + chunk]
@@ -162,11 +165,10 @@ class _Run:
         program: Program,
         samples: int,
         reference: bool,
-        keep_traffic: bool,
         cycle_samples: int,
     ) -> None:
         self.program, self.samples = program, samples
-        self.reference, self.keep_traffic = reference, keep_traffic
+        self.reference = reference
         network = program.network
         self.layers = {
             p.name: LayerActivity(p.neurons, 0, 0 if self._comparable(p) else None)
@@ -178,8 +180,10 @@ class _Run:
         self.largest_link_load = 0
         self.timings: list[Timing] = []
         self.energies: list[Energy] = []
-        self.traffics: list[Traffic] = []
+        self.graded_operations = 0.0
         self.warnings: list[str] = []
+        self.overflows: dict[str, np.ndarray] = {}
+        self.reach = {p.name: _fan_out(network, p) for p in network.populations if p.sends_graded}
         self.clipped = 0
         timed = range(min(cycle_samples, samples))
         self.recorder = SpikeRecorder(network, timed) if cycle_samples else None
@@ -215,6 +219,9 @@ class _Run:
                 self.recorder(population, spikes, updated)
             layer = self.layers[population.name]
             layer.spikes += int(np.count_nonzero(spikes))
+            if population.name in self.reach:
+                sent = np.count_nonzero(spikes, axis=(0, 1, 2))
+                self.graded_operations += float((sent * self.reach[population.name]).sum())
             if layer.matching is not None:
                 node = program.model.by_name[population.origin]
                 wanted = by_step(node, values[population.origin], samples)
@@ -223,7 +230,8 @@ class _Run:
         activity = run_network(
             program.network, injected, observer=observe, samples=samples, batch=samples
         )
-        self.warnings.extend(w for w in activity.warnings if w not in self.warnings)
+        for name, counts in activity.overflows.items():
+            self.overflows[name] = self.overflows.get(name, 0) + counts
         self.logits.append(logits_of(program.network, activity.outputs))
         if self.reference:
             answer = values[program.model.outputs[0]]
@@ -246,10 +254,10 @@ class _Run:
             total = float(getattr(traffic, name).sum())
             self.totals[name] = self.totals.get(name, 0.0) + total / self.samples
         self.largest_link_load = max(self.largest_link_load, int(traffic.link_load.max(initial=0)))
-        if self.keep_traffic:
-            self.traffics.append(traffic)
 
     def result(self) -> Simulation:
+        self.warnings += [late_arrival(*late) for late in misaligned(self.program.network)]
+        self.warnings += describe_overflows(self.program.network, self.overflows)
         if self.clipped:
             self.warnings.append(f"{self.clipped:,} host values were clipped to their register")
         return Simulation(
@@ -261,12 +269,20 @@ class _Run:
             largest_link_load=self.largest_link_load,
             timings=self.timings,
             energies=self.energies,
-            traffics=self.traffics,
+            graded_operations=self.graded_operations / self.samples,
             warnings=self.warnings,
             engine=engine_name(self.program.network),
             cycle=self.cycle,
             host_rates={k: v / self.samples for k, v in self.host_spikes.items()},
         )
+
+
+def _fan_out(network: Network, population: Population) -> np.ndarray:
+    """Synapses that a payload of each position meets, int64 (rows, columns)."""
+    found = np.zeros(population.shape[1:], dtype=np.int64)
+    for projection in network.outgoing(population.name):
+        found += fan_out(projection.connection, population.shape)
+    return found
 
 
 def logits_of(network: Network, outputs: np.ndarray) -> np.ndarray:

@@ -113,6 +113,10 @@ def compare(
 
     ours: which of the two `network` itself computed; the other is what needs explaining.
     """
+    wanted = [p.name for p in network.populations if p.kind in ("lif", "relay")]
+    missing = [key for key in wanted if key not in expected or key not in found]
+    if missing:
+        note = f"nothing recorded of {', '.join(missing)}, so this link proves nothing of them"
     compared = sum(found[key].size for key in found if key in expected)
     equal = sum(int((expected[k] == found[k]).sum()) for k in found if k in expected)
     first = first_divergence(network, expected, found)
@@ -126,7 +130,8 @@ def compare(
             first, cause=cause, expected_membrane=before, found_membrane=after, threshold=limit
         )
     agreement = equal / compared if compared else 1.0
-    return Link(name, first is None, agreement, compared, first, note=note)
+    exact = first is None and not missing
+    return Link(name, exact, agreement, compared, first, note=note)
 
 
 def _integers(program: Program) -> Link:
@@ -157,7 +162,8 @@ def _golden(program: Program) -> Link:
         "recorded answer -> simulator", network, expected, found, golden.injected, ours="found"
     )
     same = bool(np.array_equal(activity.outputs, golden.outputs))
-    return replace(link, exact=bool(link.exact) and same, note=_encoder_note(program))
+    notes = [text for text in (link.note, _encoder_note(program)) if text]
+    return replace(link, exact=bool(link.exact) and same, note="; ".join(notes))
 
 
 def _encoder_note(program: Program) -> str:
@@ -190,8 +196,9 @@ def _reference(
     found = {name: values[:count] for name, values in spikes.items()}
     link = compare("reference step -> simulator", network, expected, found, part, ours="found")
     same = bool(np.array_equal(reference.outputs, outputs[:count]))
-    note = "" if count == samples else f"{count} of {samples} samples (the reference is slow)"
-    return replace(link, exact=bool(link.exact) and same, note=note)
+    few = "" if count == samples else f"{count} of {samples} samples (the reference is slow)"
+    notes = [text for text in (link.note, few) if text]
+    return replace(link, exact=bool(link.exact) and same, note="; ".join(notes))
 
 
 def _float(program: Program, x: np.ndarray, spikes: Spikes) -> Link:

@@ -64,9 +64,18 @@ def _population(program: Program, real: RealNetwork, wanted: RealPopulation) -> 
         findings += _threshold(wanted, found)
         findings += _decay(wanted, found, program.target)
         findings += _bias(wanted, found)
-    for term, projection in zip(wanted.terms, network.incoming(wanted.name), strict=False):
+    incoming = network.incoming(wanted.name)
+    sources = [projection.source for projection in incoming]
+    if sources != [term.source for term in wanted.terms]:
+        detail = f"reads {', '.join(sources) or 'nothing'}, expected {_sources(wanted)}"
+        return [*findings, Finding(wanted.name, "projections", detail)]
+    for term, projection in zip(wanted.terms, incoming, strict=True):
         findings += _weights(network, found, term, projection)
     return findings
+
+
+def _sources(wanted: RealPopulation) -> str:
+    return ", ".join(term.source for term in wanted.terms) or "nothing"
 
 
 def _threshold(wanted: RealPopulation, found: Population) -> list[Finding]:

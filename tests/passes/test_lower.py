@@ -244,7 +244,7 @@ def test_max_pooling_of_spikes_is_an_or():
 
 def test_costs_count_shared_kernels_once():
     network = lower(parted(Sew("direct")), "compose")
-    cost = lowering_cost(network, {}, 1.0, 10.0)
+    cost = lowering_cost(network, {}, 1.0, 10.0, assumed_rate=0.2)
     kernels = {id(t.connection): t.connection for p in network.populations for t in p.terms}
     assert cost.synapse_memory_bytes == sum(k.weight.size for k in kernels.values())
     assert cost.host_io_bytes == 2 * 4 * 8 * 8

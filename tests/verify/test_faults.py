@@ -12,7 +12,10 @@ from snndeploy.network import Network, Projection
 from snndeploy.pipeline import compile
 from snndeploy.program import Program
 from snndeploy.shelf import model_entry
-from snndeploy.verify import Link, Verification, verify
+from snndeploy.simulator.engine import run_network
+from snndeploy.simulator.run import encode
+from snndeploy.verify import Link, Verification, compare, verify
+from snndeploy.verify.chain import recorded
 
 pytestmark = pytest.mark.torch
 
@@ -133,6 +136,26 @@ def test_flipped_weight_bit(program: Program, digits: np.ndarray) -> None:
     first = link(found, "recorded answer").first
     assert first is not None and first.neuron[0] == 2
     assert first.cause.startswith("weights or bias of channel 2")
+
+
+def test_dropped_projection(program: Program, digits: np.ndarray) -> None:
+    network = program.network
+    dropped = network.projections[-2]
+    kept = tuple(p for p in network.projections if p is not dropped)
+    found = check(replace(program, network=replace(network, projections=kept)), digits)
+    causes = [f.cause for f in link(found, "float model -> program's integers").findings]
+    assert "projections" in causes and not found.passed
+
+
+def test_a_link_without_a_population_proves_nothing(program: Program, digits: np.ndarray) -> None:
+    injected, _ = encode(program, digits)
+    names = recorded(program.network)
+    spikes = run_network(program.network, injected, record=names, samples=len(digits)).spikes
+    silent = {name: values for name, values in spikes.items() if name != "spike"}
+    broken = compare("ours -> theirs", program.network, spikes, silent, injected, ours="expected")
+    assert broken.exact is False
+    assert broken.note == "nothing recorded of spike, so this link proves nothing of them"
+    assert compare("ours -> ours", program.network, spikes, spikes, injected, ours="found").exact
 
 
 @pytest.mark.parametrize("shortcuts", ["compose", "relay"])
