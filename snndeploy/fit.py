@@ -21,14 +21,9 @@ from snndeploy.mapping.advice import Suggestion, suggestions
 from snndeploy.network import Connection, Injection, Network, Population, Projection, Readout
 from snndeploy.passes.partition import partition
 from snndeploy.passes.pipeline_delay import assign_depths
-from snndeploy.passes.real_network import (
-    LoweringCost,
-    RealNetwork,
-    RealPopulation,
-    lowering_cost,
-)
+from snndeploy.passes.real_network import RealNetwork, RealPopulation
 from snndeploy.passes.signals import infer_signals
-from snndeploy.pipeline import Shortcuts, lowerings
+from snndeploy.pipeline import Shortcuts, lowering_costs, lowerings
 from snndeploy.target import Target
 
 ASSUMED_RATE = 0.2  # spikes a neuron and step of a network that has not been trained
@@ -110,15 +105,8 @@ def _fit_graph(
 
 def cheapest(choices: Sequence[RealNetwork], target: Target) -> RealNetwork:
     """The lowering with the least energy in synapses and host link, without calibration."""
-    synapse, link = (
-        target.number(key) if target.has(key) else 0.0
-        for key in ("energy.synaptic_operation_pj", "host.io_pj_per_byte")
-    )
-
-    def cost(choice: RealNetwork) -> LoweringCost:
-        return lowering_cost(choice, {}, synapse, link, assumed_rate=ASSUMED_RATE)
-
-    return min(choices, key=lambda c: cost(c).energy_pj)
+    costs = lowering_costs(choices, target, {}, ASSUMED_RATE)
+    return min(zip(costs, choices, strict=True), key=lambda pair: pair[0].weight)[1]
 
 
 def fit(network: RealNetwork | Network, target: Target) -> Fit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
@@ -263,11 +263,25 @@ def choose(
     choices: list[RealNetwork], seen: Calibration, target: Target
 ) -> tuple[RealNetwork, tuple[LoweringCost, ...]]:
     """The lowering with the least energy in synapses and host link, at calibration's rates."""
-    synapse = target.number("energy.synaptic_operation_pj")
-    link = target.number("host.io_pj_per_byte") if target.has("host.io_pj_per_byte") else 0.0
-    costs = [lowering_cost(choice, seen.rates(), synapse, link) for choice in choices]
-    best = min(range(len(choices)), key=lambda index: costs[index].energy_pj)
-    return choices[best], tuple(costs)
+    costs = lowering_costs(choices, target, seen.rates())
+    best = min(range(len(choices)), key=lambda index: costs[index].weight)
+    return choices[best], costs
+
+
+def lowering_costs(
+    choices: Sequence[RealNetwork],
+    target: Target,
+    rates: Mapping[str, float],
+    assumed_rate: float | None = None,
+) -> tuple[LoweringCost, ...]:
+    """Costs at the target's prices, as far as it states them; see `real_network.lowering_cost`."""
+    synapse, link = (
+        target.number(key) if target.has(key) else None
+        for key in ("energy.synaptic_operation_pj", "host.io_pj_per_byte")
+    )
+    return tuple(
+        lowering_cost(choice, rates, synapse, link, assumed_rate=assumed_rate) for choice in choices
+    )
 
 
 def calibration_data(

@@ -75,14 +75,13 @@ class LoweringCost:
     synapse_memory_bytes: int
     synaptic_operations: float
     host_io_bytes: int
-    energy_pj: float
+    energy_pj: float | None
+    """Of synapses, and of the host link where the target prices it; None: synapses have no price."""
 
-    def __str__(self) -> str:
-        return (
-            f"{self.shortcuts}: {self.synapse_memory_bytes / 1024:,.0f} KiB of weights,"
-            f" {self.synaptic_operations / 1e6:,.1f} M synaptic operations and"
-            f" {self.host_io_bytes / 1024:,.0f} KiB of host input a sample"
-        )
+    @property
+    def weight(self) -> float:
+        """What choices are compared by: energy, or synaptic operations where they have no price."""
+        return self.synaptic_operations if self.energy_pj is None else self.energy_pj
 
 
 BYTES_PER_VALUE = 2
@@ -91,8 +90,8 @@ BYTES_PER_VALUE = 2
 def lowering_cost(
     network: RealNetwork,
     rates: Mapping[str, float],
-    synaptic_operation_pj: float,
-    io_pj_per_byte: float,
+    synaptic_operation_pj: float | None,
+    io_pj_per_byte: float | None,
     *,
     assumed_rate: float | None = None,
 ) -> LoweringCost:
@@ -114,7 +113,9 @@ def lowering_cost(
         if population.host:
             loads = 1 if population.host_constant else network.timesteps
             host += int(np.prod(population.shape)) * loads * BYTES_PER_VALUE
-    energy = work * synaptic_operation_pj + host * io_pj_per_byte
+    energy = None
+    if synaptic_operation_pj is not None:
+        energy = work * synaptic_operation_pj + host * (io_pj_per_byte or 0.0)
     return LoweringCost(network.shortcuts, memory, work, host, energy)
 
 

@@ -62,7 +62,7 @@ def _quantization(layers: list[dict[str, Any]]) -> list[str]:
 
 
 def _shortcuts(costs: list[dict[str, Any]]) -> list[str]:
-    ordered = sorted(costs, key=lambda cost: cost["energy_pj"])
+    ordered = sorted(costs, key=_weight)
     return [
         wrap(
             f"{cost['shortcuts']}: {cost['synapse_memory_bytes'] / 1024:,.0f} KiB of weights,"
@@ -72,3 +72,9 @@ def _shortcuts(costs: list[dict[str, Any]]) -> list[str]:
         )
         for cost in ordered
     ]
+
+
+def _weight(cost: dict[str, Any]) -> float:
+    """As the compiler compared them: by energy, or by work where synapses have no price."""
+    energy = cost["energy_pj"]
+    return float(cost["synaptic_operations"] if energy is None else energy)
