@@ -76,7 +76,7 @@ class LoweringCost:
     synaptic_operations: float
     host_io_bytes: int
     energy_pj: float | None
-    """Of synapses, and of the host link where the target prices it; None: synapses have no price."""
+    """Of synapses, and of the host link if the target prices it; None: synapses have no price."""
 
     @property
     def weight(self) -> float:
