@@ -169,7 +169,8 @@ def inspect(spec: str, target: str | None, json_file: Path | None, **options: An
         from snndeploy.target import Target
 
         chip = Target.load(target) if target else None
-        loaded, graph = pipeline.load_graph(spec, step=show_step, **_with_adapters(options))
+        given = _with_adapters(options)
+        loaded, graph = pipeline.load_graph(spec, spiking=False, step=show_step, **given)
         found = audit_json(pipeline.audit_facts(loaded, *pipeline.inspect(graph, chip)))
     clear_step()
     show(audit_text(found), found, json_file)

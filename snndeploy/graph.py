@@ -43,7 +43,8 @@ class Node:
     """One operation.
 
     op: a name in `snndeploy.ops.KINDS`.  attributes: JSON values.  parameters: arrays.
-    module: path of the user's module it came from ('' where there is none).
+    module: path of the user's module it came from ('' where there is none).  body: of a neuron
+    with attention in its membrane loop, the graph of one step from U to the refined U.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Node:
     signal: Signal | None = None
     side: Side = ""
     why: str = ""
+    body: Graph | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

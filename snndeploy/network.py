@@ -12,11 +12,19 @@ equals Intel's recorded Loihi traces; `rz(x, k)` is sign(x) * (|x| >> k)):
 `wrap24` keeps (-2^23, 2^23]; `sat24` clips to +-(2^23 - 1).  `current_decay` 4096 (the default)
 means that the current lives for one step, so that u = a << 6.
 
+Attention (`Attention`) refines the current or the membrane of a population, on a MAC unit or the
+host; `f(x)` is its graph in the fixed-point numbers of `simulator.attention`, x in units of v:
+
+    w = f(u + (bias << bias_exponent))      at "current":   v = sat24( rz(v * ..., 12) + w )
+    v = sat24( f(v) )                       at "membrane":  before the test s
+    payload = f(a << 6 + ...) >> (6 + payload_shift)        of a relay, clipped to its bound
+
 Time.  A population's step tau (0-based, 0..T-1) is *aligned*: it is the model's time step.  On the
 chip every synapse takes one step, so a population at `depth` d computes its step tau in chip step
 tau + d + 1 (chip steps count from 1) and must be reset right before chip step d + 1.  A projection
 whose path is shorter than the others into its target is delayed:
-`delay = target.depth - source.depth - 1`.
+`delay = target.arrival - source.depth - 1`.  `arrival` is `depth`, except behind attention that
+needs all T steps at once: there what arrives is held for T steps before it is used.
 """
 
 from __future__ import annotations
@@ -28,12 +36,28 @@ from typing import Literal
 
 import numpy as np
 
+from snndeploy.graph import Graph
+
 MEMBRANE_SHIFT = 6
 MEMBRANE_MAXIMUM = (1 << 23) - 1
 NO_CURRENT_MEMORY = 4096
 
 Shape = tuple[int, int, int]
 PopulationKind = Literal["lif", "integrator", "relay", "input"]
+
+
+@dataclass(frozen=True, eq=False)
+class Attention:
+    """What refines a population's current (Conv-POST) or membrane (Activate-PRE) by gates.
+
+    graph: (1, timesteps, C, H, W) to the same; one step, or all T if full_window.
+    unit: 'chip' a MAC unit, 'host' the host between two steps (a round trip at every step).
+    """
+
+    graph: Graph
+    at: Literal["current", "membrane"]
+    full_window: bool = False
+    unit: Literal["chip", "host"] = "chip"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,11 +87,20 @@ class Population:
     depth: int = 0
     scale: float = 1.0  # real membrane value of one unit of `a` (v: scale / 64)
     origin: str = ""  # the node of the user's model it stands for
+    attention: tuple[Attention, ...] = ()  # at most one at the current, one at the membrane
 
     @property
     def neurons(self) -> int:
         channels, height, width = self.shape
         return channels * height * width
+
+    @property
+    def arrival(self) -> int:
+        """Depth at which its inputs must arrive: T steps before its own behind a full window."""
+        return self.depth - sum(a.graph.timesteps for a in self.attention if a.full_window)
+
+    def attention_at(self, place: Literal["current", "membrane"]) -> Attention | None:
+        return next((a for a in self.attention if a.at == place), None)
 
     @property
     def sends_graded(self) -> bool:

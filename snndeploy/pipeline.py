@@ -53,6 +53,7 @@ def load_graph(
     input_signal: str | None = None,
     timesteps: int | None = None,
     adapters: Iterable[Any] = (),
+    spiking: bool = True,
     step: Step = silent,
 ) -> tuple[Loaded, Graph]:
     """Module and traced graph with signals; see `frontend.load.load` and `frontend.torch.trace`."""
@@ -61,7 +62,7 @@ def load_graph(
     step("trace it and compare the graph with the model")
     traced = trace(
         loaded.module, loaded.example, timesteps=timesteps, input_signal=input_signal,
-        adapters=adapters, name=loaded.name,
+        adapters=adapters, name=loaded.name, spiking=spiking,
     )  # fmt: skip
     return loaded, infer_signals(traced)
 

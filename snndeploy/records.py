@@ -12,6 +12,7 @@ from snndeploy.archive import ArrayStore
 from snndeploy.graph import Graph, Node, Signal
 from snndeploy.mapping.layout import Layout, Tile
 from snndeploy.network import (
+    Attention,
     Connection,
     Conv,
     Dense,
@@ -35,7 +36,8 @@ def graph_record(graph: Graph, arrays: ArrayStore) -> dict[str, Any]:
 
 
 def _node_record(node: Node, arrays: ArrayStore) -> dict[str, Any]:
-    return {
+    body = {} if node.body is None else {"body": graph_record(node.body, arrays)}
+    return body | {
         "name": node.name,
         "op": node.op,
         "inputs": list(node.inputs),
@@ -65,6 +67,7 @@ def read_graph(record: dict[str, Any], fetch: Fetch) -> Graph:
                 signal=Signal(**entry["signal"]) if entry["signal"] else None,
                 side=entry["side"],
                 why=entry["why"],
+                body=read_graph(entry["body"], fetch) if "body" in entry else None,
             )
         )
     outputs = tuple(record["outputs"])
@@ -81,7 +84,12 @@ def network_record(network: Network, arrays: ArrayStore) -> dict[str, Any]:
     return {
         "timesteps": network.timesteps,
         "populations": [
-            {**_plain(p, "bias"), "bias": arrays.put(p.bias)} for p in network.populations
+            {
+                **_plain(p, "bias", "attention"),
+                "bias": arrays.put(p.bias),
+                "attention": [_attention_record(a, arrays) for a in p.attention],
+            }
+            for p in network.populations
         ],
         "connections": [_connection_record(c, arrays) for c in connections],
         "projections": [
@@ -100,6 +108,14 @@ def network_record(network: Network, arrays: ArrayStore) -> dict[str, Any]:
         else {**_plain(readout, "offset"), "offset": arrays.put(readout.offset)},
         "notes": list(network.notes),
     }
+
+
+def _attention_record(attention: Attention, arrays: ArrayStore) -> dict[str, Any]:
+    return {**_plain(attention, "graph"), "graph": graph_record(attention.graph, arrays)}
+
+
+def _read_attention(entry: dict[str, Any], fetch: Fetch) -> Attention:
+    return Attention(**{**entry, "graph": read_graph(entry["graph"], fetch)})
 
 
 def _plain(value: Any, *without: str) -> dict[str, Any]:
@@ -124,7 +140,14 @@ def read_network(record: dict[str, Any], fetch: Fetch) -> Network:
     return Network(
         timesteps=int(record["timesteps"]),
         populations=tuple(
-            Population(**{**e, "shape": tuple(e["shape"]), "bias": fetch(e["bias"])})
+            Population(
+                **{
+                    **e,
+                    "shape": tuple(e["shape"]),
+                    "bias": fetch(e["bias"]),
+                    "attention": tuple(_read_attention(a, fetch) for a in e.get("attention", ())),
+                }
+            )
             for e in record["populations"]
         ),
         projections=tuple(

@@ -5,7 +5,8 @@ An adapter takes a module and returns its parameters, or None when it is not its
     {"threshold", "decay", "v_reset", "fires_at": "ge" | "gt", "reset": "hard" | "soft",
      "time_axis": dimension of its input that is time}
 
-The first adapter that answers wins.  A user's own come first (`--adapters my_adapters.py`, a file
+A neuron with attention in its membrane loop adds "attention": the name of its submodule that maps
+the membrane of one step, (1, batch, channels, rows, columns), to the refined one.  The first adapter that answers wins.  A user's own come first (`--adapters my_adapters.py`, a file
 with a list ADAPTERS).
 """
 
@@ -27,7 +28,13 @@ def own_description(module: Any) -> dict[str, Any] | None:
     return dict(describe()) if callable(describe) else None
 
 
-ADAPTERS: Sequence[Adapter] = (own_description,)
+def own_step_description(module: Any) -> dict[str, Any] | None:
+    """A neuron with attention in its loop, which describes one step by `step_parameters()`."""
+    describe = getattr(module, "step_parameters", None)
+    return dict(describe()) if callable(describe) else None
+
+
+ADAPTERS: Sequence[Adapter] = (own_description, own_step_description)
 
 
 def find_neurons(module: Any, adapters: Iterable[Adapter] = ()) -> dict[str, dict[str, Any]]:
@@ -39,11 +46,17 @@ def find_neurons(module: Any, adapters: Iterable[Adapter] = ()) -> dict[str, dic
     """
     tried = (*adapters, *ADAPTERS)
     found: dict[str, dict[str, Any]] = {}
+    attended: list[str] = []
     for path, child in module.named_modules():
+        if any(path.startswith(f"{outer}.") for outer in attended):
+            continue  # the neuron inside one with attention is never called by itself
         for adapter in tried:
             parameters = _ask(adapter, path, child)
             if parameters is not None:
                 found[path] = _checked(path, parameters)
+                if "attention" in parameters:
+                    found[path]["attention"] = _submodule(path, child, parameters["attention"])
+                    attended.append(path)
                 break
     return found
 
@@ -56,6 +69,16 @@ def _ask(adapter: Adapter, path: str, module: Any) -> dict[str, Any] | None:
         raise ModelError(
             f"module {path!r} cannot describe its neuron ({name}): {one_line(error)}"
         ) from None
+
+
+def _submodule(path: str, module: Any, name: Any) -> str:
+    names = {child for child, _ in module.named_modules() if child}
+    if name not in names:
+        raise ModelError(
+            f"neuron {path} has attention {name!r}, which is none of its submodules"
+            f" ({', '.join(sorted(names)) or 'it has none'})"
+        )
+    return str(name)
 
 
 def _checked(path: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -160,8 +160,6 @@ def _arithmetic(op: str) -> Callable[[Call], Translated]:
         first, second = _number(call.arguments.get("self")), _number(call.arguments.get("other"))
         alpha = float(call.get("alpha", 1))
         if first is None and second is None:
-            if op == "divide":
-                raise ValueError("dividing by a value computed at run time is not supported")
             if alpha != 1:
                 raise ValueError("alpha other than 1 is not supported")
             return op, {}, {}
@@ -169,7 +167,7 @@ def _arithmetic(op: str) -> Callable[[Call], Translated]:
             assert second is not None
             return _scale(*_SECOND_IS_NUMBER[op](second * alpha))
         if op == "divide":
-            raise ValueError("dividing by a value computed at run time is not supported")
+            raise ValueError("dividing a number by a value computed at run time is not supported")
         return _scale(*_FIRST_IS_NUMBER[op](first, alpha))
 
     return translate
@@ -216,6 +214,69 @@ def _negate(call: Call) -> Translated:
     return _scale(-1.0, 0.0)
 
 
+def _compare(relation: str) -> Callable[[Call], Translated]:
+    """A signal with another, with a number, or with a stored array."""
+
+    def translate(call: Call) -> Translated:
+        other = call.arguments.get("other")
+        if isinstance(call.arguments.get("self"), np.ndarray):
+            raise ValueError("its first operand is a stored tensor; write the signal first")
+        if isinstance(other, np.ndarray) and other.size > 1:
+            return "compare", {"relation": relation}, {"other": other}
+        number = _number(other)
+        attributes = {"relation": relation} if number is None else {
+            "relation": relation, "number": number,
+        }  # fmt: skip
+        return "compare", attributes, {}
+
+    return translate
+
+
+def _clamp(call: Call) -> Translated:
+    limits = [call.get("min"), call.get("max")]
+    numbers = [None if limit is None else float(limit) for limit in limits]
+    return "clamp", {"minimum": numbers[0], "maximum": numbers[1]}, {}
+
+
+def _top_k(call: Call) -> Translated:
+    if not call.get("largest", True):
+        raise ValueError("the smallest values are not supported; negate the input")
+    dimension = int(call.get("dim", -1)) % len(call.shape)
+    return "top_k", {"count": int(call.get("k")), "dimension": dimension}, {}
+
+
+def _select(call: Call) -> Translated:
+    dimension = int(call.get("dim", 0)) % len(call.shape)
+    index = int(call.get("index")) % call.shape[dimension]
+    return "take", _taken(dimension, index, index + 1, 1, drop=True), {}
+
+
+def _slice(call: Call) -> Translated:
+    dimension = int(call.get("dim", 0)) % len(call.shape)
+    every = range(call.shape[dimension])[
+        slice(call.arguments.get("start"), call.arguments.get("end"), int(call.get("step", 1)))
+    ]
+    if len(every) == call.shape[dimension]:
+        return "identity", {}, {}
+    if not every:
+        raise ValueError("it takes nothing")
+    return "take", _taken(dimension, every.start, every.stop, every.step, drop=False), {}
+
+
+def _taken(dimension: int, start: int, stop: int, step: int, *, drop: bool) -> dict[str, Any]:
+    return {"dimension": dimension, "start": start, "stop": stop, "step": step, "drop": drop}
+
+
+def _concatenate(*, new: bool) -> Callable[[Call], Translated]:
+    def translate(call: Call) -> Translated:
+        if any(isinstance(part, np.ndarray) for part in call.get("tensors")):
+            raise ValueError("one of its parts is a stored tensor")
+        dimension = int(call.get("dim", 0)) % (len(call.shape) + new)
+        return "concatenate", {"dimension": dimension, "new": new}, {}
+
+    return translate
+
+
 def _identity(call: Call) -> Translated:
     dtype = str(call.get("dtype", "torch.float32"))
     if not dtype.startswith(("torch.float", "torch.bfloat", "torch.double", "torch.half")):
@@ -243,6 +304,7 @@ TRANSLATORS: dict[str, Callable[[Call], Translated]] = {
     "aten.sum.dim_IntList": _reduce("sum"),
     "aten.sum.default": _reduce("sum"),
     "aten.amax.default": _reduce("max"),
+    "aten.amin.default": _reduce("min"),
     "aten.max.default": _reduce("max"),
     "aten.max.dim": _reduce("max"),
     "aten.add.Tensor": _arithmetic("add"),
@@ -250,7 +312,26 @@ TRANSLATORS: dict[str, Callable[[Call], Translated]] = {
     "aten.mul.Tensor": _arithmetic("multiply"),
     "aten.div.Tensor": _arithmetic("divide"),
     "aten.rsub.Scalar": _reversed_subtract,
+    "aten.rsub.Tensor": _reversed_subtract,
     "aten.neg.default": _negate,
+    "aten.floor.default": _plain("floor"),
+    "aten.round.default": _plain("round"),
+    "aten.clamp.default": _clamp,
+    "aten.ge.Tensor": _compare("ge"),
+    "aten.ge.Scalar": _compare("ge"),
+    "aten.gt.Tensor": _compare("gt"),
+    "aten.gt.Scalar": _compare("gt"),
+    "aten.le.Tensor": _compare("le"),
+    "aten.le.Scalar": _compare("le"),
+    "aten.lt.Tensor": _compare("lt"),
+    "aten.lt.Scalar": _compare("lt"),
+    "aten.eq.Tensor": _compare("eq"),
+    "aten.eq.Scalar": _compare("eq"),
+    "aten.topk.default": _top_k,
+    "aten.select.int": _select,
+    "aten.slice.Tensor": _slice,
+    "aten.cat.default": _concatenate(new=False),
+    "aten.stack.default": _concatenate(new=True),
     "aten.relu.default": _plain("relu"),
     "aten.sigmoid.default": _plain("sigmoid"),
     "aten.tanh.default": _plain("tanh"),

@@ -65,12 +65,14 @@ def _check_probe(node: Node, neuron: Any, x: Any, theirs: Any, given: Any) -> No
 def _probes(node: Node) -> list[Any]:
     """Currents around the threshold: small ones, and of the traced size for picky modules.
 
-    A quarter of the sequences begins exactly at the threshold, where >= and > differ.
+    A quarter of the sequences begins exactly at the threshold, where >= and > differ.  Attention
+    knows its channels, so neurons with it are tried at the traced size alone.
     """
     generator = torch.Generator().manual_seed(0)
     threshold, axis = node.attributes["threshold"], neuron_op.time_axis(node)
     found = []
-    for batch, width in ((PROBES, PROBE_WIDTH), (1, None)):
+    sizes_tried = ((PROBES, PROBE_WIDTH), (1, None)) if node.body is None else ((1, None),)
+    for batch, width in sizes_tried:
         sizes = {"batch": batch}
         shape = [
             prod(sizes.get(label, min(size, width or size) if label == "feature" else size)

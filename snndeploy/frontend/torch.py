@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ from snndeploy.frontend.axes import SEQUENCE_RANKS, TRACE_BATCH
 from snndeploy.frontend.equality import verify_equal
 from snndeploy.frontend.neuron_probe import verify_neurons
 from snndeploy.frontend.translate import Source, translate
-from snndeploy.graph import KINDS, Graph, check
+from snndeploy.graph import KINDS, Graph, Node, check
 
 
 @torch.library.custom_op("snndeploy::neuron", mutates_args=())
@@ -42,13 +43,15 @@ def trace(
     adapters: Iterable[Adapter] = (),
     name: str = "",
     verify: bool = True,
+    spiking: bool = True,
 ) -> Graph:
     """Graph of a torch module.
 
     example: one valid input, batch of one first: (1, C, H, W), (1, features) or with time,
     (1, T, C, H, W) or (T, 1, C, H, W).  timesteps defaults to `module.timesteps`, input_signal
     ('binary', 'integer' or 'real') to `module.input_signal`, else 'real'.  verify: compare the
-    graph with the module, and every neuron with its description.
+    graph with the module, and every neuron with its description.  spiking: refuse a model without
+    spiking neurons (False: it is only costed, as the papers' ANN counterparts are).
 
     Raises:
         ModelError: the module raises, or the graph does not compute what the module does.
@@ -61,7 +64,7 @@ def trace(
             "the model does not say its number of time steps; give it an attribute `timesteps`"
         )
     found = find_neurons(module, adapters)
-    if not found:
+    if not found and spiking:
         raise ModelError(
             "no spiking neuron was recognised in the model; give its neurons a method"
             " neuron_parameters(), or an adapter with --adapters"
@@ -70,6 +73,7 @@ def trace(
     if signal not in KINDS:
         raise ModelError(f"input signal {signal!r} is not one of binary, integer, real")
     graph = _graph(module, example, found, timesteps, signal, name)
+    graph = _with_bodies(graph, module, found)
     check(graph, "traced")
     if verify:
         verify_neurons(graph, module)
@@ -95,6 +99,46 @@ def _graph(
             refused = refused or error
     assert refused is not None
     raise refused
+
+
+def _with_bodies(graph: Graph, module: Any, found: dict[str, dict[str, Any]]) -> Graph:
+    """The graph with the attention of every neuron that has one in its membrane loop."""
+    nodes = []
+    for node in graph.nodes:
+        if node.op == "neuron" and "attention" in found[node.module]:
+            path = f"{node.module}.{found[node.module]['attention']}"
+            node = replace(node, body=_step_graph(module.get_submodule(path), path, node))
+        nodes.append(node)
+    return graph.with_nodes(nodes)
+
+
+def _step_graph(attention: Any, path: str, neuron: Node) -> Graph:
+    """One step of attention: membrane (batch, ...) to the refined membrane.
+
+    Raises:
+        ModelError: the module gives another shape back.
+    """
+
+    class OneStep(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = attention
+
+        def forward(self, membrane: Any) -> Any:
+            return self.model(membrane.clone().unsqueeze(0)).squeeze(0)
+
+    membrane = torch.zeros(1, *neuron.step_shape).expand(TRACE_BATCH, *neuron.step_shape)
+    graph = translate(_exported(OneStep(), membrane), Source([], 1, "real", 0, path))
+    graph = graph.with_nodes(
+        replace(node, module=".".join(filter(None, (path, node.module)))) for node in graph.nodes
+    )
+    returned = graph.by_name[graph.outputs[0]].step_shape
+    if returned != neuron.step_shape:
+        raise ModelError(
+            f"the attention {path!r} maps a membrane of shape {neuron.step_shape} to"
+            f" {returned}; the same shape is needed"
+        )
+    return graph
 
 
 def _traced_input(example: Any, axis: int) -> Any:
@@ -125,10 +169,15 @@ def _export(module: Any, neurons: list[str], example: Any) -> Any:
         def forward(self, x: Any) -> Any:
             return self.model(x.clone())
 
-    with _neurons_replaced(module, neurons), warnings.catch_warnings():
+    with _neurons_replaced(module, neurons):
+        return _exported(Wrapper(), example)
+
+
+def _exported(module: Any, example: Any) -> Any:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            program = torch.export.export(Wrapper().eval(), (example,), strict=False)
+            program = torch.export.export(module.eval(), (example,), strict=False)
             return program.run_decompositions({})
         except Exception as error:
             raise ModelError(

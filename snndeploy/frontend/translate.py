@@ -115,7 +115,8 @@ class _Translation:
         """The call as a node, or None where it changes nothing."""
         if target == NEURON_OP:
             path, parameters = self.source.neurons[int(call.args[1])]
-            attributes = {**parameters, "timesteps": self.source.timesteps}
+            stated = {key: value for key, value in parameters.items() if key != "attention"}
+            attributes = {**stated, "timesteps": self.source.timesteps}
             return self._with_axes(Node(call.name, "neuron", inputs, attributes, module=path), call)
         if target in PAD_OPS:
             attributes = {"padding": _zero_padding(self._arguments(call))}
@@ -126,6 +127,8 @@ class _Translation:
         op, attributes, parameters = translated
         if op == "identity":
             return None
+        if op == "concatenate":
+            attributes["timesteps"] = self.source.timesteps
         if op == "conv":
             inputs, attributes = self._absorb_padding(inputs, attributes)
         node = Node(call.name, op, inputs, attributes, parameters, module=module)
@@ -156,7 +159,7 @@ class _Translation:
         sources = [self.nodes[name].axes for name in node.inputs]
         if node.op == "view":
             return view_axes(sources[0], shape, self.source.timesteps)
-        if node.op == "expand":
+        if node.op == "expand" or "other" in node.parameters:
             return expand_axes(sources[0], shape, self.source.timesteps)
         return KINDS[node.op].axes(node, sources)
 
@@ -167,6 +170,8 @@ class _Translation:
         return {key: self._value(value) for key, value in bound.items()}
 
     def _value(self, value: Any) -> Any:
+        if isinstance(value, (list, tuple)):
+            return [self._value(part) for part in value]
         name = getattr(value, "name", None)
         return self.constants[name] if isinstance(name, str) and name in self.constants else value
 

@@ -1,4 +1,4 @@
-"""Element by element: add, subtract, multiply, scale (by a constant), and host-only functions."""
+"""Element by element: add, subtract, multiply, divide, scale (by a constant), and functions."""
 
 from __future__ import annotations
 
@@ -67,10 +67,45 @@ def _scale(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> Any
     return inputs[0] * node.attributes["factor"] + node.attributes["offset"]
 
 
+def scale_signal(node: Node, signals: Sequence[Signal], inputs: Sequence[Node]) -> Signal:
+    """Integers times and plus whole numbers stay integers."""
+    factor, offset = node.attributes["factor"], node.attributes["offset"]
+    (signal,) = signals
+    if (factor, offset) == (1.0, 0.0):
+        return signal
+    if signal.kind == "real" or factor % 1 or offset % 1:
+        return real(node, signals, inputs)
+    bound = None if signal.bound is None else abs(factor) * signal.bound + abs(offset)
+    return Signal("integer", bound, signal.constant)
+
+
+def integer_signal(node: Node, signals: Sequence[Signal], inputs: Sequence[Node]) -> Signal:
+    (signal,) = signals
+    return signal if signal.kind != "real" else Signal("integer", None, signal.constant)
+
+
+def _clamp(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> Any:
+    return torch.clamp(inputs[0], node.attributes["minimum"], node.attributes["maximum"])
+
+
+def clamp_signal(node: Node, signals: Sequence[Signal], inputs: Sequence[Node]) -> Signal:
+    limits = [node.attributes[key] for key in ("minimum", "maximum")]
+    (signal,) = signals
+    if signal.kind == "real" or any(limit is not None and limit % 1 for limit in limits):
+        return real(node, signals, inputs)
+    if None in limits:
+        return Signal("integer", None, signal.constant)
+    return Signal("integer", max(abs(limit) for limit in limits), signal.constant)
+
+
 ADD = OpKind("add", _binary(torch.add), broadcast_axes, add_signal, linear=True)
 SUBTRACT = OpKind("subtract", _binary(torch.sub), broadcast_axes, add_signal, linear=True)
 MULTIPLY = OpKind("multiply", _binary(torch.mul), broadcast_axes, multiply_signal)
-SCALE = OpKind("scale", _scale, broadcast_axes, real, linear=True)
+DIVIDE = OpKind("divide", _binary(torch.div), broadcast_axes, real)
+SCALE = OpKind("scale", _scale, broadcast_axes, scale_signal, linear=True)
+FLOOR = OpKind("floor", _unary(torch.floor), broadcast_axes, integer_signal)
+ROUND = OpKind("round", _unary(torch.round), broadcast_axes, integer_signal)
+CLAMP = OpKind("clamp", _clamp, broadcast_axes, clamp_signal)
 RELU = OpKind("relu", _unary(torch.relu), broadcast_axes, real)
 SIGMOID = OpKind("sigmoid", _unary(torch.sigmoid), broadcast_axes, real)
 TANH = OpKind("tanh", _unary(torch.tanh), broadcast_axes, real)

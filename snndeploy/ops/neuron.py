@@ -2,7 +2,8 @@
 
     U = H + X ;  S = [U >= threshold]  (or >) ;  H = v_reset * S + decay * U * (1 - S)   hard
                                                  H = decay * (U - threshold * S)         soft
-H starts at 0; v_reset is not decayed.
+H starts at 0; v_reset is not decayed.  A neuron with attention in its membrane loop (the node has
+a `body`) refines U before it fires: U = attention(H + X) (MA Eq. 14, Activate-PRE).
 """
 
 from __future__ import annotations
@@ -32,10 +33,21 @@ def run(node: Node, x: Any) -> Iterator[tuple[Any, Any]]:
     axis = time_axis(node)
     carried = torch.zeros_like(x.select(axis, 0))
     for step in range(x.shape[axis]):
-        membrane = carried + x.select(axis, step)
+        membrane = attended(node, carried + x.select(axis, step))
         fired = fires(node, membrane)
         yield membrane, fired
         carried = after_spike(node, membrane, fired)
+
+
+def attended(node: Node, membrane: Any) -> Any:
+    """The membrane (batch, ...) as the neuron's attention refines it."""
+    if node.body is None:
+        return membrane
+    from snndeploy.ops.evaluate import evaluate as evaluate_graph  # it knows this operation
+
+    double = membrane.dtype == torch.float64
+    (refined,) = evaluate_graph(node.body, membrane, hoist=False, double=double).values()
+    return refined
 
 
 def fires(node: Node, membrane: Any) -> Any:

@@ -1,4 +1,4 @@
-"""mean, sum and max over named dimensions (time among them: then the whole window is needed)."""
+"""mean, sum, max and min over named dimensions (time among them: then the whole window is needed)."""
 
 from __future__ import annotations
 
@@ -42,10 +42,11 @@ def sum_signal(node: Node, signals: Sequence[Signal], inputs: Sequence[Node]) ->
     return Signal("integer", None, all_constant(signals))
 
 
-def max_signal(node: Node, signals: Sequence[Signal], inputs: Sequence[Node]) -> Signal:
+def extreme_signal(node: Node, signals: Sequence[Signal], inputs: Sequence[Node]) -> Signal:
     return signals[0]
 
 
 MEAN = OpKind("mean", _over(torch.mean), axes, real, contracts_time, linear=True)
 SUM = OpKind("sum", _over(torch.sum), axes, sum_signal, contracts_time, linear=True)
-MAX = OpKind("max", _over(torch.amax), axes, max_signal, contracts_time)
+MAX = OpKind("max", _over(torch.amax), axes, extreme_signal, contracts_time)
+MIN = OpKind("min", _over(torch.amin), axes, extreme_signal, contracts_time)

@@ -25,8 +25,19 @@ from snndeploy.ops import KINDS
 from snndeploy.passes.signals import contracts_time
 
 SYNAPTIC = ("conv", "linear")
-DYNAMIC = ("multiply",)
-FUNCTIONS = {"relu": "ReLU", "sigmoid": "sigmoid", "tanh": "tanh", "max": "maximum"}
+DYNAMIC = {"multiply": "multiplies", "divide": "divides"}
+FUNCTIONS = {
+    "relu": "applies ReLU to",
+    "sigmoid": "applies sigmoid to",
+    "tanh": "applies tanh to",
+    "max": "takes the maximum of",
+    "min": "takes the minimum of",
+    "top_k": "ranks",
+    "compare": "compares",
+    "floor": "rounds",
+    "round": "rounds",
+    "clamp": "clips",
+}
 
 
 @dataclass(frozen=True)
@@ -96,12 +107,15 @@ def _sums_of_spikes(graph: Graph) -> set[str]:
 def block(node: Node, graph: Graph, driven: set[str]) -> Block | None:
     """Why the chip cannot do this node, or None."""
     inputs: Sequence[Node] = [graph.by_name[name] for name in node.inputs]
+    if node.body is not None:
+        return Block("refines its membrane by attention at every step", "needs_dynamic_multiply")
     if node.op in DYNAMIC:
-        return Block("multiplies two signals computed at run time", "needs_dynamic_multiply")
+        reason = f"{DYNAMIC[node.op]} two signals computed at run time"
+        return Block(reason, "needs_dynamic_multiply")
     if contracts_time(node, list(inputs)):
         return Block("mixes several time steps", "needs_full_window")
     if node.op in FUNCTIONS:
-        return Block(f"applies {FUNCTIONS[node.op]} to values that are not spikes")
+        return Block(f"{FUNCTIONS[node.op]} values that are not spikes")
     if node.op == "max_pool" and _kind(inputs[0]) != "binary":
         return Block(f"takes the maximum of {_kind(inputs[0])} values")
     if node.op in SYNAPTIC and node.name not in driven:

@@ -17,7 +17,8 @@ def infer_signals(graph: Graph) -> Graph:
         signal = KINDS[node.op].signal(node, signals, inputs)
         if contracts_time(node, inputs) or _reads_time_axis(node, inputs):
             signal = Signal(signal.kind, signal.bound, constant=False)
-        done[node.name] = replace(node, signal=signal)
+        body = node.body and infer_signals(node.body)
+        done[node.name] = replace(node, signal=signal, body=body)
     result = graph.with_nodes(done.values())
     check(result, "signals")
     return result

@@ -1,0 +1,270 @@
+"""Attention regions: the parts of a body that refine one value by what is computed from it.
+
+Attention multiplies a value by gates that follow from the value itself, so every path into it
+passes the value (the region's `source`) and every path out of it passes the refined value (its
+`result`), which has the same shape.  A region begins at the nearest node that all inputs of a
+blocked node share, and ends where that shape comes back and no other way leads out.
+
+    X --+--> mean, max --> MLP --> sigmoid --> multiply --> X'        source X, result X'
+        +----------------------------------------^
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from snndeploy.graph import Axes, Graph, Node, check
+from snndeploy.ops import KINDS
+from snndeploy.passes.partition import block
+from snndeploy.passes.signals import contracts_time
+
+Location = Literal["spikes", "current", "membrane", "stream"]
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """One refined value.
+
+    source, result: node names; both the neuron's for attention in a membrane loop.
+    graph: source to result, one input; of one step, or of all T if full_window.
+    location: what is refined: 'spikes' (Conv-PRE), 'current' in front of neurons alone
+    (Conv-POST), 'membrane' (Activate-PRE), or a 'stream' of currents that other layers read too.
+    neurons: those that the result enters directly, for 'current' and 'membrane'.
+    """
+
+    source: str
+    result: str
+    graph: Graph
+    location: Location
+    full_window: bool
+    neurons: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The module that the region came from, as a user knows it."""
+        modules = [node.module for node in self.graph.nodes if node.module]
+        return modules[-1] if modules else self.result
+
+
+def attention_regions(graph: Graph) -> tuple[Region, ...]:
+    """The regions of a partitioned graph's body, in execution order.
+
+    Blocked nodes that belong to none are left to `lower`, which refuses them.
+    """
+    spans = _joined(graph, _outermost(_spans(graph)))
+    found = [_region(graph, span) for span in spans]
+    for node in graph.nodes:
+        if node.body is not None and node.side == "body":
+            region = Region(node.name, node.name, node.body, "membrane", False, (node.name,))
+            found.append(region)
+    order = {node.name: index for index, node in enumerate(graph.nodes)}
+    return tuple(sorted(found, key=lambda region: order[region.result]))
+
+
+@dataclass(frozen=True)
+class _Span:
+    source: str
+    result: str
+    inside: frozenset[str]  # result included, source not
+
+
+def _spans(graph: Graph) -> list[_Span]:
+    driven = {node.name for node in graph.nodes if node.side in ("body", "readout")}
+    blocked = [
+        node
+        for node in graph.nodes
+        if node.side == "body" and node.op not in ("neuron", "max_pool")
+        and block(node, graph, driven)
+    ]  # fmt: skip
+    if not blocked:
+        return []
+    before = _immediate([(n.name, _inputs(n)) for n in graph.nodes])
+    behind = _immediate([(n.name, _users(graph, n)) for n in reversed(graph.nodes)])
+    found = (_span(graph, node, before, behind) for node in blocked)
+    return [span for span in found if span is not None]
+
+
+def _inputs(node: Node) -> tuple[str, ...]:
+    """What the node depends on within a step; a neuron begins anew."""
+    return () if node.op == "neuron" else node.inputs
+
+
+def _users(graph: Graph, node: Node) -> tuple[str, ...]:
+    if node.name in graph.outputs:
+        return ()
+    return tuple(user for user in graph.users[node.name] if graph.by_name[user].op != "neuron")
+
+
+def _immediate(ordered: Iterable[tuple[str, Iterable[str]]]) -> dict[str, str]:
+    """Immediate dominator of every node of a DAG given in order with its predecessors; '' for
+    those that share only the (virtual) root."""
+    found: dict[str, str] = {}
+    level: dict[str, int] = {"": 0}
+    for name, predecessors in ordered:
+        common: str | None = None
+        for other in predecessors:
+            common = other if common is None else _common(found, level, common, other)
+        found[name] = common or ""
+        level[name] = level[found[name]] + 1
+    return found
+
+
+def _common(parent: Mapping[str, str], level: Mapping[str, int], first: str, second: str) -> str:
+    while first != second:
+        if level[first] < level[second]:
+            first, second = second, first
+        first = parent[first]
+    return first
+
+
+def _span(
+    graph: Graph, node: Node, before: Mapping[str, str], behind: Mapping[str, str]
+) -> _Span | None:
+    source = before[node.name]
+    while source:
+        shape, result = graph.by_name[source].step_shape, node.name
+        while result:
+            if graph.by_name[result].step_shape == shape:
+                inside = _between(graph, source, result)
+                if _is_closed(graph, source, result, inside):
+                    return _Span(source, result, frozenset(inside))
+            result = behind[result]
+        source = before[source]
+    return None
+
+
+def _between(graph: Graph, source: str, result: str) -> set[str]:
+    """Nodes that depend on the source and that the result depends on, the result included."""
+    reached = {source}
+    for node in graph.nodes:
+        if node.op != "neuron" and any(name in reached for name in node.inputs):
+            reached.add(node.name)
+    needed = {result}
+    for node in reversed(graph.nodes):
+        if node.name in needed and node.name in reached and node.name != source:
+            needed.update(node.inputs)
+    return (needed & reached) - {source}
+
+
+def _is_closed(graph: Graph, source: str, result: str, inside: set[str]) -> bool:
+    """Nothing else leads in, nothing but the result leads out."""
+    for name in inside:
+        node = graph.by_name[name]
+        if not set(node.inputs) <= inside | {source}:
+            return False
+        leaves = name in graph.outputs or not set(graph.users[name]) <= inside
+        if name != result and leaves:
+            return False
+    return result in inside
+
+
+def _outermost(spans: Iterable[_Span]) -> list[_Span]:
+    distinct = list({(span.source, span.result): span for span in spans}.values())
+    return [
+        span
+        for span in distinct
+        if not any(span.inside < other.inside for other in distinct)
+    ]  # fmt: skip
+
+
+def _joined(graph: Graph, spans: list[_Span]) -> list[_Span]:
+    """Regions one behind the other, with nothing but views between, are one."""
+    found: list[_Span] = []
+    for span in sorted(spans, key=lambda s: [n.name for n in graph.nodes].index(s.result)):
+        last = found[-1] if found else None
+        views = None if last is None else _views_between(graph, last.result, span.source)
+        if last is None or views is None:
+            found.append(span)
+            continue
+        inside = last.inside | views | span.inside
+        found[-1] = _Span(last.source, span.result, inside)
+    return found
+
+
+def _views_between(graph: Graph, result: str, source: str) -> frozenset[str] | None:
+    """The views from a result to a source that reads nothing else; None: something else is there,
+    or the result goes elsewhere too."""
+    passed: set[str] = set()
+    name = source
+    while name != result:
+        node = graph.by_name[name]
+        if not KINDS[node.op].view:
+            return None
+        passed.add(name)
+        (name,) = node.inputs
+    chain = {result} | passed
+    users = {user for member in chain - {source} for user in graph.users[member]}
+    return frozenset(passed) if users <= passed else None
+
+
+def _region(graph: Graph, span: _Span) -> Region:
+    source = graph.by_name[span.source]
+    nodes = [*_entry(source), *(node for node in graph.nodes if node.name in span.inside)]
+    whole = Graph(tuple(nodes), (span.result,), graph.timesteps, span.result)
+    check(whole, "signals")
+    full = any(
+        contracts_time(node, [whole.by_name[name] for name in node.inputs])
+        for node in whole.nodes
+        if node.op != "input"
+    )
+    if not full:
+        whole = replace(
+            whole, timesteps=1, nodes=tuple(replace(n, axes=_one_step(n.axes)) for n in nodes)
+        )
+    neurons = _only_neurons(graph, span.result)
+    if source.op == "neuron":
+        return Region(span.source, span.result, whole, "spikes", full)
+    location: Location = "current" if neurons else "stream"
+    return Region(span.source, span.result, whole, location, full, neurons)
+
+
+def _entry(source: Node) -> list[Node]:
+    """An input (batch, time, features ...), and the source's own arrangement of it."""
+    atoms = [atom for dimension in source.axes for atom in dimension]
+    order = [
+        next(index for index, (label, _) in enumerate(atoms) if label == "batch"),
+        *(index for index, (label, _) in enumerate(atoms) if label == "time"),
+        *(index for index, (label, _) in enumerate(atoms) if label == "feature"),
+    ]
+    sources: Axes = tuple((atoms[index],) for index in order)
+    entry = Node(
+        f"{source.name}@entry", "input", attributes={"signal": "real"}, axes=sources,
+        signal=source.signal,
+    )  # fmt: skip
+    back = {"order": [order.index(index) for index in range(len(atoms))]}
+    single: Axes = tuple((atom,) for atom in atoms)
+    turned = Node(
+        f"{source.name}@order", "permute", (entry.name,), back, axes=single, signal=source.signal
+    )
+    shaped = Node(
+        source.name, "view", (turned.name,), axes=source.axes, signal=source.signal
+    )
+    return [entry, turned, shaped]
+
+
+def _one_step(axes: Axes) -> Axes:
+    return tuple(
+        tuple((label, 1 if label == "time" else size) for label, size in dimension)
+        for dimension in axes
+    )
+
+
+def _only_neurons(graph: Graph, result: str) -> tuple[str, ...]:
+    """The neurons that the result enters, through views alone; () when anything else reads it."""
+    found: list[str] = []
+    stack = [result]
+    while stack:
+        name = stack.pop()
+        if name in graph.outputs:
+            return ()
+        for user in graph.users[name]:
+            node = graph.by_name[user]
+            if node.op == "neuron":
+                found.append(user)
+            elif KINDS[node.op].view:
+                stack.append(user)
+            else:
+                return ()
+    return tuple(found)
