@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from snndeploy.analysis_commands import analyze
 from snndeploy.chain_commands import deploy, export, verify
 from snndeploy.commands import lava, models, targets
 from snndeploy.console import (
@@ -23,9 +23,7 @@ from snndeploy.console import (
 )
 from snndeploy.errors import ProgramError
 from snndeploy.files import check_folder, check_writable, make_folder, write_json
-
-LARGEST_INPUT = 1 << 28  # values of one sample
-SPEC_HELP = "SPEC is a shipped model (snndeploy models list) or FILE.py:FACTORY(arguments)."
+from snndeploy.model_options import SPEC_HELP, model_options, with_adapters
 
 
 @click.group(cls=Refusals, context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,44 +37,6 @@ def main() -> None:
 
     Exit codes: 0 done, 1 refused (one line says why), 2 usage, 3 a bug of ours, 130 interrupted.
     """
-
-
-def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What every command that takes a SPEC takes besides."""
-    for option in reversed(
-        (
-            click.argument("spec"),
-            click.option("--checkpoint", type=FILE, metavar="FILE",
-                         help="Weights: .safetensors, or a state_dict."),
-            click.option("--random-weights", is_flag=True,
-                         help="Random weights (seed 0): structure and costs only."),
-            click.option("--adapters", type=FILE, metavar="FILE.py",
-                         help="A file with a list ADAPTERS that recognises your neurons."),
-            click.option("--input-shape", metavar="C,H,W", callback=_shape,
-                         help="Shape of one sample, where the model does not say."),
-            click.option("--input-signal", type=click.Choice(["binary", "integer", "real"]),
-                         help="What one input value is, where the model does not say."),
-            click.option("--timesteps", type=click.IntRange(1), metavar="T",
-                         help="Time steps, where the model does not say."),
-        )
-    ):  # fmt: skip
-        command = option(command)
-    return command
-
-
-def _shape(context: click.Context, option: click.Parameter, text: str | None) -> Any:
-    if text is None:
-        return None
-    try:
-        sizes = tuple(int(part) for part in text.replace("x", ",").split(","))
-    except ValueError:
-        sizes = ()
-    values = 1
-    for size in sizes:
-        values *= size
-    if not sizes or min(sizes) < 1 or values > LARGEST_INPUT:
-        raise click.BadParameter(f"{text!r} is not like 3,32,32")
-    return sizes
 
 
 def _numbers(context: click.Context, option: click.Parameter, text: str | None) -> Any:
@@ -102,6 +62,11 @@ def _numbers(context: click.Context, option: click.Parameter, text: str | None) 
     default="auto",
     show_default=True,
     help="How membrane shortcuts become spike-driven.",
+)
+@click.option(
+    "--host-attention",
+    is_flag=True,
+    help="The host computes attention between steps, where the chip has no MAC unit.",
 )
 @click.option(
     "--mapping",
@@ -137,7 +102,7 @@ def compile(spec: str, output: Path, json_file: Path | None, **options: Any) -> 
     elif options.pop("input_neuron"):
         raise click.UsageError("--input-neuron belongs to a .net file")
     else:
-        made = pipeline.compile(spec, step=show_step, **_with_adapters(options))
+        made = pipeline.compile(spec, step=show_step, **with_adapters(options))
     show_step("write the program")
     program.save(made, output)
     clear_step()
@@ -169,7 +134,7 @@ def inspect(spec: str, target: str | None, json_file: Path | None, **options: An
         from snndeploy.target import Target
 
         chip = Target.load(target) if target else None
-        given = _with_adapters(options)
+        given = with_adapters(options)
         loaded, graph = pipeline.load_graph(spec, spiking=False, step=show_step, **given)
         found = audit_json(pipeline.audit_facts(loaded, *pipeline.inspect(graph, chip)))
     clear_step()
@@ -193,7 +158,7 @@ def fit(
     from snndeploy.fit import fit_spec, fit_text
 
     show_step("trace and map the structure")
-    given = _with_adapters({"adapters": adapters})
+    given = with_adapters({"adapters": adapters})
     found = fit_spec(spec, targets_, **given)
     clear_step()
     show(fit_text(found), [answer.as_json() for answer in found], json_file)
@@ -208,14 +173,6 @@ def _imported_options(options: dict[str, Any]) -> dict[str, Any]:
                                    " says nothing about it")  # fmt: skip
     kept = ("target", "timesteps", "input_neuron", "mapping", "objective")
     return {name: options[name] for name in kept if name in options}
-
-
-def _with_adapters(options: dict[str, Any]) -> dict[str, Any]:
-    """Options as the pipeline takes them."""
-    from snndeploy.frontend.load import load_adapters
-
-    file = options["adapters"]
-    return {**options, "adapters": load_adapters(file) if file else ()}
 
 
 @main.command()
@@ -299,6 +256,7 @@ def _write_report(folder: Path, report: dict[str, Any]) -> None:
     write_json(folder / "report.json", report)
 
 
+main.add_command(analyze)
 main.add_command(verify)
 main.add_command(deploy)
 main.add_command(export)

@@ -13,7 +13,7 @@ equals Intel's recorded Loihi traces; `rz(x, k)` is sign(x) * (|x| >> k)):
 means that the current lives for one step, so that u = a << 6.
 
 Attention (`Attention`) refines the current or the membrane of a population, on a MAC unit or the
-host; `f(x)` is its graph in the fixed-point numbers of `simulator.attention`, x in units of v:
+host; `f(x)` is its graph in the fixed-point numbers of `ops.fixed_point`, x in units of v:
 
     w = f(u + (bias << bias_exponent))      at "current":   v = sat24( rz(v * ..., 12) + w )
     v = sat24( f(v) )                       at "membrane":  before the test s
@@ -221,6 +221,42 @@ class Readout:
     offset: np.ndarray | None = None
 
 
+SILENT, STEADY, UNREAD = -1, -2, -3
+"""Places of channels that are gone: they never fire, fire at every step, are read by nobody."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reduced:
+    """Where `--reduce` left the channels of one of the model's populations.
+
+    population, origin, shape: as before the reduction.
+    carrier: the population here that has its spikes ('': none of them is left).
+    place: int32 (channels,), the channel of `carrier` with exactly these spikes, or what is known
+    of a channel that has none: SILENT, STEADY, UNREAD.
+    """
+
+    population: str
+    origin: str
+    shape: Shape
+    carrier: str
+    place: np.ndarray
+
+    @cached_property
+    def kept(self) -> np.ndarray:
+        """For every channel of the carrier, the first channel here that it stands for."""
+        return np.unique(self.place[self.place >= 0], return_index=True)[1]
+
+    def spikes(self, carried: np.ndarray, steps: int) -> int | None:
+        """Spikes of all its channels, from those of the carrier's (channels,); None: unknown.
+
+        steps: samples times timesteps.
+        """
+        if (self.place == UNREAD).any():
+            return None
+        always = int((self.place == STEADY).sum()) * self.shape[1] * self.shape[2] * steps
+        return always + int(carried[self.place[self.place >= 0]].sum())
+
+
 @dataclass(frozen=True, eq=False)
 class Network:
     """Populations in execution order (sources before targets unless recurrent)."""
@@ -231,6 +267,7 @@ class Network:
     injections: tuple[Injection, ...] = ()
     readout: Readout | None = None
     notes: tuple[str, ...] = field(default=())
+    reduced: tuple[Reduced, ...] = ()  # the populations of the model that lost channels
 
     @cached_property
     def by_name(self) -> dict[str, Population]:
@@ -258,6 +295,23 @@ class Network:
 
     def injections_into(self, population: str) -> tuple[Injection, ...]:
         return tuple(i for i in self.injections if i.target == population)
+
+    @cached_property
+    def _reduced(self) -> dict[str, Reduced]:
+        return {entry.population: entry for entry in self.reduced}
+
+    def reduction_of(self, population: str) -> Reduced | None:
+        """What became of a population of the model; None: it is here as it was."""
+        return self._reduced.get(population)
+
+    def kept_of(self, population: str, values: np.ndarray) -> np.ndarray:
+        """The part of a model's population that is here: (samples, steps, ...) of all its values
+        to (samples, steps, channels, height, width)."""
+        entry = self.reduction_of(population)
+        if entry is None:
+            return values.reshape(*values.shape[:2], *self.by_name[population].shape)
+        channels: np.ndarray = values.reshape(*values.shape[:2], *entry.shape)[:, :, entry.kept]
+        return channels
 
     @cached_property
     def is_recurrent(self) -> bool:

@@ -24,7 +24,7 @@ from snndeploy.passes.audit import Audit, AuditRow, audit
 from snndeploy.passes.calibration import Calibration, calibrate
 from snndeploy.passes.lower import lower
 from snndeploy.passes.partition import partition
-from snndeploy.passes.quantize import Quantized, quantize
+from snndeploy.passes.quantize import AttentionUnit, Quantized, quantize
 from snndeploy.passes.real_network import LoweringCost, RealNetwork, lowering_cost
 from snndeploy.passes.signals import infer_signals
 from snndeploy.program import Golden, Program
@@ -81,6 +81,7 @@ def compile(
     target: str | Path | Target = "loihi2",
     calibration: str | Path | None = None,
     shortcuts: Shortcuts = "auto",
+    host_attention: bool = False,
     mapping: Mode = "anneal",
     objective: Objective = "balanced",
     random_weights: bool = False,
@@ -91,6 +92,9 @@ def compile(
     step: Step = silent,
 ) -> Program:
     """From a model to a program.
+
+    host_attention: where the target has no unit for attention in the body, the host computes it
+    between two steps; else that is refused.
 
     Raises:
         DeployError: one line, whatever cannot be done.
@@ -103,14 +107,15 @@ def compile(
     )  # fmt: skip
     parted, checked = inspect(graph, chip)
     step("lower to populations and projections")
-    choices = lowerings(parted, chip, shortcuts)
+    unit = attention_unit(chip, host_attention)
+    choices = lowerings(parted, chip, shortcuts, attention=unit is not None)
     step("calibrate on data")
     data, notes = calibration_data(loaded, graph, calibration)
     model = _with_host_nodes(parted, choices)
     seen = calibrate(model, _few(data, choices), _recorded(choices))
     chosen, costs = choose(choices, seen, chip)
     step("quantize")
-    quantized = quantize(chosen, chip, seen)
+    quantized = quantize(chosen, chip, seen, unit or "chip")
     step("map onto cores")
     layout = place(
         quantized.network, chip, _rates(quantized.network, seen), mode=mapping, objective=objective
@@ -235,7 +240,17 @@ def _imported_audit(network: Network) -> list[dict[str, Any]]:
     return rows
 
 
-def lowerings(graph: Graph, target: Target, shortcuts: Shortcuts) -> list[RealNetwork]:
+def attention_unit(target: Target, host_attention: bool) -> AttentionUnit | None:
+    """Where attention in the body can run: the chip's MAC unit, the host if allowed, or nowhere."""
+    has_unit = target.mac_unit and target.dynamic_multiply and target.full_window
+    if has_unit:
+        return "chip"
+    return "host" if host_attention else None
+
+
+def lowerings(
+    graph: Graph, target: Target, shortcuts: Shortcuts, *, attention: bool = False
+) -> list[RealNetwork]:
     """The possible networks of a graph: one, or one a way to lower membrane shortcuts."""
     if shortcuts == "relay" and not target.graded_spikes:
         raise UnsupportedError(
@@ -244,12 +259,12 @@ def lowerings(graph: Graph, target: Target, shortcuts: Shortcuts) -> list[RealNe
         )
     modes: list[Literal["compose", "relay"]] = ["compose", "relay"]
     if shortcuts != "auto":
-        return [lower(graph, shortcuts)]
+        return [lower(graph, shortcuts, attention=attention)]
     found: list[RealNetwork] = []
     refused: list[UnsupportedError] = []
     for mode in modes if target.graded_spikes else modes[:1]:
         try:
-            found.append(lower(graph, mode))
+            found.append(lower(graph, mode, attention=attention))
         except UnsupportedError as error:
             refused.append(error)
             continue

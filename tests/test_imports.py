@@ -19,8 +19,8 @@ ORDER = (
     "shelf",
     "target_file",
     "target",
-    "network",
     "graph",
+    "network",
     "ops",
     "frontend",
     "passes",
@@ -31,6 +31,7 @@ ORDER = (
     "program",
     "simulator",
     "costs",
+    "analysis",
     "backends",
     "verify",
     "deploy",
@@ -39,8 +40,10 @@ ORDER = (
     "fit",
     "__init__",
     "console",
+    "model_options",
     "commands",
     "chain_commands",
+    "analysis_commands",
     "cli",
 )
 
@@ -63,7 +66,15 @@ DOORS = {
         "simulator/cycle_kernels.py",
         "simulator/cycle_messages.py",
     ),
-    "click": ("console.py", "commands.py", "chain_commands.py", "cli.py"),
+    "click": (
+        "console.py",
+        "model_options.py",
+        "commands.py",
+        "chain_commands.py",
+        "analysis_commands.py",
+        "cli.py",
+    ),
+    "matplotlib": ("analysis/pictures.py",),
     "h5py": ("frontend/", "backends/netx.py", "backends/nir.py"),
     "safetensors": ("frontend/",),
     "onnx": ("frontend/onnx.py",),
@@ -174,7 +185,7 @@ def test_help_is_quick_because_it_imports_nothing_heavy():
         "from snndeploy.cli import main\n"
         "sys.argv = ['snndeploy', '--help']\n"
         "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
-        "print('heavy:', sorted({'torch', 'numba', 'scipy', 'h5py'} & set(sys.modules)))\n"
+        "print('heavy:', sorted({'torch', 'numba', 'scipy', 'h5py', 'matplotlib'} & set(sys.modules)))\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False

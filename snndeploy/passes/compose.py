@@ -83,6 +83,12 @@ def is_identity(connection: Connection) -> bool:
     )
 
 
+def is_count(connection: Connection) -> bool:
+    """Every spike counts some whole number of times, in place."""
+    whole = np.all((connection.weight >= 0) & (connection.weight % 1 == 0))
+    return bool(whole and is_pooling(connection) and connection.weight.shape[2:] == (1, 1))
+
+
 def is_pooling(connection: Connection) -> bool:
     """A depthwise window sum that tiles the plane, with one factor a channel."""
     if not isinstance(connection, Conv) or connection.groups != connection.weight.shape[0]:

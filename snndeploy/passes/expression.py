@@ -15,6 +15,7 @@ from snndeploy.ops.evaluate import by_step, node_inputs
 from snndeploy.ops.tensors import tensor, zeros
 from snndeploy.passes.compose import identity, scale_outputs, sum_of
 from snndeploy.passes.real_network import Term
+from snndeploy.passes.regions import Region
 from snndeploy.passes.signals import contracts_time
 
 
@@ -26,6 +27,7 @@ class Expression:
     offset: the node's own tensor (float64, one sample, one step) at zero spikes and zero encoder
     values, None when that is zero.  host: node of the encoder graph with the encoder's part, or ''.
     summed: factor on the sum over T, for values behind a mean or sum over time; None before.
+    refined: attention that the neurons it enters must apply to it first.
     """
 
     shape: Shape
@@ -33,6 +35,7 @@ class Expression:
     offset: Any = None
     host: str = ""
     summed: float | None = None
+    refined: Region | None = None
 
 
 def spikes_of(population: str, shape: Shape) -> Expression:

@@ -22,7 +22,7 @@ from snndeploy.graph import Graph, Node
 from snndeploy.network import Conv, Dense, Shape
 from snndeploy.ops import KINDS
 from snndeploy.ops.evaluate import node_inputs
-from snndeploy.passes.compose import NotComposable, compose_dense, is_identity
+from snndeploy.passes.compose import NotComposable, compose_dense, is_count, is_identity
 from snndeploy.passes.expression import (
     Expression,
     constant_part,
@@ -31,8 +31,10 @@ from snndeploy.passes.expression import (
     spikes_of,
 )
 from snndeploy.passes.host_part import HostPart
+from snndeploy.passes.levels import is_level
 from snndeploy.passes.partition import SYNAPTIC, block
 from snndeploy.passes.real_network import RealNetwork, RealPopulation, RealReadout, Term
+from snndeploy.passes.regions import Region, attention_regions
 from snndeploy.passes.signals import contracts_time
 from snndeploy.passes.streams import reads_current
 from snndeploy.passes.through import Operation, pair
@@ -40,21 +42,26 @@ from snndeploy.passes.through import Operation, pair
 Shortcuts = Literal["compose", "relay"]
 
 
-def lower(graph: Graph, shortcuts: Shortcuts) -> RealNetwork:
+def lower(graph: Graph, shortcuts: Shortcuts, *, attention: bool = False) -> RealNetwork:
     """The network of a partitioned graph.
 
     shortcuts: 'compose' merges a layer that reads currents with the kernels before it; 'relay'
-    gives it a population that forwards the current as graded spikes.
+    gives it a population that forwards the current as graded spikes.  attention: there is a unit
+    for attention in the body, on the chip or the host; without one it is refused.
 
     Raises:
         UnsupportedError: a node that the chip cannot do, with the reason and a way out.
     """
-    return _Lowering(graph, shortcuts).network()
+    return _Lowering(graph, shortcuts, attention).network()
 
 
 class _Lowering:
-    def __init__(self, graph: Graph, shortcuts: Shortcuts) -> None:
-        self.graph, self.shortcuts = graph, shortcuts
+    def __init__(self, graph: Graph, shortcuts: Shortcuts, attention: bool) -> None:
+        self.graph, self.shortcuts, self.attention = graph, shortcuts, attention
+        self.regions = attention_regions(graph)
+        self.results = {r.result: r for r in self.regions if r.location != "membrane"}
+        self.inside = {n.name for r in self.results.values() for n in r.graph.nodes}
+        self.inside -= {region.source for region in self.results.values()}
         self.expressions: dict[str, Expression] = {}
         self.populations: dict[str, RealPopulation] = {}
         self.host = HostPart(graph)
@@ -64,7 +71,9 @@ class _Lowering:
 
     def network(self) -> RealNetwork:
         for node in self.graph.nodes:
-            if node.side != "encoder":
+            if node.name in self.results and node.side != "encoder":
+                self.expressions[node.name] = self._refined(node, self.results[node.name])
+            elif node.side != "encoder" and node.name not in self.inside:
                 self.expressions[node.name] = self._expression(node)
         readout = self._readout(self.graph.by_name[self.graph.outputs[0]])
         populations = tuple(self.populations.values())
@@ -87,6 +96,8 @@ class _Lowering:
             return self._neuron(node, sources[0])
         if node.op == "max_pool":
             return self._or(node, sources[0])
+        if is_level(node, self.graph.by_name[node.inputs[0]]):
+            return self._level(node, sources[0])
         over_time = node.side == "readout" and node.op in ("mean", "sum")
         refused = None if over_time else block(node, self.graph, self.driven)
         if refused:
@@ -94,7 +105,7 @@ class _Lowering:
         if not KINDS[node.op].linear:
             raise self._refuse(node, "is not a linear operation")
         try:
-            return self._linear(node, sources)
+            return replace(self._linear(node, sources), refined=sources[0].refined)
         except NotComposable as reason:
             raise self._refuse(node, f"has no single spike-driven kernel: {reason}") from None
 
@@ -114,18 +125,49 @@ class _Lowering:
         return found
 
     def _neuron(self, node: Node, source: Expression) -> Expression:
+        refined = source.refined
+        inside = next((r for r in self.regions if node.body and r.result == node.name), None)
+        if inside is not None and not self.attention:
+            raise self._no_unit(node, inside)
         population = self._add(
             RealPopulation(
                 name=self._unique(node.label),
                 kind="lif",
                 shape=source.shape,
                 node=node.name,
-                current=node.inputs[0],
+                current=refined.source if refined else node.inputs[0],
                 terms=source.terms,
                 host=source.host,
                 host_constant=self.host.is_constant(source.host),
                 offset=constant_part(self.graph.by_name[node.inputs[0]], source),
                 neuron=node.attributes,
+                attention=tuple(region for region in (refined, inside) if region),
+            )
+        )
+        return spikes_of(population.name, source.shape)
+
+    def _refined(self, node: Node, region: Region) -> Expression:
+        """Attention in front of neurons is theirs; any other gets a population that forwards it."""
+        if not self.attention:
+            raise self._no_unit(node, region)
+        source = self._source(region.source)
+        before = self.graph.by_name[region.source]
+        if source.summed is not None or not source.terms:
+            raise self._refuse(node, "refines values that no spike of the chip enters")
+        if region.location == "current" and before.axes == node.axes:
+            return replace(source, refined=region)
+        population = self._add(
+            RealPopulation(
+                name=self._unique(f"attention:{region.label}"),
+                kind="relay",
+                shape=source.shape,
+                node=region.result,
+                current=region.source,
+                terms=source.terms,
+                host=source.host,
+                host_constant=self.host.is_constant(source.host),
+                offset=constant_part(before, source),
+                attention=(region,),
             )
         )
         return spikes_of(population.name, source.shape)
@@ -135,20 +177,38 @@ class _Lowering:
         refused = block(node, self.graph, self.driven)
         if refused:
             raise self._refuse(node, refused.reason)
-        if len(source.terms) != 1 or not is_identity(source.terms[0].connection) or source.host:
-            raise self._refuse(node, "takes the maximum of more than one source")
+        self._require_counts(node, source)
         window = Conv(
             np.ones((source.shape[0], 1, *pair(node.attributes["kernel"]))),
             pair(node.attributes["stride"]),
             pair(node.attributes["padding"]),
             groups=source.shape[0],
         )
-        shape = window.output_shape(source.shape)
-        terms = (Term(source.terms[0].source, window),)
+        terms = tuple(Term(term.source, window) for term in source.terms)
+        return self._any(node, window.output_shape(source.shape), terms, 1)
+
+    def _level(self, node: Node, source: Expression) -> Expression:
+        """[v >= level] of a sum of spikes: a neuron that fires when as many arrive at once."""
+        self._require_counts(node, source)
+        level = int(node.attributes["number"])
+        users = self.graph.users[node.name]
+        if level == 1 and all(self.graph.by_name[user].op == "max_pool" for user in users):
+            return source  # `_or` asks for any spike, and may ask the sources themselves
+        return self._any(node, source.shape, source.terms, level)
+
+    def _any(self, node: Node, shape: Shape, terms: tuple[Term, ...], level: int) -> Expression:
         population = self._add(
-            RealPopulation(self._unique(node.label), "or", shape, node.name, terms=terms)
+            RealPopulation(
+                self._unique(node.label), "or", shape, node.name, terms=terms, level=level
+            )
         )
         return spikes_of(population.name, shape)
+
+    def _require_counts(self, node: Node, source: Expression) -> None:
+        """Refuse what is not a sum of spikes of the neurons in the same place."""
+        counted = all(is_count(term.connection) for term in source.terms)
+        if not source.terms or not counted or source.host or source.offset is not None:
+            raise self._refuse(node, "reads values that are no sum of spikes")
 
     # linear operations
 
@@ -274,6 +334,18 @@ class _Lowering:
             count += 1
             found = f"{label}#{count}"
         return found
+
+    def _no_unit(self, node: Node, region: Region) -> UnsupportedError:
+        """Attention on a chip that has no unit for it: what, where, and the nearest legal form."""
+        window = ", which needs all time steps at once" if region.full_window else ""
+        reason = f"attention on the {region.location}{window}, multiplies at run time"
+        return UnsupportedError(
+            f"{region.label}: {reason}, which the chip cannot do; let the host do it between steps"
+            " (--host-attention), choose a target with a MAC unit (hybrid45nm), fold fixed gates"
+            " into the weights of the layer in front, or drop it and fine-tune",
+            node=node.label,
+            reason=reason,
+        )
 
     def _refuse(self, node: Node, reason: str) -> UnsupportedError:
         way_out = (

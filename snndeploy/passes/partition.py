@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 
 from snndeploy.graph import Graph, Node, Side, check
 from snndeploy.ops import KINDS
+from snndeploy.passes.levels import MOST_LEVELS, is_level, split_levels
 from snndeploy.passes.signals import contracts_time
 
 SYNAPTIC = ("conv", "linear")
@@ -49,11 +50,12 @@ class Block:
 
 
 def partition(graph: Graph, *, integer_input_on_chip: bool = False) -> Graph:
-    """Every node with its side and the reason.
+    """Every node with its side and the reason; max pooling of counts is taken apart (`levels`).
 
     integer_input_on_chip: a first layer that reads integer events may run on the chip (targets
     with graded spikes); otherwise the host computes it.
     """
+    graph = split_levels(graph)
     driven = _driven(graph, integer_input_on_chip)
     blocks = {node.name: block(node, graph, driven) for node in graph.nodes}
     after_neuron, before_neuron = _after_neuron(graph), _before_neuron(graph)
@@ -114,13 +116,18 @@ def block(node: Node, graph: Graph, driven: set[str]) -> Block | None:
         return Block(reason, "needs_dynamic_multiply")
     if contracts_time(node, list(inputs)):
         return Block("mixes several time steps", "needs_full_window")
-    if node.op in FUNCTIONS:
+    if node.op in FUNCTIONS and not is_level(node, inputs[0]):
         return Block(f"{FUNCTIONS[node.op]} values that are not spikes")
     if node.op == "max_pool" and _kind(inputs[0]) != "binary":
-        return Block(f"takes the maximum of {_kind(inputs[0])} values")
+        return Block(f"takes the maximum of {_kind(inputs[0])} values{_too_many(inputs[0])}")
     if node.op in SYNAPTIC and node.name not in driven:
         return Block(f"multiplies {_kind(inputs[0])} values")
     return None
+
+
+def _too_many(source: Node) -> str:
+    bound = source.signal.bound if source.signal else None
+    return f" up to {bound:g}, of which {MOST_LEVELS} is the most" if bound else ""
 
 
 def _kind(node: Node) -> str:

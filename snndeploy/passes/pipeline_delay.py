@@ -2,6 +2,7 @@
 
 depth of a population = 1 + the largest depth of its sources; populations that only the host's
 bias drives are at depth 0, those with graded injections at least at 1 (the message takes a step).
+Attention over the full window holds what arrives for T steps.
 """
 
 from __future__ import annotations
@@ -24,10 +25,13 @@ def assign_depths(network: Network, target: Target) -> Network:
         before = [depths[p.source] + 1 for p in network.incoming(population.name)]
         if any(i.mode == "graded" for i in network.injections_into(population.name)):
             before.append(1)
-        depths[population.name] = max(before, default=0)
+        held = population.depth - population.arrival
+        depths[population.name] = max(before, default=0) + held
     projections = []
     for projection in network.projections:
-        delay = depths[projection.target] - depths[projection.source] - 1
+        target_population = network.by_name[projection.target]
+        held = target_population.depth - target_population.arrival
+        delay = depths[projection.target] - held - depths[projection.source] - 1
         if delay > target.delay_max:
             raise FitError(
                 f"{projection.name} must wait {delay} steps for the longest path beside it;"

@@ -14,11 +14,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from snndeploy.errors import UnsupportedError
-from snndeploy.network import MEMBRANE_SHIFT, Connection, Network, Population, Projection, Readout
+from snndeploy.network import (
+    MEMBRANE_SHIFT,
+    Attention,
+    Connection,
+    Network,
+    Population,
+    Projection,
+    Readout,
+)
+from snndeploy.ops.fixed_point import fixed_point
 from snndeploy.passes.calibration import Calibration
 from snndeploy.passes.host_input import HostInput
 from snndeploy.passes.kernels import Kernel, Mantissas, mantissas, weight_error, worst_case
@@ -28,6 +38,7 @@ from snndeploy.passes.registers import bias_registers, decay_register, threshold
 from snndeploy.passes.scales import MARGIN, WRAP_LIMIT, Scale, Scales
 from snndeploy.target import Target
 
+AttentionUnit = Literal["chip", "host"]
 RELAY_PAYLOAD_BITS = 9  # sign included; wider payloads leave the weights behind them no bits
 
 
@@ -58,20 +69,32 @@ class Quantized:
     notes: tuple[str, ...]
 
 
-def quantize(network: RealNetwork, target: Target, calibration: Calibration) -> Quantized:
-    """The integer network.
+def quantize(
+    network: RealNetwork,
+    target: Target,
+    calibration: Calibration,
+    attention_unit: AttentionUnit = "chip",
+) -> Quantized:
+    """The integer network; attention_unit: what refines currents and membranes.
 
     Raises:
         UnsupportedError: soft reset, a reset value or graded input that the target does not have.
         FitError: a threshold or offset that no scale fits into its register, or a shortcut that
             must wait too long.
     """
-    return _Quantizer(network, target, calibration).run()
+    return _Quantizer(network, target, calibration, attention_unit).run()
 
 
 class _Quantizer:
-    def __init__(self, network: RealNetwork, target: Target, calibration: Calibration) -> None:
+    def __init__(
+        self,
+        network: RealNetwork,
+        target: Target,
+        calibration: Calibration,
+        attention_unit: AttentionUnit,
+    ) -> None:
         self.real, self.target, self.calibration = network, target, calibration
+        self.attention_unit: AttentionUnit = attention_unit
         self.scales = Scales(network, target, calibration)
         self.host = HostInput(self.scales)
         self.connections: dict[tuple[int, float, float, float], Connection] = {}
@@ -104,13 +127,31 @@ class _Quantizer:
     # kinds of populations
 
     def _or(self, population: RealPopulation) -> None:
-        """Fires when any input does: weights 1, threshold 0 (V > 0)."""
-        (term,) = population.terms
-        ones = np.ones(term.connection.weight.shape, dtype=np.int8)
+        """Fires when `level` inputs do: V > 64 (level - 1), with weights that count spikes.
+
+        Nothing is kept: one part in `decay_one` of a smaller membrane rounds to zero.
+        """
+        if (population.level - 1) << MEMBRANE_SHIFT >= self.target.decay_one:
+            raise UnsupportedError(
+                f"{population.name}: {population.level - 1} spikes that do not fire must be"
+                f" forgotten at once, and a decay of {self.target.decay_bits} bits keeps some;"
+                " pool spikes instead of their sums",
+                node=population.name,
+                reason="max pooling of counts",
+            )
         self.populations.append(
-            Population(population.name, population.shape, "lif", origin=population.node)
+            Population(
+                population.name,
+                population.shape,
+                "lif",
+                threshold=population.level - 1,
+                membrane_decay=decay_register(0.0, self.target),
+                origin=population.node,
+            )
         )
-        self._project(population, term.source, with_weight(term.connection, ones), 0)
+        for term in population.terms:
+            counts = term.connection.weight.astype(np.int8)
+            self._project(population, term.source, with_weight(term.connection, counts), 0)
 
     def _neurons(self, population: RealPopulation) -> None:
         refuse_neuron(population, self.target)
@@ -149,15 +190,35 @@ class _Quantizer:
             reset_amount=round(population.neuron["threshold"] / unit) if soft else 0,
             scale=unit,
             origin=origin,
+            attention=self._attention(population),
+        )
+
+    def _attention(self, population: RealPopulation) -> tuple[Attention, ...]:
+        return tuple(
+            Attention(
+                fixed_point(region.graph),
+                "membrane" if region.location == "membrane" else "current",
+                region.full_window,
+                self.attention_unit,
+            )
+            for region in population.attention
         )
 
     def _relay(self, population: RealPopulation, unit: float, worst: int) -> Population:
-        """Payload bits are few, so that the weights behind keep theirs."""
+        """Payload bits are few, so that the weights behind keep theirs.
+
+        Attention has no worst case: what it sends is clipped to what calibration saw, with room.
+        """
         limit = (1 << (RELAY_PAYLOAD_BITS - 1)) - 1
         bits = self.target.payload_bits_default or self.target.payload_bits or 1
         widest = (1 << (bits - 1)) - 1 or 1
         seen = self.scales.largest_seen(population.node) / unit
-        expected = min(worst, max(1, math.ceil(MARGIN * seen)))
+        expected = max(1, math.ceil(MARGIN * seen))
+        bias, bias_exponent = None, 0
+        if population.attention:
+            worst = expected
+            bias, bias_exponent = bias_registers(population, unit, self.target)
+        expected = min(worst, expected)
         shift = max(0, math.ceil(math.log2(max(1.0, expected / limit, worst / widest))))
         step, bound = unit * (1 << shift), max(2, (worst >> shift) + 1)
         self.scales.payload_unit[population.name] = step
@@ -170,10 +231,13 @@ class _Quantizer:
             population.name,
             population.shape,
             "relay",
+            bias=bias,
+            bias_exponent=bias_exponent,
             payload_shift=shift,
             payload_bound=bound,
             scale=unit,
             origin=population.node,
+            attention=self._attention(population),
         )
 
     # projections

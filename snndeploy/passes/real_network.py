@@ -11,6 +11,7 @@ import numpy as np
 
 from snndeploy.graph import Graph
 from snndeploy.network import Connection, Shape, fan_out
+from snndeploy.passes.regions import Region
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +24,14 @@ class Term:
 
 @dataclass(frozen=True, eq=False)
 class RealPopulation:
-    """kind as in network.Population, with 'or' (max pooling of spikes) besides.
+    """kind as in network.Population, with 'or' besides: it fires where the sum of its inputs
+    reaches `level`, and forgets (1: max pooling of spikes).
 
     node: the graph node whose value it computes (spikes, or the relayed current).
     current: the graph node of its input current ('' for input and or populations).
     host: the node of the encoder graph whose value the host adds to the current, or ''.
     offset: the constant part of the current, shape of the population (all zero: none).
+    attention: what refines the current or the membrane; `current` is then the node in front of it.
     """
 
     name: str
@@ -41,6 +44,8 @@ class RealPopulation:
     host_constant: bool = False
     offset: np.ndarray | None = None
     neuron: Mapping[str, Any] = field(default_factory=dict)
+    level: int = 1
+    attention: tuple[Region, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,7 @@ from snndeploy.network import (
     Dense,
     Population,
 )
+from snndeploy.simulator.attention import attend
 from snndeploy.simulator.boundary import INPUT_MAXIMUM
 
 DECAY_BITS = 12
@@ -145,6 +146,35 @@ def step_neurons(
     else:
         v = np.where(spike, v - (population.reset_amount << MEMBRANE_SHIFT), v)
     return Stepped(u, v, spike.astype(np.int64), overflows)
+
+
+def attended_current(
+    population: Population, u: np.ndarray, a: np.ndarray, injected_bias: np.ndarray | int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """u, the value that attention refines (units of v), and overflow events of the two."""
+    current = rz(u * (DECAY_ONE - population.current_decay), DECAY_BITS) + (a << MEMBRANE_SHIFT)
+    u = wrap24(current)
+    overflows = [np.count_nonzero(np.abs(a) > INPUT_MAXIMUM), np.count_nonzero(u != current), 0, 0]
+    return u, u + own_bias(population) + injected_bias, np.array(overflows, dtype=np.int64)
+
+
+def step_attended(population: Population, u: np.ndarray, v: np.ndarray, w: np.ndarray) -> Stepped:
+    """One step of a lif or relay on the value w that stands for u + bias."""
+    if population.kind == "relay":
+        payload = w >> (MEMBRANE_SHIFT + population.payload_shift)
+        bound = population.payload_bound
+        beyond = np.count_nonzero(np.abs(payload) > bound)
+        overflows = np.array([0, 0, 0, beyond], dtype=np.int64)
+        return Stepped(u, v, np.clip(payload, -bound, bound), overflows)
+    membrane = rz(v * (DECAY_ONE - population.membrane_decay), DECAY_BITS) + w
+    v = sat24(membrane)
+    overflows = np.array([0, 0, np.count_nonzero(v != membrane), 0], dtype=np.int64)
+    inside = population.attention_at("membrane")
+    if inside is not None:
+        v = attend(population, inside, v[:, None])[:, 0]
+    spike = v > (population.threshold << MEMBRANE_SHIFT)
+    reset = 0 if population.reset == "hard" else v - (population.reset_amount << MEMBRANE_SHIFT)
+    return Stepped(u, np.where(spike, reset, v), spike.astype(np.int64), overflows)
 
 
 def step_relay(

@@ -15,6 +15,7 @@ import numpy as np
 from snndeploy.errors import DeployError
 from snndeploy.network import Network, Population, Projection
 from snndeploy.simulator.activity import Activity
+from snndeploy.simulator.attended import currents, fired, refined
 from snndeploy.simulator.boundary import Injected, count_samples
 from snndeploy.simulator.convolution import synapses
 from snndeploy.simulator.layer import Contribution, Layer, Result, channels_last
@@ -57,7 +58,7 @@ def misaligned(network: Network) -> tuple[tuple[Projection, int], ...]:
     found = []
     for projection in network.projections:
         source, target = network.by_name[projection.source], network.by_name[projection.target]
-        late = projection.delay - (target.depth - source.depth - 1)
+        late = projection.delay - (target.arrival - source.depth - 1)
         if late and order[projection.source] < order[projection.target]:
             found.append((projection, late))
     return tuple(found)
@@ -127,21 +128,27 @@ class _Batch:
     def run(self) -> None:
         for population in self.network.populations:
             layer = Layer(self.network, population, self.injected, self.batch)
-            if population.kind == "input":
-                result = host_payload(population, self.network, self.injected, self.batch)
-            else:
-                result = layer.advance(
-                    self._contributions(population),
-                    self.network.timesteps,
-                    self.recording.wants_updated,
-                    population.name in self.recording.record_membranes,
-                )
+            result = self._result(population, layer)
             if self.waiting[population.name]:
                 binary = result.payload.dtype == np.uint8
                 self.payloads[population.name] = (
                     (result.payload, 1) if binary else measured(result.payload)
                 )
             self.recording.take(layer, result)
+
+    def _result(self, population: Population, layer: Layer) -> Result:
+        if population.kind == "input":
+            return host_payload(population, self.network, self.injected, self.batch)
+        arriving = self._contributions(population)
+        steps = self.network.timesteps
+        wanted = (
+            self.recording.wants_updated,
+            population.name in self.recording.record_membranes,
+        )
+        if population.attention:
+            w = refined(population, currents(layer, arriving, steps))
+            return fired(layer, w, *wanted)
+        return layer.advance(arriving, steps, *wanted)
 
     def _contributions(self, population: Population) -> list[Contribution]:
         found = []

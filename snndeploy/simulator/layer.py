@@ -88,7 +88,7 @@ def total_bias(
     return channels_last(total).reshape(total.shape[0], -1)
 
 
-def _combine(contributions: Sequence[Contribution], shape: tuple[int, ...]) -> np.ndarray:
+def combine(contributions: Sequence[Contribution], shape: tuple[int, ...]) -> np.ndarray:
     """a as int32, or int64 when the worst case needs it."""
     bound = sum(contribution.shifted_bound for contribution in contributions)
     if bound >= 1 << 62:
@@ -114,7 +114,7 @@ class Layer:
         self.population = population
         self.samples = batch.stop - batch.start
         self.overflows = np.zeros(len(OVERFLOW_KINDS), dtype=np.int64)
-        if population.kind in ("relay", "input"):
+        if population.kind == "input" or (population.kind == "relay" and not population.attention):
             return
         self.bias = total_bias(network, population, injected, batch)
         self.v = np.zeros((self.samples, population.neurons), dtype=np.int32)
@@ -143,7 +143,7 @@ class Layer:
         """Run `steps` steps on what arrives in them."""
         shape = (self.samples, steps, self.population.neurons)
         if self.population.kind == "relay":
-            return self._relay(_combine(contributions, shape), want_updated)
+            return self._relay(combine(contributions, shape), want_updated)
         spikes = np.empty(shape, dtype=np.uint8)
         counts = np.zeros(shape[:2], dtype=np.int64)
         updated = np.empty(shape if want_updated else (0, 0, 0), dtype=np.uint8)
@@ -151,7 +151,7 @@ class Layer:
         outputs = (spikes, counts, updated, membranes, self.overflows)
         neurons = (self.bias, self.keep, self.threshold, self.soft_mask, self.amount)
         if self.u is not None:
-            a = _combine(contributions, shape)
+            a = combine(contributions, shape)
             kernels.integrate_current_and_fire(
                 a, self.current_keep, *neurons, self.u, self.v, *outputs
             )
@@ -170,7 +170,7 @@ class Layer:
             sums, exponent = contributions[0].sums, contributions[0].exponent
             if exponent >= 0 and sums.dtype in (np.float32, np.int32):
                 return sums.reshape(shape), sums.dtype.type(1 << exponent)
-        a = _combine(contributions, shape)
+        a = combine(contributions, shape)
         return a, a.dtype.type(1)
 
     def _relay(self, a: np.ndarray, want_updated: bool) -> Result:

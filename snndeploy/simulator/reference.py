@@ -25,11 +25,14 @@ from snndeploy.network import Network, Population, Projection
 from snndeploy.simulator.activity import Activity
 from snndeploy.simulator.arithmetic import (
     Stepped,
+    attended_current,
     connect,
     shift,
+    step_attended,
     step_neurons,
     step_relay,
 )
+from snndeploy.simulator.attention import attend
 from snndeploy.simulator.boundary import (
     OVERFLOW_KINDS,
     Injected,
@@ -44,6 +47,7 @@ class ReferenceChip:
 
     chip_step: the last step done, 0 before the first.
     u, v, sent: by population; (samples, C, H, W) int64, `sent[name][t - 1]` in chip step t.
+    held: what arrived for attention over the full window, step by step.
     overflows: by population, events inside its windows.
     """
 
@@ -53,6 +57,7 @@ class ReferenceChip:
         self.chip_step = 0
         self.u = {p.name: self._silence(p) for p in network.populations}
         self.v = {p.name: self._silence(p) for p in network.populations}
+        self.held: dict[str, list[np.ndarray]] = {p.name: [] for p in network.populations}
         self.sent: dict[str, list[np.ndarray]] = {p.name: [] for p in network.populations}
         self.overflows = {
             p.name: np.zeros(len(OVERFLOW_KINDS), dtype=np.int64) for p in network.populations
@@ -79,12 +84,15 @@ class ReferenceChip:
             self.u[population.name], self.v[population.name] = new.u, new.v
             inside = self.aligned_step(population) is not None
             self.sent[population.name].append(new.payload if inside else self._silence(population))
-            self.overflows[population.name] += new.overflows if inside else 0
+            if inside or self._arrives(population) is not None:
+                self.overflows[population.name] += new.overflows
 
     def _step_population(self, population: Population, values: Mapping[int, np.ndarray]) -> Stepped:
         u, v = self.u[population.name], self.v[population.name]
+        if self._arrives(population) == 0:
+            u = self._silence(population)
         if self.aligned_step(population) == 0:
-            u, v = self._silence(population), self._silence(population)
+            v = self._silence(population)
         a, bias, payload = (self._silence(population) for _ in range(3))
         for index, injection in enumerate(self.network.injections):
             if injection.target != population.name or index not in values:
@@ -101,9 +109,41 @@ class ReferenceChip:
         for projection in self.network.incoming(population.name):
             total = connect(projection.connection, self._arriving(projection))
             a += shift(total, projection.exponent)
+        if population.attention:
+            return self._step_attended(population, u, v, a, bias)
         if population.kind == "relay":
             return step_relay(population, u, v, a >> population.payload_shift)
         return step_neurons(population, u, v, a, bias)
+
+    def _step_attended(
+        self, population: Population, u: np.ndarray, v: np.ndarray, a: np.ndarray, bias: np.ndarray
+    ) -> Stepped:
+        """Refine the current, at once or when all T steps have arrived, then integrate it."""
+        before = population.attention_at("current")
+        u, w, overflows = attended_current(population, u, a, bias)
+        arrives = self._arrives(population)
+        if arrives is None:
+            overflows = np.zeros_like(overflows)
+        if before is not None and not before.full_window:
+            w = attend(population, before, w[:, None])[:, 0]
+        elif before is not None:
+            held = self.held[population.name]
+            if arrives is not None:
+                held.append(w)
+            tau = self.aligned_step(population)
+            if tau is None:
+                return Stepped(u, v, self._silence(population), overflows)
+            if tau == 0:
+                refined = attend(population, before, np.stack(held, axis=1))
+                held[:] = list(np.moveaxis(refined, 1, 0))
+            w = held[tau]
+        stepped = step_attended(population, u, v, w)
+        return stepped._replace(overflows=stepped.overflows + overflows)
+
+    def _arrives(self, population: Population) -> int | None:
+        """tau of the inputs that arrive in this chip step; not the one computed behind a window."""
+        tau = self.chip_step - population.arrival - 1
+        return tau if 0 <= tau < self.network.timesteps else None
 
     def _arriving(self, projection: Projection) -> np.ndarray:
         """Payloads (samples, C, H, W) that this chip step sees of the projection's source."""
@@ -124,7 +164,7 @@ def host_values(network: Network, injected: Injected, chip_step: int) -> dict[in
     """What the host sends for one chip step: each injection inside its population's window."""
     values = {}
     for index, injection in enumerate(network.injections):
-        tau = chip_step - network.by_name[injection.target].depth - 1
+        tau = chip_step - network.by_name[injection.target].arrival - 1
         if 0 <= tau < network.timesteps:
             given = injected[index]
             values[index] = given if injection.mode == "bias" else given[:, tau]

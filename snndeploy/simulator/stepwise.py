@@ -11,6 +11,7 @@ import numpy as np
 
 from snndeploy.network import Network, Population, Projection
 from snndeploy.simulator.activity import Activity
+from snndeploy.simulator.attended import currents, fired, refined
 from snndeploy.simulator.boundary import Injected, count_samples
 from snndeploy.simulator.convolution import synapses
 from snndeploy.simulator.functional import batch_size, host_payload, measured
@@ -45,6 +46,7 @@ class _Batch:
         self.batch = batch
         self.recording = recording
         self.layers = {p.name: Layer(network, p, injected, batch) for p in network.populations}
+        self.held: dict[str, list[np.ndarray]] = {}
         self.results = {p.name: self._empty(p) for p in network.populations}
         self.arrivals = {id(p): _arrival_groups(network, p) for p in network.projections}
         self.graded = {
@@ -69,18 +71,36 @@ class _Batch:
     def run(self) -> None:
         for chip_step in range(1, self.network.chip_steps + 1):
             for population in self.network.populations:
-                tau = chip_step - population.depth - 1
-                if population.kind != "input" and 0 <= tau < self.network.timesteps:
-                    self._step(population, tau)
+                if population.kind != "input":
+                    self._chip_step(population, chip_step)
         for population in self.network.populations:
             self.recording.take(self.layers[population.name], self.results[population.name])
 
+    def _chip_step(self, population: Population, chip_step: int) -> None:
+        """Take in what arrives, and work on the step that is due; behind a full window, later."""
+        arrives = chip_step - population.arrival - 1
+        tau = chip_step - population.depth - 1
+        if population.arrival != population.depth and 0 <= arrives < self.network.timesteps:
+            layer = self.layers[population.name]
+            now = currents(layer, self._contributions(population, arrives), 1)
+            self.held.setdefault(population.name, []).append(now)
+        if 0 <= tau < self.network.timesteps:
+            self._step(population, tau)
+
     def _step(self, population: Population, tau: int) -> None:
         result = self.results[population.name]
-        contributions = self._contributions(population, tau)
-        stepped = self.layers[population.name].advance(
-            contributions, 1, result.updated is not None, result.membranes is not None
-        )
+        layer = self.layers[population.name]
+        wanted = (result.updated is not None, result.membranes is not None)
+        if not population.attention:
+            stepped = layer.advance(self._contributions(population, tau), 1, *wanted)
+        elif population.arrival == population.depth:
+            now = currents(layer, self._contributions(population, tau), 1)
+            stepped = fired(layer, refined(population, now), *wanted)
+        else:
+            if tau == 0:
+                whole = refined(population, np.concatenate(self.held[population.name], axis=1))
+                self.held[population.name] = list(np.moveaxis(whole[:, None], 2, 0))
+            stepped = fired(layer, self.held[population.name][tau], *wanted)
         result.payload[:, tau] = stepped.payload[:, 0]
         result.counts[:, tau] = stepped.counts[:, 0]
         if result.updated is not None and stepped.updated is not None:
@@ -127,7 +147,7 @@ def _arrival_groups(
     Neurons whose total delay is negative would be read from the future; they never arrive.
     """
     source, target = network.by_name[projection.source], network.by_name[projection.target]
-    skew = source.depth + 1 - target.depth
+    skew = source.depth + 1 - target.arrival
     if projection.axonal_delay is None:
         return ((skew + projection.delay, slice(None)),) if projection.delay >= 0 else ()
     late = channels_last(np.asarray(projection.axonal_delay).reshape(source.shape)).reshape(-1)
