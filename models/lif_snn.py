@@ -46,6 +46,10 @@ class LIFSNN3(nn.Module):
         self.pool = nn.MaxPool2d(pool)
         place = attend or (lambda in_channels, channels: NOWHERE)
         placements = [place(polarities, first), place(first, second), place(second, third)]
+        if any(placed.between for placed in placements):
+            raise ValueError(
+                "LIF-SNN-3 has no attention between convolution and norm; use location conv_post"
+            )
         self.conv1 = _conv_norm(polarities, first)
         self.conv2 = _conv_norm(first, second, nn.AvgPool2d(2))
         self.conv3 = _conv_norm(second, third, nn.AvgPool2d(2))

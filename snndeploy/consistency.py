@@ -105,12 +105,25 @@ def _check_node(graph: Graph, node: Node) -> None:
     kind, constant = node.signal.kind, node.signal.constant
     require(kind in KINDS and isinstance(constant, bool), f"{where} has signal {node.signal!r}")
     sources = [graph.by_name[name].axes for name in node.inputs]
+    if node.body is not None:
+        _check_body(node, where)
     if node.op != "input":
         require(bool(sources), f"{where} reads nothing")
         found = OPERATIONS[node.op].axes(node, sources)
         require(
             tuple(found) == node.axes, f"{where} has dimensions that its operation does not give"
         )
+
+
+def _check_body(node: Node, where: str) -> None:
+    """Attention in a neuron's membrane loop: one step, the same shape in and out."""
+    body = node.body
+    assert body is not None
+    require(node.op == "neuron", f"{where} is no neuron and has a body")
+    check_graph(body)
+    ends = [body.input, *(body.by_name[name] for name in body.outputs)]
+    shapes = [end.step_shape for end in ends]
+    require(shapes == [node.step_shape] * 2 and body.timesteps == 1, f"{where}: its body differs")
 
 
 def _check_axes(axes: Axes, timesteps: int, where: str) -> None:

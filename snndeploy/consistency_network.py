@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from math import prod
 from typing import get_args
 
 from snndeploy.consistency import (
     MOST_NEURONS,
     MOST_STEPS,
     broadcasts,
+    check_graph,
     extents,
     finite,
     integers,
@@ -17,6 +20,7 @@ from snndeploy.consistency import (
     whole,
 )
 from snndeploy.network import (
+    UNREAD,
     Connection,
     Conv,
     Dense,
@@ -25,7 +29,9 @@ from snndeploy.network import (
     Population,
     PopulationKind,
     Projection,
+    Reduced,
 )
+from snndeploy.target import WIDEST
 
 LARGEST_SHIFT = 32
 LARGEST_INTEGER = 1 << 31
@@ -37,7 +43,7 @@ def check_network(network: Network) -> None:
     names = [population.name for population in network.populations]
     require(len(set(names)) == len(names), "two populations share a name")
     for population in network.populations:
-        _check_population(population)
+        _check_population(population, network.timesteps)
     neurons = sum(population.neurons for population in network.populations)
     require(neurons <= MOST_NEURONS, f"{neurons} neurons")
     for projection in network.projections:
@@ -45,10 +51,14 @@ def check_network(network: Network) -> None:
     for injection in network.injections:
         _check_injection(network, injection)
     _check_readout(network)
+    for entry in network.reduced:
+        _check_reduced(network, entry)
+    names = [entry.population for entry in network.reduced]
+    require(len(set(names)) == len(names), "a population was reduced twice")
     texts(network.notes, "network notes")
 
 
-def _check_population(population: Population) -> None:
+def _check_population(population: Population, steps: int) -> None:
     where = f"population {population.name!r}"
     text(population.name, where)
     text(population.origin, f"{where}: origin")
@@ -63,14 +73,40 @@ def _check_population(population: Population) -> None:
         ("bias_exponent", 0, LARGEST_SHIFT),
         ("payload_shift", 0, LARGEST_SHIFT),
         ("payload_bound", 1, LARGEST_INTEGER),
+        ("accumulator_bits", 1, WIDEST["accumulator_bits"]),
         ("depth", 0, MOST_STEPS),
     ):
         whole(getattr(population, key), low, high, f"{where}: {key}")
     finite(population.scale, f"{where}: scale")
+    _check_attention(population, steps, where)
     if population.bias is not None:
         integers(population.bias, f"{where}: bias")
         shapes = (population.shape[:1], population.shape)
         require(population.bias.shape in shapes, f"{where}: bias has another shape")
+
+
+def _check_attention(population: Population, steps: int, where: str) -> None:
+    """Each place once, on neurons or relays, and graphs of the population's shape."""
+    places = [attention.at for attention in population.attention]
+    require(len(set(places)) == len(places), f"{where} has two attentions in one place")
+    allowed = {"lif": {"current", "membrane"}, "relay": {"current"}}.get(population.kind, set())
+    for attention in population.attention:
+        require(attention.at in allowed, f"{where} has attention at {attention.at!r}")
+        require(attention.unit in ("chip", "host"), f"{where}: attention by {attention.unit!r}")
+        require(isinstance(attention.full_window, bool), f"{where}: attention over no window")
+        window = attention.full_window
+        require(attention.at == "current" or not window, f"{where}: a window of membranes")
+        graph = attention.graph
+        check_graph(graph)
+        whole(graph.timesteps, 1, MOST_STEPS, f"{where}: steps of attention")
+        require(graph.timesteps == (steps if window else 1), f"{where}: attention over other steps")
+        for end in (graph.input, *(graph.by_name[name] for name in graph.outputs)):
+            values = prod(end.shape)
+            require(
+                values == population.neurons * graph.timesteps and len(graph.outputs) == 1,
+                f"{where}: attention over {values} values",
+            )
+    whole(population.arrival, 0, MOST_STEPS, f"{where}: arrival")
 
 
 def _check_projection(network: Network, projection: Projection) -> None:
@@ -124,6 +160,28 @@ def _check_injection(network: Network, injection: Injection) -> None:
     if injection.offset is not None:
         shape = network.by_name[injection.target].shape
         broadcasts(injection.offset, shape, f"{where}: offset")
+
+
+def _check_reduced(network: Network, entry: Reduced) -> None:
+    """Every channel has a place, and those of a carrier of the same name are all taken."""
+    where = f"reduced population {entry.population!r}"
+    for value in (entry.population, entry.origin, entry.carrier):
+        text(value, where)
+    extents(entry.shape, 3, 1, where)
+    require(math.prod(entry.shape) <= MOST_NEURONS, f"{where}: {entry.shape} neurons")
+    integers(entry.place, f"{where}: places")
+    require(entry.place.shape == entry.shape[:1], f"{where}: other places than channels")
+    carrier = network.by_name.get(entry.carrier)
+    require(carrier is not None or not entry.carrier, f"{where}: no carrier {entry.carrier!r}")
+    channels = carrier.shape[0] if carrier else 0
+    inside = (entry.place >= UNREAD) & (entry.place < channels)
+    require(bool(inside.all()), f"{where} has places outside {entry.carrier!r}")
+    if carrier is not None:
+        require(carrier.shape[1:] == entry.shape[1:], f"{where}: its carrier has another plane")
+    if entry.population == entry.carrier:
+        require(len(entry.kept) == channels, f"{where}: channels of it stand for none")
+    else:
+        require(entry.population not in network.by_name, f"{where} is here, with another carrier")
 
 
 def _check_readout(network: Network) -> None:

@@ -174,6 +174,8 @@ def _check_recurrence(link: Link) -> None:
 
 
 def _check_neuron(network: Network, population: Population) -> None:
+    if population.attention:
+        raise unsupported(population.name, "has attention, which the format cannot hold")
     if population.kind == "relay":
         raise unsupported(population.name, "is a relay of graded values; NetX has none")
     if population.kind == "input":

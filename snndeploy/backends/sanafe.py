@@ -155,6 +155,14 @@ def check_exportable(network: Network, layout: Layout, neurons: Neurons) -> None
             f"the network is mapped to a board of {layout.board[0]} x {layout.board[1]} chips; "
             "SANA-FE has one mesh without links between chips. Choose a smaller network"
         )
+    attended = [population.name for population in network.populations if population.attention]
+    if attended:
+        raise UnsupportedError(
+            f"{attended[0]}: SANA-FE has no unit for attention, so its time and energy would be"
+            " missing. Use --timing cycle instead",
+            node=attended[0],
+            reason="attention",
+        )
     for population in network.populations if neurons == "lif" else ():
         reason = _unlike(network, population)
         if reason:

@@ -95,7 +95,8 @@ def _concatenate(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) 
 def concatenate_axes(node: Node, inputs: Sequence[Axes]) -> Axes:
     """Steps made one by one and put together in front are time; anything else is features."""
     along = node.attributes["dimension"]
-    found = list(max(inputs, key=_named))
+    named: Axes = max(inputs, key=_named)
+    found = list(named)
     if node.attributes["new"]:
         joined = len(inputs)
         found.insert(along, ())

@@ -13,7 +13,7 @@ import torch
 
 from snndeploy.graph import Axes, Node, Signal
 from snndeploy.ops.elementwise import broadcast_axes
-from snndeploy.ops.kind import OpKind, all_constant
+from snndeploy.ops.kind import OpKind, all_constant, has_time
 from snndeploy.ops.tensors import tensor
 
 RELATIONS = {"ge": torch.ge, "gt": torch.gt, "le": torch.le, "lt": torch.lt, "eq": torch.eq}
@@ -37,7 +37,17 @@ def axes(node: Node, inputs: Sequence[Axes]) -> Axes:
 
 def signal(node: Node, signals: Sequence[Signal], inputs: Sequence[Node]) -> Signal:
     new_steps = node.has_time and not any(source.has_time for source in inputs)
-    return Signal("binary", 1.0, all_constant(signals) and not new_steps)
+    changes = new_steps or _changes_in_time(node)
+    return Signal("binary", 1.0, all_constant(signals) and not changes)
+
+
+def _changes_in_time(node: Node) -> bool:
+    """The stored array has one value a step."""
+    other = node.parameters.get("other")
+    if other is None:
+        return False
+    aligned = zip(reversed(node.axes), reversed(other.shape), strict=False)
+    return any(has_time(dimension) and size > 1 for dimension, size in aligned)
 
 
 COMPARE = OpKind("compare", evaluate, axes, signal)

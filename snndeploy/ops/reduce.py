@@ -1,4 +1,4 @@
-"""mean, sum, max and min over named dimensions (time among them: then the whole window is needed)."""
+"""mean, sum, max and min over named dimensions; over time, the whole window is needed."""
 
 from __future__ import annotations
 

@@ -111,9 +111,10 @@ class _Quantizer:
                 self._or(population)
             else:
                 self._neurons(population)
+        bits = self.target.accumulator_bits
         network = Network(
             self.real.timesteps,
-            tuple(self.populations),
+            tuple(replace(p, accumulator_bits=bits) for p in self.populations),
             tuple(self.projections),
             tuple(self.host.injections),
             self._readout(),

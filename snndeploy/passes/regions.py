@@ -17,7 +17,7 @@ from typing import Literal
 
 from snndeploy.graph import Axes, Graph, Node, check
 from snndeploy.ops import KINDS
-from snndeploy.passes.partition import block
+from snndeploy.passes.partition import DYNAMIC, block
 from snndeploy.passes.signals import contracts_time
 
 Location = Literal["spikes", "current", "membrane", "stream"]
@@ -51,9 +51,11 @@ class Region:
 def attention_regions(graph: Graph) -> tuple[Region, ...]:
     """The regions of a partitioned graph's body, in execution order.
 
-    Blocked nodes that belong to none are left to `lower`, which refuses them.
+    Blocked nodes that belong to none, or to no product of two signals, are left to `lower`, which
+    refuses them.
     """
-    spans = _joined(graph, _outermost(_spans(graph)))
+    joined = _joined(graph, _outermost(_spans(graph)))
+    spans = [s for s in joined if any(graph.by_name[name].op in DYNAMIC for name in s.inside)]
     found = [_region(graph, span) for span in spans]
     for node in graph.nodes:
         if node.body is not None and node.side == "body":
@@ -238,9 +240,7 @@ def _entry(source: Node) -> list[Node]:
     turned = Node(
         f"{source.name}@order", "permute", (entry.name,), back, axes=single, signal=source.signal
     )
-    shaped = Node(
-        source.name, "view", (turned.name,), axes=source.axes, signal=source.signal
-    )
+    shaped = Node(source.name, "view", (turned.name,), axes=source.axes, signal=source.signal)
     return [entry, turned, shaped]
 
 

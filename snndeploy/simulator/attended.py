@@ -11,7 +11,6 @@ import numpy as np
 
 from snndeploy.network import MEMBRANE_MAXIMUM, MEMBRANE_SHIFT, NO_CURRENT_MEMORY, Population
 from snndeploy.simulator.attention import attend
-from snndeploy.simulator.boundary import INPUT_MAXIMUM
 from snndeploy.simulator.layer import Contribution, Layer, Result, channels_first, channels_last
 from snndeploy.simulator.layer import combine as combined
 
@@ -23,7 +22,7 @@ def currents(layer: Layer, contributions: Sequence[Contribution], steps: int) ->
     """What attention refines, int64 (samples, steps, neurons) in units of v, channels-last."""
     population = layer.population
     a = combined(contributions, (layer.samples, steps, population.neurons)).astype(np.int64)
-    layer.overflows[0] += np.count_nonzero(np.abs(a) > INPUT_MAXIMUM)
+    layer.overflows[0] += np.count_nonzero(np.abs(a) > population.input_maximum)
     arriving = a << MEMBRANE_SHIFT
     keep = NO_CURRENT_MEMORY - population.current_decay
     found = np.empty_like(arriving)

@@ -141,12 +141,15 @@ def explain_float(
     """
     network = program.network
     population = network.by_name[divergence.population]
+    if population.attention_at("membrane"):
+        mixed = "rounding, of weights, leak or attention: they mix in the membrane's attention"
+        return replace(divergence, cause=mixed)
     node = program.model.by_name[population.origin]
     source = program.model.by_name[node.inputs[0]]
     samples = len(next(iter(injected.values()))) if injected else 1
     current = by_step(source, float_values[source.name], samples)
     place = (divergence.sample, slice(None), *divergence.neuron)
-    exact = current.reshape(samples, -1, *population.shape)[place].astype(np.float64)
+    exact = network.kept_of(population.name, current)[place].astype(np.float64)
     if len(exact) == 1:
         exact = np.repeat(exact, network.timesteps)
     series = input_series(network, population.name, chip_spikes, injected)[place]
@@ -159,6 +162,7 @@ def explain_float(
     cause = _float_cause(ours, exact, quantized, decay, parameters, step, divergence)
     if cause == "weight rounding":
         cause = _input_cause(program, population.name, exact, quantized, step)
+        cause += " and its attention's fixed point" if population.attention else ""
     return replace(
         divergence,
         expected_membrane=float(ours[step]),

@@ -90,7 +90,8 @@ def alone(network: Network, name: str) -> Network:
     projections = tuple(
         replace(p, source=f"from {p.source}", delay=0) for p in network.incoming(name)
     )
-    target = replace(network.by_name[name], depth=1)
+    population = network.by_name[name]
+    target = replace(population, depth=1 + population.depth - population.arrival)
     injections = (
         *(Injection(population.name, population.name, "spikes") for population in inputs),
         *network.injections_into(name),
@@ -138,7 +139,9 @@ def input_series(
     network: Network, name: str, spikes: Spikes, injected: Mapping[int, np.ndarray]
 ) -> np.ndarray:
     """What enters v at every step (a << 6, plus bias), integers (samples, T, C, H, W)."""
-    integrating = replace(network.by_name[name], kind="integrator", membrane_decay=4096)
+    population = network.by_name[name]
+    refined = tuple(a for a in population.attention if a.at == "current")
+    integrating = replace(population, kind="integrator", membrane_decay=4096, attention=refined)
     populations = tuple(integrating if p.name == name else p for p in network.populations)
     part = replace(network, populations=populations)
     return run_alone(part, name, spikes, injected).membranes[name].astype(np.int64)

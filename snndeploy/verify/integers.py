@@ -7,12 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snndeploy.graph import Graph
 from snndeploy.network import MEMBRANE_SHIFT, Network, Population, Projection
+from snndeploy.ops.fixed_point import fixed_point
 from snndeploy.passes.lower import lower
 from snndeploy.passes.real_network import RealNetwork, RealPopulation, Term
 from snndeploy.program import Program
 from snndeploy.simulator.functional import misaligned
 from snndeploy.target import Target
+from snndeploy.verify.reduced_numbers import (
+    carrier,
+    columns,
+    copy_fault,
+    rows,
+    steady_bias,
+    steady_terms,
+)
 
 ROUNDING = 0.5 + 1e-4  # of a step: composed kernels are summed in another order
 WRAPS = (1 << 13, 1 << 16)  # mantissa registers of the chip, and of Lava's int16
@@ -32,8 +42,10 @@ class Finding:
 
 def check_integers(program: Program) -> list[Finding]:
     """Thresholds, decays, biases, weights and delays against the float model's."""
-    mode = "relay" if any(p.kind == "relay" for p in program.network.populations) else "compose"
-    real = lower(program.model, mode)  # type: ignore[arg-type]
+    populations = program.network.populations
+    relays = any(p.kind == "relay" and not p.attention for p in populations)
+    attended = any(p.attention for p in populations)
+    real = lower(program.model, "relay" if relays else "compose", attention=attended)
     findings = _delays(program.network)
     for population in real.populations:
         if population.kind in ("input", "or"):
@@ -58,24 +70,55 @@ def _population(program: Program, real: RealNetwork, wanted: RealPopulation) -> 
     network = program.network
     found = network.by_name.get(wanted.name)
     if found is None:
-        return [Finding(wanted.name, "missing", "the program has no such population")]
+        return _absent(program, real, wanted)
     findings: list[Finding] = []
     if wanted.kind == "lif":
         findings += _threshold(wanted, found)
         findings += _decay(wanted, found, program.target)
-        findings += _bias(wanted, found)
+    if wanted.kind == "lif" or steady_terms(network, wanted):
+        findings += _bias(program, wanted, found)
+    findings += _attention(wanted, found)
     incoming = network.incoming(wanted.name)
     sources = [projection.source for projection in incoming]
-    if sources != [term.source for term in wanted.terms]:
-        detail = f"reads {', '.join(sources) or 'nothing'}, expected {_sources(wanted)}"
+    terms = [term for term in wanted.terms if carrier(network, term.source)]
+    expected = [carrier(network, term.source) for term in terms]
+    if sources != expected:
+        asked = ", ".join(expected) or "nothing"
+        detail = f"reads {', '.join(sources) or 'nothing'}, expected {asked}"
         return [*findings, Finding(wanted.name, "projections", detail)]
-    for term, projection in zip(wanted.terms, incoming, strict=True):
+    for term, projection in zip(terms, incoming, strict=True):
         findings += _weights(network, found, term, projection)
     return findings
 
 
-def _sources(wanted: RealPopulation) -> str:
-    return ", ".join(term.source for term in wanted.terms) or "nothing"
+def _attention(wanted: RealPopulation, found: Population) -> list[Finding]:
+    """The same operations on the same weights, rounded to the unit's grid."""
+    graphs = [fixed_point(region.graph) for region in wanted.attention]
+    ours = [attention.graph for attention in found.attention]
+    if [_operations(graph) for graph in graphs] != [_operations(graph) for graph in ours]:
+        return [Finding(wanted.name, "attention", "other operations than the model's")]
+    pairs = [(w, f) for g, o in zip(graphs, ours, strict=True)
+             for w, f in zip(g.nodes, o.nodes, strict=True)]  # fmt: skip
+    return [
+        Finding(wanted.name, "attention", f"{node.label} has another {key} than the model's")
+        for node, other in pairs
+        for key in node.parameters
+        if not np.array_equal(node.parameters[key], other.parameters[key])
+    ]
+
+
+def _operations(graph: Graph) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
+    return [(n.name, n.op, n.inputs, tuple(sorted(n.parameters))) for n in graph.nodes]
+
+
+def _absent(program: Program, real: RealNetwork, wanted: RealPopulation) -> list[Finding]:
+    """A population that reduction removed is a copy of another, or nothing of it was needed."""
+    entry = program.network.reduction_of(wanted.name)
+    if entry is None:
+        return [Finding(wanted.name, "missing", "the program has no such population")]
+    fault = copy_fault(program, real, wanted) if entry.carrier else ""
+    detail = f"it is no copy of {entry.carrier}: {fault}"
+    return [Finding(wanted.name, "missing", detail)] if fault else []
 
 
 def _threshold(wanted: RealPopulation, found: Population) -> list[Finding]:
@@ -101,16 +144,20 @@ def _decay(wanted: RealPopulation, found: Population, target: Target) -> list[Fi
     return [Finding(wanted.name, "decay", detail)]
 
 
-def _bias(wanted: RealPopulation, found: Population) -> list[Finding]:
-    if wanted.host and wanted.host_constant:
+def _bias(program: Program, wanted: RealPopulation, found: Population) -> list[Finding]:
+    network, step = program.network, 1 << found.bias_exponent
+    slack: np.ndarray | float = 0.0
+    if steady_terms(network, wanted):
+        units, slack = steady_bias(program, wanted)
+    elif wanted.host and wanted.host_constant:
         return []  # the host adds it, in real numbers
-    real = np.zeros(wanted.shape) if wanted.offset is None else wanted.offset
-    units = real / found.scale * (1 << MEMBRANE_SHIFT)
-    step = 1 << found.bias_exponent
-    own = np.zeros(wanted.shape) if found.bias is None else np.asarray(found.bias, dtype=float)
+    else:
+        real = np.zeros(wanted.shape) if wanted.offset is None else wanted.offset
+        units = rows(network, wanted.name, real) / found.scale * (1 << MEMBRANE_SHIFT)
+    own = np.zeros(found.shape) if found.bias is None else np.asarray(found.bias, dtype=float)
     own = own.reshape(-1, 1, 1) if own.ndim == 1 else own
-    error = (np.broadcast_to(own, wanted.shape) * step - units) / step
-    bad = np.abs(error) > ROUNDING
+    error = (np.broadcast_to(own, found.shape) * step - units) / step
+    bad = np.abs(error) > ROUNDING + slack / step
     if not bad.any():
         return []
     channel, row, column = (int(i) for i in np.argwhere(bad)[0])
@@ -129,14 +176,14 @@ def _weights(
     source = network.by_name[projection.source]
     payload = source.scale * (1 << source.payload_shift) if source.kind == "relay" else 1.0
     step = target.scale * 2.0**projection.exponent
-    wanted = term.connection.weight * payload / step
+    whole = rows(network, target.name, term.connection.weight) * payload / step
+    wanted, added = columns(network, term, np.clip(whole, -128, 127))
     found = projection.connection.weight
     if found.shape != wanted.shape:
         detail = f"{projection.name} has shape {found.shape}, expected {wanted.shape}"
         return [Finding(target.name, "weights", detail)]
     error = np.abs(found - wanted)
-    clipped = ((found == 127) & (wanted > 127)) | ((found == -128) & (wanted < -128))
-    bad = (error > ROUNDING) & ~clipped
+    bad = error > ROUNDING * added
     if not bad.any():
         return []
     place = tuple(int(i) for i in np.argwhere(bad)[0])

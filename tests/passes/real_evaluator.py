@@ -36,6 +36,9 @@ def run_real(network, x):
             current = current + host(population.host, population.shape)
         if population.offset is not None:
             current = current + population.offset
+        for region in population.attention:
+            if region.location != "membrane":
+                current = refine(region, current)
         sent[population.name] = respond(population, current)
     readout = network.readout
     summed = sent[readout.population].sum(axis=1).reshape(len(x), -1)
@@ -44,18 +47,30 @@ def run_real(network, x):
 
 def respond(population, current):
     if population.kind == "or":
-        return (current > 0).astype(np.float64)
+        return (current >= population.level).astype(np.float64)
     if population.kind in ("relay", "integrator"):
         return current
+    inside = [region for region in population.attention if region.location == "membrane"]
     neuron = population.neuron
     membrane, spikes = np.zeros_like(current[:, 0]), np.zeros_like(current)
     for step in range(current.shape[1]):
         membrane = membrane + current[:, step]
+        for region in inside:
+            membrane = refine(region, membrane[:, None])[:, 0]
         over = membrane >= neuron["threshold"]
         fired = over if neuron["fires_at"] == "ge" else membrane > neuron["threshold"]
         spikes[:, step] = fired
         membrane = np.where(fired, 0.0, neuron["decay"] * membrane)
     return spikes
+
+
+def refine(region, values):
+    """(samples, steps, C, H, W) through attention, one step or the whole window at a time."""
+    graph = region.graph
+    windows = values.reshape(-1, graph.timesteps, *values.shape[2:])
+    x = windows.reshape(len(windows), *graph.input.shape[1:])
+    (answer,) = evaluate(graph, x, hoist=False, double=True).values()
+    return by_step(graph.by_name[graph.outputs[0]], answer, len(windows)).reshape(values.shape)
 
 
 def connect(connection, sent):

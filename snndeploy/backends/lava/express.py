@@ -36,6 +36,12 @@ def refuse(node: str, reason: str, advice: str) -> UnsupportedError:
 
 
 def check_population(population: Population) -> None:
+    if population.attention:
+        raise refuse(
+            population.name,
+            "it has attention, which multiplies at run time, and no Lava process of ours does that",
+            "drop the attention and fine-tune, or use the simulator",
+        )
     if population.kind == "lif" and population.reset == "soft":
         raise refuse(
             population.name,
