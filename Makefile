@@ -1,4 +1,4 @@
-# make install | demo | check | test | slow | lava-test | format | clean
+# make install | demo | check | test | slow | lava-test | sanafe-test | format | clean
 # PYTHON=/path/to/python3.11 chooses the interpreter; PIP_ARGS goes to pip, for example
 # PIP_ARGS="--extra-index-url URL" for a CPU build of torch.
 
@@ -7,8 +7,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP_ARGS ?=
 DEMO := build/gac-digits.snnp
+SANAFE_VERSION := 2.2.9
+SANAFE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/snndeploy/sanafe-$(SANAFE_VERSION)
 
-.PHONY: install demo check test slow lava-test format clean
+.PHONY: install demo check test slow lava-test sanafe-test format clean
 .DELETE_ON_ERROR:
 
 install: $(STAMP)
@@ -52,6 +54,19 @@ slow: install
 lava-test: install
 	$(BIN)/snndeploy lava setup
 	$(BIN)/python -m pytest -m "(lava or recordings) and not slow"
+
+# SANA-FE (GPL-3) stays in an environment of its own, beside Lava's in the user's cache folder;
+# it is made by the first run, and again where an earlier one was interrupted.
+sanafe-test: install
+	@set -e; \
+	if [ ! -e "$(SANAFE)/finished" ]; then \
+	    rm -rf "$(SANAFE)"; \
+	    $(BIN)/python -m venv "$(SANAFE)"; \
+	    "$(SANAFE)/bin/python" -m pip install --quiet --only-binary :all: $(PIP_ARGS) \
+	        sanafe==$(SANAFE_VERSION); \
+	    touch "$(SANAFE)/finished"; \
+	fi
+	SNNDEPLOY_SANAFE_PYTHON="$(SANAFE)/bin/python" $(BIN)/python -m pytest -m sanafe tests/backends
 
 format: install
 	$(BIN)/ruff check --fix .

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from snndeploy.console import FILE, check_json, clear_step, json_option, show, show_step
+
+if TYPE_CHECKING:
+    from snndeploy.target import Target
 
 
 @click.group()
@@ -18,13 +22,25 @@ def targets() -> None:
 @targets.command("list")
 @json_option("them")
 def list_targets(json_file: Path | None) -> None:
-    """Names and descriptions."""
+    """Names and descriptions, and for which no program is compiled."""
     from snndeploy.shelf import target_names
     from snndeploy.target import Target
 
     check_json(json_file)
-    found = {name: Target.load(name).description for name in target_names()}
-    show("".join(f"{name:<16} {text}\n" for name, text in found.items()), found, json_file)
+    loaded = {name: Target.load(name) for name in target_names()}
+    width = max(map(len, loaded))
+    lines = [f"{name:<{width}}  {chip.description}\n" for name, chip in loaded.items()]
+    for index, chip in enumerate(loaded.values()):
+        if chip.not_compiled:
+            lines[index] += f"{'':<{width}}  not compiled: {chip.not_compiled}\n"
+    found = {name: _facts(chip) for name, chip in loaded.items()}
+    show("".join(lines), found, json_file)
+
+
+def _facts(chip: Target) -> dict[str, str]:
+    """What it is, and why no program is compiled for it."""
+    reason = {"not_compiled": chip.not_compiled} if chip.not_compiled else {}
+    return {"description": chip.description, **reason}
 
 
 @targets.command("show")
@@ -37,10 +53,16 @@ def show_target(name: str, json_file: Path | None) -> None:
     check_json(json_file)
     target = Target.load(name)
     lines = [f"{target.name}: {target.description}"]
+    if target.not_compiled:
+        lines.append(f"  not compiled: {target.not_compiled}")
     for key, quantity in target.quantities.items():
         unit = f" {quantity.unit}" if quantity.unit else ""
         lines.append(f"  {key} = {quantity.value}{unit} [{quantity.mark}: {quantity.source}]")
-    found = {key: asdict(quantity) for key, quantity in target.quantities.items()}
+    found: dict[str, object] = {
+        key: asdict(quantity) for key, quantity in target.quantities.items()
+    }
+    if target.not_compiled:
+        found["not_compiled"] = target.not_compiled
     show("\n".join(lines) + "\n", found, json_file)
 
 

@@ -88,6 +88,7 @@ class Target:
     delay_max: int
     payload_bits: int
     payload_bits_default: int | None
+    message_bits: int | None
     graded_spikes: bool
     soft_reset: bool
     dynamic_multiply: bool

@@ -118,6 +118,7 @@ SCHEMA: dict[str, dict[str, Key]] = {
         "delay_max": Key(int, "steps", highest=65536),
         "payload_bits": _bits(lowest=0),
         "payload_bits_default": _bits(required=False, lowest=0),
+        "message_bits": _bits(required=False),
         "graded_spikes": FLAG,
         "soft_reset": FLAG,
         "dynamic_multiply": FLAG,

@@ -75,22 +75,30 @@ def enumerate_traffic(network, layout, spikes, updated, graded):
     """Every count of Traffic by name, as a Counter with (sample, step[, core or link]) keys.
 
     spikes, updated: by population; graded: by injection index; (samples, timesteps, C, H, W).
+    "layers" has (population, count, step) keys: who causes it, summed over the samples.
     """
     count = defaultdict(Counter)
     routers = [tuple(map(int, position[:2])) for position in layout.positions]
     owners = {p.name: owner_of(layout, p) for p in network.populations if p.kind != "input"}
 
-    def send(at, source_core, core):
+    def layer(name, what, at, number=1):
+        count["layers"][name, what, at[1]] += number
+
+    def send(name, at, source_core, core):
         start = (0, 0) if source_core is None else routers[source_core]
         count["messages_in"][*at, core] += 1
+        layer(name, "host_messages" if source_core is None else "messages_out", at)
         if source_core is None:
             count["host_bytes_in"][at] += HOST_MESSAGE_BYTES
+            layer(name, "host_bytes_in", at, HOST_MESSAGE_BYTES)
         else:
             count["messages_out"][*at, source_core] += 1
             count["local_messages"][at] += start == routers[core]
         for link in route(start, routers[core]):
             count["link_load"][*at, link] += 1
+            layer(name, "hops", at)
             if leaves_chip(link, layout.mesh):
+                layer(name, "hops_inter_chip", at)
                 count["hops_inter_chip"][at] += 1
             else:
                 count["hops_east_west" if link[2] else "hops_north_south"][at] += 1
@@ -98,24 +106,29 @@ def enumerate_traffic(network, layout, spikes, updated, graded):
     for population in network.populations:
         own = owners.get(population.name)
         fan_out = [
-            (synapses_of(p, population, network.by_name[p.target]), owners[p.target])
+            (synapses_of(p, population, network.by_name[p.target]), owners[p.target], p.target)
             for p in network.outgoing(population.name)
         ]
         for sample, tau, *neuron in np.argwhere(spikes[population.name]).tolist():
             at, neuron = (sample, tau + population.depth), tuple(neuron)
             reached = set()
-            for synapses, owner in fan_out:
+            for synapses, owner, reader in fan_out:
                 for target in synapses[neuron]:
                     count["synaptic_operations"][*at, owner[target]] += 1
+                    count["graded_operations"][*at, owner[target]] += population.payload_bound > 1
+                    layer(reader, "synaptic_operations", at)
                     reached.add(owner[target])
             if own is not None:
                 count["spikes"][*at, own[neuron]] += 1
+                layer(population.name, "spikes", at)
             for core in reached:
-                send(at, None if own is None else own[neuron], core)
+                send(population.name, at, None if own is None else own[neuron], core)
         if own is None:
             continue
         for sample, tau, *neuron in np.argwhere(updated[population.name]).tolist():
-            count["neuron_updates"][sample, tau + population.depth, own[tuple(neuron)]] += 1
+            at = (sample, tau + population.depth)
+            count["neuron_updates"][*at, own[tuple(neuron)]] += 1
+            layer(population.name, "neuron_updates", at)
         for sample in range(len(spikes[population.name])):
             for tau in range(network.timesteps):
                 for core in own.values():
@@ -126,13 +139,17 @@ def enumerate_traffic(network, layout, spikes, updated, graded):
         target = network.by_name[injection.target]
         if injection.mode == "graded":
             for sample, tau, *neuron in np.argwhere(graded[index]).tolist():
-                send((sample, tau + target.depth), None, owners[target.name][tuple(neuron)])
+                core = owners[target.name][tuple(neuron)]
+                send(target.name, (sample, tau + target.depth), None, core)
         if injection.mode == "bias":
             for sample in range(samples):
-                count["host_bytes_in"][sample, target.depth] += BIAS_BYTES * target.neurons
+                at = (sample, target.depth)
+                count["host_bytes_in"][at] += BIAS_BYTES * target.neurons
+                layer(target.name, "host_bytes_in", at, BIAS_BYTES * target.neurons)
     if network.readout is not None:
         answer = network.by_name[network.readout.population]
         for sample in range(samples):
-            step = answer.depth + network.timesteps - 1
-            count["host_bytes_out"][sample, step] += READOUT_BYTES * answer.neurons
+            at = (sample, answer.depth + network.timesteps - 1)
+            count["host_bytes_out"][at] += READOUT_BYTES * answer.neurons
+            layer(answer.name, "host_bytes_out", at, READOUT_BYTES * answer.neurons)
     return count

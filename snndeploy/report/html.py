@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from snndeploy.files import replacing
-from snndeploy.report import svg
+from snndeploy.report import svg, traffic_page
 from snndeploy.report.svg import Markup, bullets, card, column, element, find, join, quiet, shown
 from snndeploy.report.terminal import FLAGS, PAPERS, number, percent, si
 from snndeploy.target import MARKS
@@ -181,6 +181,8 @@ WORK = {  # title: rows of name, path, and how to write the value
         ("synaptic operations in the readout", f"{SYNAPTIC}.readout", number),
         ("neuron updates", "traffic.neuron_updates_per_sample", number),
         ("MACs of the encoder, on the host", "operations.mac_per_sample.encoder", number),
+        ("MACs of synapses that read integers", "operations.mac_per_sample.body", number),
+        ("MACs of attention", "operations.mac_per_sample.attention", number),
     ),
     "Traffic": (
         ("messages sent", "traffic.messages_per_sample", number),
@@ -314,6 +316,10 @@ SECTIONS: dict[str, Callable[[Report], Markup | None]] = {
     "Spikes and agreement": spikes,
     "Chip energy": energy,
     "Work, traffic and time a sample": work,
+    "Traffic by layer": traffic_page.layers,
+    "Chip steps": traffic_page.steps,
+    "Busiest cores and links": traffic_page.busiest,
+    "Real time": traffic_page.real_time,
     "Energy by the papers' formula": papers,
     "Is it spike-driven?": verdict,
     "Mapping": mapping,

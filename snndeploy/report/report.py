@@ -5,6 +5,7 @@ What was not computed is absent (or null where the schema names the key).  Units
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -12,14 +13,15 @@ from typing import Any
 import numpy as np
 
 from snndeploy.costs import GAC_EQUATION_11, Convention, LayerCost, paper_energy
-from snndeploy.network import Network, fan_out
+from snndeploy.network import Network
 from snndeploy.program import Program
+from snndeploy.report.attention import attention
+from snndeploy.report.traffic import MESSAGE_BITS, real_time, traffic
 from snndeploy.simulator.energy import Energy
 from snndeploy.simulator.run import Simulation
 from snndeploy.target import MARKS
 
 SCHEMA = "snndeploy.report/1"
-HOPS = ("east_west", "north_south", "inter_chip")
 PAPER_CONVENTIONS = {
     "paper": ("S1", Convention()),
     "paper_gac_equation_11": ("GAC Eq. 11", GAC_EQUATION_11),
@@ -50,9 +52,11 @@ def summarize(
         "accuracy": _accuracy(simulation, labels),
         "spikes": _spikes(simulation, network),
         "operations": _operations(program, simulation),
-        "traffic": _traffic(simulation),
+        "traffic": traffic(program, simulation),
         "latency": _latency(program, simulation),
+        "real_time": real_time(program, simulation),
         "energy": {"chip": _chip_energy(energy), **papers},
+        **({"attention": refined} if (refined := attention(network)) else {}),
         "partition": dict(program.facts["flags"]),
         "mapping": _mapping(program),
         "quantization": {"layers": program.facts["quantization"]},
@@ -113,6 +117,7 @@ def _operations(program: Program, simulation: Simulation) -> dict[str, Any]:
     accumulates and synaptic operations (events) of the chip."""
     layers = [LayerCost(**entry) for entry in program.facts["layers"]]
     encoder = sum(c.flops * c.repeats for c in layers if c.role in ("encoder", "encoder_attention"))
+    refined = attention(program.network) or {"macs_per_sample": 0}
     synaptic = simulation.totals["synaptic_operations"]
     readout = _readout_operations(program.network, simulation)
     graded = simulation.graded_operations
@@ -120,6 +125,7 @@ def _operations(program: Program, simulation: Simulation) -> dict[str, Any]:
         "mac_per_sample": {
             "encoder": encoder + _host_shortcuts(program),
             "body": graded,
+            "attention": refined["macs_per_sample"],
             "readout": 0,
         },
         "ac_per_sample": {"encoder": 0, "body": synaptic - readout - graded, "readout": readout},
@@ -146,31 +152,13 @@ def _host_shortcuts(program: Program) -> int:
 
 
 def _readout_operations(network: Network, simulation: Simulation) -> float:
-    """Synaptic operations into integrators.
-
-    Exact where all neurons of a source have the same fan-out, as before a dense layer.
-    """
-    total = 0.0
-    for projection in network.projections:
-        if network.by_name[projection.target].kind != "integrator":
-            continue
-        reach = fan_out(projection.connection, network.by_name[projection.source].shape)
-        spikes = simulation.layers[projection.source].spikes / simulation.samples
-        total += spikes * float(reach.mean())
-    return total
-
-
-def _traffic(simulation: Simulation) -> dict[str, Any]:
-    totals = simulation.totals
-    return {
-        "messages_per_sample": totals["messages_out"],
-        "messages_received_per_sample": totals["messages_in"],
-        "hops_per_sample": sum(totals[f"hops_{kind}"] for kind in HOPS),
-        "inter_chip_hops_per_sample": totals["hops_inter_chip"],
-        "host_io_bytes_per_sample": totals["host_bytes_in"] + totals["host_bytes_out"],
-        "max_link_load": simulation.largest_link_load,
-        "neuron_updates_per_sample": totals["neuron_updates"],
-    }
+    """Synaptic operations into integrators."""
+    found = [
+        int(simulation.layer_traffic[population.name]["synaptic_operations"].sum())
+        for population in network.populations
+        if population.kind == "integrator"
+    ]
+    return sum(found) / simulation.samples
 
 
 def _latency(program: Program, simulation: Simulation) -> dict[str, Any]:
@@ -248,7 +236,7 @@ def _inapplicable(
     ):
         return "it computes the first layer once, but the input changes with the time step"
     if not rated_neurons(layers, convention) <= set(rates):
-        return "it needs firing rates of neurons on the host, which are not measured"
+        return "it needs firing rates of neurons that are not on the chip, which are not measured"
     return ""
 
 
@@ -270,11 +258,18 @@ def rated_neurons(layers: Sequence[LayerCost], convention: Convention) -> set[st
 
 def chip_rates(program: Program, simulation: Simulation) -> dict[str, float]:
     """Measured rate of every neuron node, chip and encoder: spikes a neuron and step."""
-    steps = simulation.samples * program.network.timesteps
-    return dict(simulation.host_rates) | {
+    network, steps = program.network, simulation.samples * program.network.timesteps
+    rates = dict(simulation.host_rates) | {
         population.origin: simulation.layers[population.name].spikes / (population.neurons * steps)
-        for population in program.network.populations
+        for population in network.populations
     }
+    for entry in network.reduced:  # over the model's neurons, those that were removed included
+        rates.pop(entry.origin, None)
+        nothing = np.zeros(0, dtype=np.int64)
+        spikes = entry.spikes(simulation.channel_spikes.get(entry.carrier, nothing), steps)
+        if spikes is not None:
+            rates[entry.origin] = spikes / (math.prod(entry.shape) * steps)
+    return rates
 
 
 def _mapping(program: Program) -> dict[str, Any]:
@@ -296,6 +291,11 @@ def _notes(program: Program, simulation: Simulation, energy: Energy) -> list[str
     notes += simulation.warnings
     notes += program.layout.notes
     notes += [note for timing in simulation.timings for note in timing.notes]
+    if not program.target.has(MESSAGE_BITS):
+        notes.append(
+            f"{program.target.name} does not state {MESSAGE_BITS}: the bytes of messages between"
+            " cores are not given"
+        )
     uncertain = [
         line.name
         for line in energy.lines

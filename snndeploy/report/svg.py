@@ -21,6 +21,7 @@ CHART_WIDTH = 480
 LABEL_WIDTH, VALUE_WIDTH = 132, 118
 ROW_HEIGHT, BAR_HEIGHT = 25, 14
 LABEL_LETTERS = 22
+COLUMN_HEIGHT = 90
 
 
 class Markup(str):
@@ -128,6 +129,37 @@ def shorten(text: str, letters: int) -> str:
         return text
     head = (letters - 1) // 2
     return f"{text[:head]}…{text[-(letters - 1 - head) :]}"
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One upright bar.  size: None where it is not known.  text: what pointing at it says."""
+
+    size: float | None
+    text: str
+    kind: str
+
+
+def columns(bars: Sequence[Bar], title: str) -> Markup:
+    """Upright bars side by side from zero, the largest over the full height."""
+    largest = max((bar.size for bar in bars if bar.size is not None), default=0.0) or 1.0
+    room = CHART_WIDTH / max(len(bars), 1)
+    drawn = []
+    for index, bar in enumerate(bars):
+        if bar.size is None:
+            continue
+        height = COLUMN_HEIGHT * max(bar.size, 0.0) / largest
+        drawn.append(
+            element("rect", element("title", bar.text), class_=f"fill-{bar.kind}",
+                    x=f"{index * room:.2f}", y=f"{COLUMN_HEIGHT - height:.2f}",
+                    width=f"{0.85 * room:.2f}", height=f"{height:.2f}")
+        )  # fmt: skip
+    axis = element("line", class_="axis", x1=0, x2=CHART_WIDTH, y1=COLUMN_HEIGHT, y2=COLUMN_HEIGHT)
+    return element(
+        "svg", *drawn, axis,
+        class_="chart", viewBox=f"0 0 {CHART_WIDTH} {COLUMN_HEIGHT + 1}", role="img",
+        aria_label=title,
+    )  # fmt: skip
 
 
 def legend(kinds: Iterable[tuple[str, str]]) -> Markup:
@@ -312,7 +344,9 @@ caption { text-align: left; font-weight: 650; padding-bottom: 3px }
 .answers { list-style: none; padding: 0 }
 .answers strong { display: inline-block; width: 2.2em }
 .good { color: var(--good) } .bad { color: var(--bad) } .track { fill: var(--track) }
-.fill-rate, .fill-use { fill: var(--rate) } .fill-agreement { fill: var(--agreement) }
+.fill-rate, .fill-use, .fill-receive { fill: var(--rate) } .fill-send { fill: var(--code) }
+.fill-link { fill: var(--inherited) } .fill-barrier { fill: var(--unknown) }
+.fill-host { fill: var(--assumed) } .fill-agreement { fill: var(--agreement) }
 .fill-published { fill: var(--published) } .fill-from-code { fill: var(--code) }
 .fill-fitted { fill: var(--fitted) } .fill-inherited { fill: var(--inherited) }
 .fill-assumed { fill: var(--assumed) } .fill-unknown { fill: var(--unknown) }

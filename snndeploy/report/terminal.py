@@ -7,7 +7,10 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from snndeploy.report.traffic import link_text
+
 WIDTH = 88
+BUSIEST = 3  # cores and links that are shown
 
 FLAGS = (  # question, key of `partition`, the answer of a spike-driven network
     ("every layer on the chip reads spikes (after rewriting)", "synapses_binary", True),
@@ -24,6 +27,8 @@ def render(report: Mapping[str, Any]) -> str:
         _accuracy(report["accuracy"]),
         _layers(report["spikes"]),
         _cost(report),
+        _traffic(report["traffic"]),
+        _real_time(report["real_time"]),
         _energy(report["energy"]),
         flag_lines(report["partition"]),
         mapping_text(report["mapping"]),
@@ -125,10 +130,12 @@ def _layers(spikes: Mapping[str, Any]) -> str:
 
 def _cost(report: Mapping[str, Any]) -> str:
     operations, traffic, latency = report["operations"], report["traffic"], report["latency"]
-    macs = sum(operations["mac_per_sample"].values())
+    macs, refined = operations["mac_per_sample"], report.get("attention")
+    by_host = macs["encoder"] + (macs["attention"] if refined and refined["unit"] == "host" else 0)
     synaptic = operations["synaptic_operations_per_sample"]
     rows = [
-        ("multiply-accumulates on the host", number(macs)),
+        ("multiply-accumulates on the host", number(by_host)),
+        *_attention_rows(macs, refined),
         ("synaptic operations on the chip", number(sum(synaptic.values()))),
         ("  of these in the readout", number(synaptic["readout"])),
         ("neuron updates", number(traffic["neuron_updates_per_sample"])),
@@ -149,6 +156,98 @@ def _cost(report: Mapping[str, Any]) -> str:
         seconds = si(latency["host_link_seconds_per_sample"], "s")
         rows.append(("host link time (assumed speed)", seconds))
     return "Work, traffic and time a sample\n" + "\n".join(_row(row, (44, 16)) for row in rows)
+
+
+def _attention_rows(
+    macs: Mapping[str, Any], refined: Mapping[str, Any] | None
+) -> list[tuple[str, str]]:
+    """Multiplications on the chip and what attention holds back; nothing where there is neither."""
+    rows = []
+    if macs["body"]:
+        rows.append(("multiply-accumulates of synapses on the chip", number(macs["body"])))
+    if refined is None:
+        return rows
+    where = "of these in attention" if refined["unit"] == "host" else "in attention on the chip"
+    rows.append((f"  {where}", number(macs["attention"])))
+    if refined["full_windows"]:
+        waits = f"  waiting for {refined['full_windows']} full windows"
+        rows.append((waits, f"{number(refined['buffer_bytes'])} B"))
+    return rows
+
+
+def _traffic(traffic: Mapping[str, Any]) -> str:
+    """Who causes the traffic, and the cores and links that are busiest with it."""
+    columns = {
+        "messages": "messages",
+        "from host": "messages_from_host",
+        "hops": "hops",
+        "syn. ops": "synaptic_operations",
+        "updates": "neuron_updates",
+    }
+    rows = [
+        (row["name"], *(_count(row.get(f"{key}_per_sample")) for key in columns.values()))
+        for row in traffic["layers"]
+    ]
+    text = "Traffic a sample, by layer\n" + table(("population", *columns), rows)
+    cores = [
+        (f"core {row['core']}: {', '.join(row['populations'])}", *_busy(row))
+        for row in traffic["busiest_cores"][:BUSIEST]
+    ]
+    links = [
+        (
+            f"link {link_text(row)}: {number(row['messages_per_step'])} messages a step",
+            *_busy(row),
+        )
+        for row in traffic["busiest_links"][:BUSIEST]
+    ]
+    if not cores + links:
+        return text
+    head = ("", "a sample", "of latency", "sets steps")
+    return text + "\n\nBusiest cores and links\n" + table(head, cores + links)
+
+
+def _count(value: float | None) -> str:
+    return "-" if value is None else number(value)
+
+
+def _busy(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Time, share of the latency, and share of the steps that it sets the time of."""
+    return (
+        si(row["busy_seconds_per_sample"], "s"),
+        percent(row["utilisation"]),
+        percent(row["binds"]),
+    )
+
+
+def _real_time(real_time: Mapping[str, Any]) -> str:
+    """What is sustained sample after sample, and what limits it."""
+    chip, host = real_time["chip"], real_time.get("host_link")
+    text = f"Real time: {_rates(real_time)} sustained, limited by {real_time['limited_by']}"
+    if host is None:
+        said = [text, "the host link is not timed"]
+    elif real_time["limited_by"] == chip["limit"]["what"]:
+        said = [text, f"the host link needs {_host(host)}"]
+    else:
+        said = [
+            f"{text}: {_host(host)}",
+            f"the chip alone: {_rates(chip)}, limited by {chip['limit']['what']}",
+        ]
+    return wrap("; ".join(said), "")
+
+
+def _host(host: Mapping[str, Any]) -> str:
+    times = host.get("times_chip")
+    compared = "" if times is None else f", {number(times)} times the chip's time"
+    return f"{si(host['seconds_per_sample'], 's')} a sample{compared} (speed {host['mark']})"
+
+
+def _rates(found: Mapping[str, Any]) -> str:
+    if "samples_per_second" not in found:
+        return "no time at all"
+    return (
+        f"{number(found['samples_per_second'])} samples/s"
+        f" ({number(found['steps_per_second'])} steps/s)"
+    )
 
 
 def _energy(energy: Mapping[str, Any]) -> str:

@@ -20,11 +20,14 @@ class Traffic:
                              one neuron receives one message)
         messages_in          messages that arrive (those of this step's spikes, injections included)
         synaptic_operations  synapses triggered at this core by the spikes sent in this step
+        graded_operations    those of them that multiply a graded payload
+        attention_macs, attention_additions   of attention on the chip (`attention_work`)
     Per step, shape (samples, steps):
         hops_east_west, hops_north_south   router-to-router hops inside chips
         hops_inter_chip                    hops that cross a chip border
         local_messages                     messages between cores of one router (no hop)
         host_bytes_in, host_bytes_out
+        attention_bytes                    those of them that move attention to the host and back
     link_load: (samples, steps, links); links: int32 (links, 4) = x, y, dx, dy of the source router
     and the direction on the global mesh.
     """
@@ -35,12 +38,16 @@ class Traffic:
     messages_out: np.ndarray
     messages_in: np.ndarray
     synaptic_operations: np.ndarray
+    graded_operations: np.ndarray
+    attention_macs: np.ndarray
+    attention_additions: np.ndarray
     hops_east_west: np.ndarray
     hops_north_south: np.ndarray
     hops_inter_chip: np.ndarray
     local_messages: np.ndarray
     host_bytes_in: np.ndarray
     host_bytes_out: np.ndarray
+    attention_bytes: np.ndarray
     link_load: np.ndarray
     links: np.ndarray
 

@@ -19,7 +19,6 @@ from snndeploy.network import (
     Population,
 )
 from snndeploy.simulator.attention import attend
-from snndeploy.simulator.boundary import INPUT_MAXIMUM
 
 DECAY_BITS = 12
 DECAY_ONE = 1 << DECAY_BITS
@@ -131,7 +130,7 @@ def step_neurons(
     v = sat24(membrane)
     overflows = np.array(
         [
-            np.count_nonzero(np.abs(a) > INPUT_MAXIMUM),
+            np.count_nonzero(np.abs(a) > population.input_maximum),
             np.count_nonzero(u != current),
             np.count_nonzero(v != membrane),
             0,
@@ -154,7 +153,8 @@ def attended_current(
     """u, the value that attention refines (units of v), and overflow events of the two."""
     current = rz(u * (DECAY_ONE - population.current_decay), DECAY_BITS) + (a << MEMBRANE_SHIFT)
     u = wrap24(current)
-    overflows = [np.count_nonzero(np.abs(a) > INPUT_MAXIMUM), np.count_nonzero(u != current), 0, 0]
+    wide = np.count_nonzero(np.abs(a) > population.input_maximum)
+    overflows = [wide, np.count_nonzero(u != current), 0, 0]
     return u, u + own_bias(population) + injected_bias, np.array(overflows, dtype=np.int64)
 
 

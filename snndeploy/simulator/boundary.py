@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from snndeploy.errors import DataError
-from snndeploy.network import Network
+from snndeploy.network import Network, Population
 
 Injected = Mapping[int, np.ndarray]
 """Host values by index into `network.injections`, integers:
@@ -19,12 +19,11 @@ graded: values (samples, timesteps, C, H, W), added to a in the aligned step;
 spikes: payloads (samples, timesteps, C, H, W) of an input population."""
 
 OVERFLOW_KINDS = ("input", "wrap", "saturation", "payload")
-"""Columns of an overflow count: |a| > 32767; u wrapped; v saturated; |payload| > payload_bound."""
-
-INPUT_MAXIMUM = 32767
+"""Columns of an overflow count: |a| > input_maximum; u wrapped; v saturated; |payload| >
+payload_bound."""
 
 _WORDS = {
-    "input": "{count} inputs beyond the declared 16 bits (|a| > 32767)",
+    "input": "{count} inputs beyond the declared {bits} bits (|a| > {maximum})",
     "wrap": "{count} currents wrapped at 24 bits",
     "saturation": "{count} membranes saturated at 24 bits",
     "payload": "{count} payloads beyond the declared bound of {bound}",
@@ -74,11 +73,20 @@ def _check_payloads(values: np.ndarray, bound: int, where: str) -> None:
 def describe_overflows(network: Network, counts: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     """Warnings in words, in population order; counts are int64 (len(OVERFLOW_KINDS),) each."""
     return tuple(
-        f"{population.name}: {_WORDS[kind].format(count=count, bound=population.payload_bound)}"
+        f"{population.name}: {_said(population, kind, count)}"
         for population in network.populations
         if population.name in counts
         for kind, count in zip(OVERFLOW_KINDS, counts[population.name].tolist(), strict=True)
         if count
+    )
+
+
+def _said(population: Population, kind: str, count: int) -> str:
+    return _WORDS[kind].format(
+        count=count,
+        bits=population.accumulator_bits,
+        maximum=population.input_maximum,
+        bound=population.payload_bound,
     )
 
 

@@ -23,6 +23,8 @@ PICO = 1e-12
 LOCAL_HOP = "energy.tile_local_hop_pj"  # where absent, it is part of message_out_pj
 STATIC_POWER = "energy.static_power_per_chip_w"
 
+MAC = "energy.mac_pj"
+
 COSTS = {  # line: (counter of Traffic, cost)
     "neuron access": ("neuron_accesses", "energy.neuron_access_pj"),
     "neuron update": ("neuron_updates", "energy.neuron_update_pj"),
@@ -30,6 +32,8 @@ COSTS = {  # line: (counter of Traffic, cost)
     "message out": ("messages_out", "energy.message_out_pj"),
     "message in": ("messages_in", "energy.message_in_pj"),
     "synaptic operation": ("synaptic_operations", "energy.synaptic_operation_pj"),
+    "multiply-accumulate": ("multiply_accumulates", MAC),
+    "addition in attention": ("attention_additions", "energy.synaptic_operation_pj"),
     "hop east-west": ("hops_east_west", "energy.hop_east_west_pj"),
     "hop north-south": ("hops_north_south", "energy.hop_north_south_pj"),
     "hop between chips": ("hops_inter_chip", "energy.inter_chip_hop_pj"),
@@ -101,7 +105,7 @@ def chip_energy(traffic: Traffic, timing: Timing, layout: Layout, target: Target
         for name, (counter, key) in COSTS.items()
         if key != LOCAL_HOP
         and not (target.has(key) or target.includes(key))
-        and getattr(traffic, counter).any()
+        and _events(traffic, counter, target).any()
     ]
     if not target.has(STATIC_POWER):
         absent.append(f"static power, which {target.name} does not state")
@@ -111,11 +115,22 @@ def chip_energy(traffic: Traffic, timing: Timing, layout: Layout, target: Target
 def _event_lines(traffic: Traffic, target: Target) -> Iterator[EnergyLine]:
     for name, (counter, key) in COSTS.items():
         if target.has(key) and not target.includes(key):
-            counts = getattr(traffic, counter)
+            counts = _events(traffic, counter, target)
             events = counts.reshape(len(counts), -1).sum(axis=1).astype(np.float64)
             joules = events * (PICO * target.number(key))
             cost = target.quantity(key)
             yield EnergyLine(name, key, events, joules, cost.mark, cost.source)
+
+
+def _events(traffic: Traffic, counter: str, target: Target) -> np.ndarray:
+    """A counter; where multiplications have a price, graded synapses are multiply-accumulates."""
+    if counter == "multiply_accumulates":
+        graded = traffic.graded_operations if target.has(MAC) else 0
+        return traffic.attention_macs + graded
+    if counter == "synaptic_operations" and target.has(MAC):
+        return traffic.synaptic_operations - traffic.graded_operations
+    found: np.ndarray = getattr(traffic, counter)
+    return found
 
 
 def _static_line(timing: Timing, layout: Layout, target: Target) -> Iterator[EnergyLine]:

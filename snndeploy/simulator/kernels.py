@@ -18,7 +18,6 @@ Array = np.ndarray
 
 BLOCK = 4096  # neurons whose membrane stays in the first-level cache over all steps
 LOW_BITS = 4095
-INPUT_MAXIMUM = 32767
 WRAP_MAXIMUM = 1 << 17  # a << 6 wraps outside (-2^17, 2^17]
 MEMBRANE_MAXIMUM = (1 << 23) - 1
 
@@ -44,8 +43,8 @@ def _wrapped_current(a: np.int32) -> np.int32:
 
 @_compile
 def _fire(
-    inputs: Array, scale: np.number, bias: Array, keep: np.int32, threshold: np.int32,
-    soft_mask: np.int32, amount: np.int32, v: Array, spikes: Array,
+    inputs: Array, scale: np.number, limit: np.number, bias: Array, keep: np.int32,
+    threshold: np.int32, soft_mask: np.int32, amount: np.int32, v: Array, spikes: Array,
 ) -> tuple[int, int, int]:  # fmt: skip
     """One step of a block of neurons without current memory; returns event counts."""
     wide = 0
@@ -53,7 +52,7 @@ def _fire(
     fired = 0
     for i in range(v.shape[0]):
         raw = inputs[i] * scale
-        wide += (raw > INPUT_MAXIMUM) | (raw < -INPUT_MAXIMUM)
+        wide += (raw > limit) | (raw < -limit)
         u = _wrapped_current(np.int32(raw))
         total = np.int32(np.int32(_decayed(v[i], keep) + u) + bias[i])
         membrane = np.int32(
@@ -87,13 +86,14 @@ def _mark_updated(inputs: Array, scale: np.number, bias: Array, v: Array, update
 
 @_compile
 def integrate_and_fire(
-    inputs: Array, scale: np.number, bias: Array, keep: np.int32, threshold: np.int32,
-    soft_mask: np.int32, amount: np.int32, v: Array, spikes: Array, spike_counts: Array,
-    updated: Array, membranes: Array, overflows: Array,
+    inputs: Array, scale: np.number, limit: np.number, bias: Array, keep: np.int32,
+    threshold: np.int32, soft_mask: np.int32, amount: np.int32, v: Array, spikes: Array,
+    spike_counts: Array, updated: Array, membranes: Array, overflows: Array,
 ) -> None:  # fmt: skip
     """All steps of a population with current_decay 4096.
 
     inputs: (samples, steps, neurons) float32, int32 or int64, times `scale` (same type) is a.
+    limit: of the same type, the largest |a| that does not count as an overflow.
     bias: (1 or samples, neurons) int32, in units of v.   keep: 4096 - membrane_decay.
     threshold: in units of v, 2^30 never fires.   soft_mask: -1 soft, 0 hard; amount in units of v.
     v: (samples, neurons) int32, in and out.   spikes: (samples, steps, neurons) uint8, out.
@@ -111,7 +111,7 @@ def integrate_and_fire(
                 if updated.size:
                     _mark_updated(now, scale, constant, state, updated[sample, step, first:last])
                 wide, saturated, fired = _fire(
-                    now, scale, constant, keep, threshold, soft_mask, amount, state,
+                    now, scale, limit, constant, keep, threshold, soft_mask, amount, state,
                     spikes[sample, step, first:last],
                 )  # fmt: skip
                 if wide:
@@ -125,9 +125,9 @@ def integrate_and_fire(
 
 @_compile
 def integrate_current_and_fire(
-    inputs: Array, current_keep: np.int32, bias: Array, keep: np.int32, threshold: np.int32,
-    soft_mask: np.int32, amount: np.int32, u: Array, v: Array, spikes: Array, spike_counts: Array,
-    updated: Array, membranes: Array, overflows: Array,
+    inputs: Array, current_keep: np.int32, limit: np.int64, bias: Array, keep: np.int32,
+    threshold: np.int32, soft_mask: np.int32, amount: np.int32, u: Array, v: Array, spikes: Array,
+    spike_counts: Array, updated: Array, membranes: Array, overflows: Array,
 ) -> None:  # fmt: skip
     """As `integrate_and_fire` with a current that lives on: current_keep = 4096 - current_decay.
 
@@ -145,7 +145,7 @@ def integrate_current_and_fire(
                 total = np.int64(_decayed(before, keep)) + wrapped + bias[row, i]
                 membrane = min(max(total, -MEMBRANE_MAXIMUM), MEMBRANE_MAXIMUM)
                 spike = membrane > threshold
-                overflows[0] += (a > INPUT_MAXIMUM) | (a < -INPUT_MAXIMUM)
+                overflows[0] += (a > limit) | (a < -limit)
                 overflows[1] += wrapped != current
                 overflows[2] += membrane != total
                 spike_counts[sample, step] += spike

@@ -150,14 +150,17 @@ class Layer:
         membranes = np.empty(shape if want_membranes else (0, 0, 0), dtype=np.int32)
         outputs = (spikes, counts, updated, membranes, self.overflows)
         neurons = (self.bias, self.keep, self.threshold, self.soft_mask, self.amount)
+        limit = self.population.input_maximum
         if self.u is not None:
             a = combine(contributions, shape)
             kernels.integrate_current_and_fire(
-                a, self.current_keep, *neurons, self.u, self.v, *outputs
+                a, self.current_keep, np.int64(limit), *neurons, self.u, self.v, *outputs
             )
         else:
             a, scale = self._single(contributions, shape)
-            kernels.integrate_and_fire(a, scale, *neurons, self.v, *outputs)
+            kernels.integrate_and_fire(
+                a, scale, scale.dtype.type(limit), *neurons, self.v, *outputs
+            )
         return Result(
             spikes, counts, updated if want_updated else None, membranes if want_membranes else None
         )

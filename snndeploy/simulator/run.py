@@ -8,20 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from snndeploy.errors import DataError
+from snndeploy.errors import DataError, UnsupportedError
 from snndeploy.graph import Graph
 from snndeploy.network import Network, Population, fan_out
 from snndeploy.ops.evaluate import by_step, evaluate
 from snndeploy.program import Program
-from snndeploy.simulator.activity import Traffic
 from snndeploy.simulator.boundary import describe_overflows
 from snndeploy.simulator.cycle import CycleTiming, cycle_timing
 from snndeploy.simulator.cycle_walk import SpikeRecorder
 from snndeploy.simulator.energy import Energy, chip_energy
 from snndeploy.simulator.engine import engine_name, late_arrival, run_network
 from snndeploy.simulator.functional import misaligned
-from snndeploy.simulator.timing import Timing, analytic_timing
+from snndeploy.simulator.hotspots import Hotspots, hotspots
+from snndeploy.simulator.timing import Timing, analytic_timing, load_of
 from snndeploy.simulator.traffic import TrafficCounter
+from snndeploy.simulator.traffic_layers import merge
 
 COUNTER_BYTES = 400_000_000  # what one chunk's traffic counters may take
 BATCH_ELEMENTS = 60_000_000  # neuron values of the float model and the chip in one batch
@@ -44,6 +45,8 @@ class Simulation:
 
     logits: (samples, classes) of the chip; reference_logits: of the float model, or None.
     totals: the traffic counters, mean a sample; largest_link_load: messages in one step.
+    layer_traffic: by population, counts by chip step, summed over the samples (traffic_layers.py).
+    hotspots: busy cores and links, and what the run waits for.
     graded_operations: synaptic operations that multiply a graded payload, mean a sample; part of
     totals["synaptic_operations"].
     """
@@ -56,12 +59,16 @@ class Simulation:
     largest_link_load: int
     timings: list[Timing]
     energies: list[Energy]
+    layer_traffic: dict[str, dict[str, np.ndarray]]
+    hotspots: Hotspots
     graded_operations: float = 0.0
     warnings: list[str] = field(default_factory=list)
     engine: str = ""
     cycle: CycleTiming | None = None
     host_rates: dict[str, float] = field(default_factory=dict)
     """Spikes a neuron and step of the encoder's own neurons, by graph node."""
+    channel_spikes: dict[str, np.ndarray] = field(default_factory=dict)
+    """Spikes by channel over the run, of populations that carry reduced ones (`Reduced`)."""
 
     def timing_mean(self, name: str) -> float | None:
         parts = [getattr(timing, name) for timing in self.timings]
@@ -78,9 +85,8 @@ def injections_of(
     clipped = 0
     for index, injection in enumerate(network.injections):
         node = model.by_name[injection.encoder_output]
-        shape = network.by_name[injection.target].shape
         real = by_step(node, values[injection.encoder_output], samples)
-        real = real.reshape(samples, real.shape[1], *shape)
+        real = network.kept_of(injection.target, real)
         if injection.mode == "bias":
             real = real[:, 0]
         integers = injection.quantize(real)
@@ -134,6 +140,8 @@ def simulate(
     cycle_samples: the first so many samples are timed message by message, the others scaled.
     """
     check_input(program, x)
+    if cycle_samples:
+        _refuse_attention(program)
     run = _Run(program, len(x), reference and program.has_float_model, cycle_samples)
     size = batch or _batch_size(program)
     chunk = max(size, _chunk_size(program), cycle_samples)
@@ -145,8 +153,19 @@ def simulate(
             run.batch(part[first : first + size].astype(np.float32), counter)
             if progress:
                 progress(min(start + first + size, len(x)), len(x))
-        run.account(counter.result())
+        run.account(counter)
     return run.result()
+
+
+def _refuse_attention(program: Program) -> None:
+    attended = [p.name for p in program.network.populations if p.attention]
+    if attended:
+        raise UnsupportedError(
+            f"{attended[0]} has attention, which cycle timing does not model; use --timing"
+            " analytic",
+            node=attended[0],
+            reason="attention",
+        )
 
 
 def _batch_size(program: Program) -> int:
@@ -180,10 +199,17 @@ class _Run:
         self.largest_link_load = 0
         self.timings: list[Timing] = []
         self.energies: list[Energy] = []
+        self.layer_traffic: dict[str, dict[str, np.ndarray]] = {}
+        self.hotspots: Hotspots | None = None
         self.graded_operations = 0.0
         self.warnings: list[str] = []
         self.overflows: dict[str, np.ndarray] = {}
         self.reach = {p.name: _fan_out(network, p) for p in network.populations if p.sends_graded}
+        self.channel_spikes = {
+            p.name: np.zeros(p.shape[0], dtype=np.int64)
+            for p in network.populations
+            if any(entry.carrier == p.name for entry in network.reduced)
+        }
         self.clipped = 0
         timed = range(min(cycle_samples, samples))
         self.recorder = SpikeRecorder(network, timed) if cycle_samples else None
@@ -219,13 +245,16 @@ class _Run:
                 self.recorder(population, spikes, updated)
             layer = self.layers[population.name]
             layer.spikes += int(np.count_nonzero(spikes))
+            if population.name in self.channel_spikes:
+                self.channel_spikes[population.name] += np.count_nonzero(spikes, axis=(0, 1, 3, 4))
             if population.name in self.reach:
                 sent = np.count_nonzero(spikes, axis=(0, 1, 2))
                 self.graded_operations += float((sent * self.reach[population.name]).sum())
             if layer.matching is not None:
                 node = program.model.by_name[population.origin]
                 wanted = by_step(node, values[population.origin], samples)
-                layer.matching += int((spikes == wanted.reshape(spikes.shape)).sum())
+                kept = program.network.kept_of(population.name, wanted)
+                layer.matching += int((spikes == kept).sum())
 
         activity = run_network(
             program.network, injected, observer=observe, samples=samples, batch=samples
@@ -237,15 +266,22 @@ class _Run:
             answer = values[program.model.outputs[0]]
             self.reference_logits.append(class_scores(program.model, answer, samples))
 
-    def account(self, traffic: Traffic) -> None:
+    def account(self, counter: TrafficCounter) -> None:
         program = self.program
-        timing = analytic_timing(traffic, program.layout, program.target, program.network.timesteps)
+        traffic = counter.result()
+        load = load_of(traffic, program.layout, program.target)
+        timing = analytic_timing(
+            traffic, program.layout, program.target, program.network.timesteps, load
+        )
         if self.recorder and self.cycle is None:
             place = (program.network, program.layout, program.target)
             self.cycle = cycle_timing(*place, self.recorder)
         if self.cycle:
             timing = self.cycle.applied_to(timing, first_sample=self.accounted)
         self.accounted += len(timing.latency_seconds)
+        found = hotspots(traffic, load, timing)
+        self.hotspots = self.hotspots + found if self.hotspots else found
+        self.layer_traffic = merge([self.layer_traffic, counter.layers()])
         self.timings.append(timing)
         self.energies.append(chip_energy(traffic, timing, program.layout, program.target))
         for name in vars(traffic):
@@ -256,6 +292,7 @@ class _Run:
         self.largest_link_load = max(self.largest_link_load, int(traffic.link_load.max(initial=0)))
 
     def result(self) -> Simulation:
+        assert self.hotspots is not None, "nothing was simulated"
         self.warnings += [late_arrival(*late) for late in misaligned(self.program.network)]
         self.warnings += describe_overflows(self.program.network, self.overflows)
         if self.clipped:
@@ -269,11 +306,14 @@ class _Run:
             largest_link_load=self.largest_link_load,
             timings=self.timings,
             energies=self.energies,
+            layer_traffic=self.layer_traffic,
+            hotspots=self.hotspots,
             graded_operations=self.graded_operations / self.samples,
             warnings=self.warnings,
             engine=engine_name(self.program.network),
             cycle=self.cycle,
             host_rates={k: v / self.samples for k, v in self.host_spikes.items()},
+            channel_spikes=self.channel_spikes,
         )
 
 

@@ -12,6 +12,8 @@ what is said there:
 * A bias injection costs BIAS_BYTES a neuron, in the first step of its population; it is loaded
   into registers and sends no message.  The answer costs READOUT_BYTES a neuron, in the last step
   of its population.
+* Attention by the host moves every current (or membrane) of its population out, READOUT_BYTES, and
+  back, HOST_MESSAGE_BYTES, in each of its steps; these are registers, not messages.
 * `local_messages` are those whose source and destination core share a router (they may be one and
   the same core).
 """
@@ -27,9 +29,16 @@ import scipy.sparse as sparse
 from snndeploy.mapping.layout import Layout
 from snndeploy.mapping.routes import Mesh, crosses_chips
 from snndeploy.mapping.wiring import HOST, Wiring, injection_wiring, population_wiring
-from snndeploy.network import Injection, Network, Population
+from snndeploy.network import Attention, Injection, Network, Population
 from snndeploy.simulator.activity import Traffic
+from snndeploy.simulator.attention_work import runs, work_of
 from snndeploy.simulator.traffic_kernels import sum_by_group
+from snndeploy.simulator.traffic_layers import (
+    LayerTraffic,
+    Shares,
+    message_shares,
+    split_by_target,
+)
 
 HOST_MESSAGE_BYTES = 4  # a 32-bit spike message
 BIAS_BYTES = 2  # a 13-bit mantissa
@@ -42,8 +51,11 @@ PER_CORE = (
     "messages_out",
     "messages_in",
     "synaptic_operations",
+    "graded_operations",
+    "attention_macs",
+    "attention_additions",
 )
-PER_STEP = ("local_messages", "host_bytes_in", "host_bytes_out")
+PER_STEP = ("local_messages", "host_bytes_in", "host_bytes_out", "attention_bytes")
 LINK_ENDS = "link_ends"  # differences of link loads, see routes.py
 
 
@@ -63,6 +75,7 @@ class Source:
     wiring: Wiring
     group_of: np.ndarray  # int32 (2, segments, positions): message groups, then synapse groups
     groups: int  # of both kinds
+    shares: Shares  # what they add to populations
     message_effects: tuple[Effect, ...]
     synapse_effects: tuple[Effect, ...]
     accesses: np.ndarray  # int64 (cores,), neurons
@@ -90,6 +103,10 @@ class TrafficCounter:
         }
         self._link_cells, self._used_links = self._find_links()
         self._seen: dict[str | int, int] = dict.fromkeys([*self._sources, *self._injected], 0)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._layers = LayerTraffic(self.network)
         self._counts = self._constant_counts()
 
     def fresh(self, samples: int) -> TrafficCounter:
@@ -98,7 +115,7 @@ class TrafficCounter:
         counter.samples = samples
         counter.assumed_updates = set()
         counter._seen = dict.fromkeys(self._seen, 0)
-        counter._counts = counter._constant_counts()
+        counter._begin()
         return counter
 
     def __call__(
@@ -120,10 +137,14 @@ class TrafficCounter:
         if updated is None:
             self.assumed_updates.add(population.name)
             self._counts["neuron_updates"][:, *place] += everything
+            bound = int(source.accesses.sum()) * len(spikes)
+            self._layers.add_each_step("neuron_updates", population.name, bound)
             return
         on_core = next(e for e in source.message_effects if e.counter == "spikes")
         sums = _group_sums(source, updated, maps=1)[: len(source.wiring.source)]
         self._add("neuron_updates", on_core, sums, place)
+        by_step = sums.sum(axis=0).reshape(-1, self.network.timesteps).sum(axis=0)
+        self._layers.add_each_step("neuron_updates", population.name, by_step)
 
     def observe_injection(self, index: int, values: np.ndarray) -> None:
         """Count the next batch of host values of `network.injections[index]`.
@@ -154,6 +175,10 @@ class TrafficCounter:
             links=links,
         )
 
+    def layers(self) -> dict[str, dict[str, np.ndarray]]:
+        """The counts by population and name, int64 (chip steps,), summed over the samples."""
+        return self._layers.result()
+
     # counting
 
     def _next(
@@ -170,6 +195,7 @@ class TrafficCounter:
 
     def _count(self, source: Source, values: np.ndarray, place: tuple[slice, slice]) -> None:
         sums = _group_sums(source, values)
+        self._layers.add_sums(source.shares, sums)
         border = len(source.wiring.source)
         for part, effects in (
             (sums[:border], source.message_effects),
@@ -197,12 +223,43 @@ class TrafficCounter:
         for injection in network.injections:
             if injection.mode == "bias":
                 target = network.by_name[injection.target]
-                counts["host_bytes_in"][0, :, target.depth] += BIAS_BYTES * target.neurons
+                sent = BIAS_BYTES * target.neurons
+                counts["host_bytes_in"][0, :, target.depth] += sent
+                self._layers.add("host_bytes_in", target.name, target.depth, sent * self.samples)
+        for population in network.populations:
+            for attention in population.attention:
+                self._count_attention(counts, population, attention)
         if network.readout is not None:
             answer = network.by_name[network.readout.population]
             last = answer.depth + network.timesteps - 1
-            counts["host_bytes_out"][0, :, last] += READOUT_BYTES * answer.neurons
+            read = READOUT_BYTES * answer.neurons
+            counts["host_bytes_out"][0, :, last] += read
+            self._layers.add("host_bytes_out", answer.name, last, read * self.samples)
         return counts
+
+    def _count_attention(
+        self, counts: dict[str, np.ndarray], population: Population, attention: Attention
+    ) -> None:
+        """Work at the population's cores, each the share of its neurons; or bytes to the host and
+        back.  A full window is worked off in its first step."""
+        timesteps, begin = self.network.timesteps, population.depth
+        if attention.unit == "chip":
+            steps = slice(begin, begin + runs(attention, timesteps))
+            work = work_of(attention.graph)
+            neurons = np.cumsum(self._sources[population.name].accesses)
+            for name, amount in (("macs", work.macs), ("additions", work.additions)):
+                each = np.diff(neurons * amount // population.neurons, prepend=0)
+                counts[f"attention_{name}"][:, :, steps] += each[:, None, None]
+            return
+        for name, first, size in (
+            ("host_bytes_out", population.arrival, READOUT_BYTES),
+            ("host_bytes_in", begin, HOST_MESSAGE_BYTES),
+        ):
+            moved = size * population.neurons
+            for step in range(first, first + timesteps):
+                counts[name][0, :, step] += moved
+                counts["attention_bytes"][0, :, step] += moved
+                self._layers.add(name, population.name, step, moved * self.samples)
 
     def _link_load(self) -> np.ndarray:
         """Loads of the used links, int64 (samples, steps, links)."""
@@ -218,19 +275,30 @@ class TrafficCounter:
         accesses = np.zeros(self.layout.cores, dtype=np.int64)
         for tile in self.layout.tiles_of(population.name):
             accesses[tile.core] += tile.neurons
-        return self._source(wiring, accesses)
+        return self._source(wiring, accesses, population)
 
     def _prepare_injection(self, injection: Injection) -> Source:
         population = self.network.by_name[injection.target]
         none = np.zeros(self.layout.cores, dtype=np.int64)
-        return self._source(injection_wiring(self.layout, population), none)
+        return self._source(injection_wiring(self.layout, population), none, population, host=True)
 
-    def _source(self, wiring: Wiring, accesses: np.ndarray) -> Source:
-        synapses = [_effect("synaptic_operations", wiring.synapses.T)]
+    def _source(
+        self, wiring: Wiring, accesses: np.ndarray, population: Population, *, host: bool = False
+    ) -> Source:
+        """Tables of a population's spikes, or of the values that the host sends into it."""
+        group, rows = wiring.synapse_group, np.arange(wiring.synapses.shape[0])
+        reach: dict[str, np.ndarray] = {}
+        if not host:
+            group, rows, reach = split_by_target(self.network, population, group)
+        synapses = [_effect("synaptic_operations", wiring.synapses[rows].T)]
+        if population.sends_graded and not host:
+            synapses.append(_effect("graded_operations", wiring.synapses[rows].T))
+        messages = message_shares(wiring, self.layout, HOST_MESSAGE_BYTES)
         return Source(
             wiring=wiring,
-            group_of=np.stack([wiring.message_group, wiring.synapse_group + len(wiring.source)]),
-            groups=len(wiring.source) + wiring.synapses.shape[0],
+            group_of=np.stack([wiring.message_group, group + len(wiring.source)]),
+            groups=len(wiring.source) + len(rows),
+            shares=Shares(population.name, messages, reach),
             message_effects=tuple(self._message_effects(wiring)),
             synapse_effects=tuple(effect for effect in synapses if len(effect.rows)),
             accesses=accesses,

@@ -2,6 +2,7 @@
 
     python sanafe_runner.py FOLDER STEPS TIMING_MODEL RESULT.json
 
+With the detailed model it leaves a trace of every message in FOLDER/messages.csv.
 Needs sanafe 2.2.9 and nothing of snndeploy: it runs in an interpreter of its own.
 """
 
@@ -22,7 +23,10 @@ def main(folder, steps, timing_model, result):
     network = sanafe.load_net("network.net", architecture, use_netlist_format=True)
     chip = sanafe.SpikingChip(architecture)
     chip.load(network)
-    chip.sim(int(steps), timing_model=timing_model, perf_trace="perf.csv")
+    traces = {"perf_trace": "perf.csv"}
+    if timing_model == "detailed":
+        traces["message_trace"] = "messages.csv"
+    chip.sim(int(steps), timing_model=timing_model, **traces)
     del chip  # writes what is buffered
     with open("perf.csv", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from dataclasses import replace
 
@@ -28,6 +29,8 @@ def sanafe():
     """The interpreter that has SANA-FE."""
     python = interpreter()
     if python is None:
+        if chosen := os.environ.get("SNNDEPLOY_SANAFE_PYTHON"):
+            pytest.fail(f"SNNDEPLOY_SANAFE_PYTHON is {chosen}, which has no SANA-FE 2.2.9")
         message = (
             "NOT TESTED: no SANA-FE 2.2.9 here; install it in an environment of its own and set"
             " SNNDEPLOY_SANAFE_PYTHON to its python"

@@ -48,13 +48,24 @@ Is it spike-driven?
 def test_json_counts_what_layers_read():
     found = audit_json(FACTS)
     assert found["schema"] == "snndeploy.audit/1"
-    assert found["layers_by_input"] == {"binary": 1, "integer": 1, "real": 2}
+    assert found["layers_by_input"] == {"binary": 1, "integer": 1, "real": 2, "attention": 0}
     assert found["layers"] == [asdict(row) for row in ROWS]
     assert found["partition"]["needs_full_window"] is True
 
 
 def test_whole_text():
     assert audit_text(audit_json(FACTS)) == WHOLE
+
+
+def test_attention_is_counted_apart():
+    score = AuditRow("mlp", "linear", "body", "real", "attention", 100, 0.05, False, "scores", "")
+    found = audit_json({**FACTS, "audit": [*FACTS["audit"], score.as_json()] * 2})
+    assert found["layers_by_input"] == {"binary": 2, "integer": 2, "real": 4, "attention": 2}
+    text = audit_text(found)
+    assert (
+        "  - layers by what they read: 2 binary, 2 integer, 4 real; 2 more find attention's" in text
+    )
+    assert "  mlp       linear     body     real      MAC         100   5.00 %" in text
 
 
 def test_text_fits_with_long_names():

@@ -18,9 +18,11 @@ from snndeploy.program import Program
 from snndeploy.report import summarize
 from snndeploy.report.report import rated_neurons
 from snndeploy.simulator.energy import chip_energy
+from snndeploy.simulator.hotspots import hotspots
 from snndeploy.simulator.run import LayerActivity, Simulation
-from snndeploy.simulator.timing import analytic_timing
+from snndeploy.simulator.timing import analytic_timing, load_of
 from snndeploy.simulator.traffic import TrafficCounter
+from snndeploy.simulator.traffic_layers import merge
 from snndeploy.target import Target
 
 STEPS, SAMPLES = 2, 4
@@ -123,6 +125,8 @@ def small_run(program: Program, chunks: tuple[int, ...] = (SAMPLES,)) -> Simulat
         largest_link_load=0,
         timings=[],
         energies=[],
+        layer_traffic={},
+        hotspots=None,
     )
     for index, size in enumerate(chunks):
         _account(program, simulation, size, silent=index > 0)
@@ -139,7 +143,11 @@ def _account(program: Program, simulation: Simulation, samples: int, silent: boo
             spikes[:, 1, :2] = 1
         counter(population, spikes, np.ones_like(spikes))
     traffic = counter.result()
-    timing = analytic_timing(traffic, program.layout, program.target, STEPS)
+    load = load_of(traffic, program.layout, program.target)
+    timing = analytic_timing(traffic, program.layout, program.target, STEPS, load)
+    found = hotspots(traffic, load, timing)
+    simulation.hotspots = simulation.hotspots + found if simulation.hotspots else found
+    simulation.layer_traffic = merge([simulation.layer_traffic, counter.layers()])
     simulation.timings.append(timing)
     simulation.energies.append(chip_energy(traffic, timing, program.layout, program.target))
     for name in set(vars(traffic)) - {"link_load", "links"}:
@@ -231,7 +239,9 @@ def test_operations_are_spikes_times_fan_out(report):
     synaptic = {"encoder": 0, "body": 10 * SECOND, "readout": 2 * 3}
     assert operations["synaptic_operations_per_sample"] == synaptic
     assert operations["ac_per_sample"] == synaptic
-    assert operations["mac_per_sample"] == {"encoder": 1000, "body": 0, "readout": 0}
+    assert operations["mac_per_sample"] == {
+        "encoder": 1000, "body": 0, "attention": 0, "readout": 0,
+    }  # fmt: skip
 
 
 def test_traffic_of_one_message_a_spike(report):

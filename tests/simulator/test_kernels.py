@@ -65,6 +65,7 @@ def test_neurons_at_the_edges(current_decay: int, reset: str, kind: str):
         population = Population(
             "p", (len(pairs), 1, 1), kind, threshold, decay, current_decay,
             reset=reset, reset_amount=1000 if reset == "soft" else 0,
+            accumulator_bits=18 if threshold else 16,
         )  # fmt: skip
         overflows, plain = run_plain(population, a, bias)
         layer, found = run_layer(population, a, bias)

@@ -126,6 +126,11 @@ def test_overflows_are_told():
         "neuron: 2 inputs beyond the declared 16 bits (|a| > 32767)",
         "neuron: 1 currents wrapped at 24 bits",
     )
+    wide = graded_neuron(2, threshold=131071, kind="integrator", accumulator_bits=18)
+    assert run_reference(wide, {0: given}).warnings == (
+        "neuron: 1 inputs beyond the declared 18 bits (|a| > 131071)",
+        "neuron: 1 currents wrapped at 24 bits",
+    )
 
 
 # --- synapses ---

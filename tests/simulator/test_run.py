@@ -40,6 +40,12 @@ def test_overflows_are_added_over_batches(program: Program, digits: np.ndarray) 
     assert any("beyond the declared 16 bits" in warning for warning in runs[0].warnings)
 
 
+@pytest.mark.parametrize(("target", "bits"), [("loihi2", 16), ("hybrid45nm", 18)])
+def test_a_population_declares_its_targets_accumulator(target: str, bits: int) -> None:
+    network = compile("gac-digits", target=target, shortcuts="relay").network
+    assert {p.accumulator_bits for p in network.populations} == {bits}
+
+
 def test_graded_operations_equal_every_synapse_walked(program: Program, digits: np.ndarray) -> None:
     network = program.network
     injected, _ = encode(program, digits)

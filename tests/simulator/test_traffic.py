@@ -14,6 +14,7 @@ from snndeploy.mapping import place
 from snndeploy.mapping.layout import Layout, Tile
 from snndeploy.network import Conv, Network, Population, Projection
 from snndeploy.simulator.traffic import PER_CORE, PER_STEP, TrafficCounter
+from snndeploy.simulator.traffic_layers import LAYER_COUNTS
 from snndeploy.target import Target
 
 HOPS = ("hops_east_west", "hops_north_south", "hops_inter_chip")
@@ -49,7 +50,32 @@ def count(network, layout, spikes, updated, injected, batches):
             marks = updated[population.name][part] if population.kind != "input" else None
             counter(population, spikes[population.name][part], marks)
         first += size
-    return counter.result()
+    return counter
+
+
+def assert_layers_equal(counter, expected):
+    """By population and step as enumerated, and as `Traffic` has them without populations."""
+    layers, traffic = counter.layers(), counter.result()
+    found = {
+        (population, name, step): int(values[step])
+        for population, counts in layers.items()
+        for name, values in counts.items()
+        for step in np.flatnonzero(values).tolist()
+    }
+    assert found == {key: n for key, n in expected["layers"].items() if n}
+    whole = {
+        name: getattr(traffic, name).sum(axis=(0, 2))
+        for name in PER_CORE
+        if name in LAYER_COUNTS
+    }
+    whole |= {name: getattr(traffic, name).sum(axis=0) for name in PER_STEP if name in LAYER_COUNTS}
+    whole["hops_inter_chip"] = traffic.hops_inter_chip.sum(axis=0)
+    whole["hops"] = sum(getattr(traffic, name).sum(axis=0) for name in HOPS)
+    received = traffic.messages_in.sum(axis=(0, 2))
+    whole["host_messages"] = received - whole["messages_out"]
+    assert set(whole) == set(LAYER_COUNTS)
+    for name, values in whole.items():
+        assert np.array_equal(sum(counts[name] for counts in layers.values()), values), name
 
 
 def assert_equal(traffic, expected, names):
@@ -68,8 +94,10 @@ def test_counts_equal_the_enumeration(case, seed):
     layout = random_layout(network, random)
     spikes, updated = random_spikes(network, random, case.samples)
     batches = [1] * case.samples if random.random() < 0.5 else [case.samples]
-    traffic = count(network, layout, spikes, updated, case.injected, batches)
+    counter = count(network, layout, spikes, updated, case.injected, batches)
+    traffic = counter.result()
     expected = enumerate_traffic(network, layout, spikes, updated, case.injected)
+    assert_layers_equal(counter, expected)
     assert_equal(traffic, expected, (*PER_CORE, *PER_STEP, *HOPS))
     link = [tuple(row) for row in traffic.links.tolist()]
     assert len(set(link)) == len(link)
@@ -94,8 +122,10 @@ def test_groups_of_several_channels(groups):
     for _ in range(10):
         layout = random_layout(network, random)
         spikes, updated = random_spikes(network, random, 2)
-        traffic = count(network, layout, spikes, updated, {}, [2])
+        counter = count(network, layout, spikes, updated, {}, [2])
+        traffic = counter.result()
         expected = enumerate_traffic(network, layout, spikes, updated, {})
+        assert_layers_equal(counter, expected)
         assert_equal(traffic, expected, (*PER_CORE, *PER_STEP, *HOPS))
 
 
@@ -107,7 +137,7 @@ def test_counts_on_placed_layouts(name, case):
     layout = place(case.network, Target.load(name))
     spikes, updated = random_spikes(case.network, random, 1)
     injected = {index: values[:1] for index, values in case.injected.items()}
-    traffic = count(case.network, layout, spikes, updated, injected, [1])
+    traffic = count(case.network, layout, spikes, updated, injected, [1]).result()
     expected = enumerate_traffic(case.network, layout, spikes, updated, injected)
     assert_equal(traffic, expected, (*PER_CORE, *PER_STEP, *HOPS))
 
@@ -168,8 +198,35 @@ def test_a_fresh_counter_shares_nothing_but_the_tables():
         marks = np.zeros((2, 3, *population.shape), dtype=np.uint8)
         fresh(population, marks, marks)
     assert fresh.result().spikes.shape == (2, 4, 2)
-    assert not fresh.result().spikes.any()
+    assert not fresh.result().spikes.any() and not fresh.layers()["source"]["spikes"].any()
     assert np.array_equal(used.result().spikes, before)
+    assert used.layers()["source"]["spikes"].tolist() == [300, 300, 300, 0]
+
+
+def test_two_targets_on_one_core_keep_their_own_operations():
+    """Each neuron triggers one synapse at core 1: the left one in `even`, the right in `odd`."""
+    kernel = np.ones((1, 1, 1, 1), dtype=np.int8)
+    source = Population("source", (1, 1, 2))
+    reads = {
+        "even": Conv(kernel, stride=(1, 2)),
+        "odd": Conv(kernel, stride=(1, 2), padding=(0, 1)),
+    }
+    targets = [Population(n, c.output_shape(source.shape), depth=1) for n, c in reads.items()]
+    projections = tuple(Projection(n, "source", n, c) for n, c in reads.items())
+    network = Network(1, (source, *targets), projections)
+    tiles = tuple(
+        Tile(p.name, *((0, size) for size in p.shape), int(p is not source))
+        for p in network.populations
+    )
+    positions = np.array([(0, 0, 0), (1, 0, 0)], dtype=np.int32)
+    layout = Layout(tiles, positions, (2, 2), (1, 1), {}, {}, "")
+    counter = TrafficCounter(network, layout, samples=1)
+    for population in network.populations:
+        values = np.zeros((1, 1, *population.shape), dtype=np.uint8)
+        values[..., -1] = population is source
+        counter(population, values, values)
+    operations = {n: c["synaptic_operations"].tolist() for n, c in counter.layers().items()}
+    assert operations == {"source": [0, 0], "even": [0, 0], "odd": [1, 0]}
 
 
 def test_a_missing_population_is_refused():

@@ -1,0 +1,102 @@
+"""What attention costs: operations by hand, shares of cores, bytes and waiting of the host."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from attention_graphs import channel_gate, window_gate
+
+from snndeploy.mapping import place
+from snndeploy.network import Attention, Conv, Injection, Network, Population, Projection
+from snndeploy.passes.pipeline_delay import assign_depths
+from snndeploy.simulator.attention_work import Work, buffer_bytes, work_of
+from snndeploy.simulator.energy import chip_energy
+from snndeploy.simulator.engine import run_network
+from snndeploy.simulator.timing import BOUNDS, analytic_timing
+from snndeploy.simulator.traffic import TrafficCounter
+from snndeploy.target import Target
+
+pytestmark = pytest.mark.torch
+SHAPE, STEPS, SAMPLES = (2, 3, 4), 3, 2
+NEURONS = 24
+
+
+def test_operations_by_hand():
+    rng = np.random.default_rng(0)
+    # a 2 x 2 matrix and 24 products; 24 values are averaged
+    assert work_of(channel_gate(SHAPE, rng)) == Work(4 + 24, 24)
+    # a 3 x 3 matrix and 3 * 24 products; 3 * 24 values are averaged
+    assert work_of(window_gate(SHAPE, STEPS, rng)) == Work(9 + 72, 72)
+
+
+def run(attention: Attention, target: Target):
+    """Traffic, layout and network of two samples."""
+    one = Conv(np.full((2, 1, 1, 1), 10, dtype=np.int8), groups=2)
+    network = Network(
+        STEPS,
+        (
+            Population("in", SHAPE, "input"),
+            Population("middle", SHAPE, threshold=5, scale=0.5, attention=(attention,)),
+            Population("out", SHAPE, threshold=5),
+        ),
+        (Projection("a", "in", "middle", one), Projection("b", "middle", "out", one)),
+        (Injection("in", "x", "spikes", minimum=0, maximum=1),),
+    )
+    network = assign_depths(network, target)
+    layout = place(network, target, mode="tiles")
+    counter = TrafficCounter(network, layout, SAMPLES)
+    x = np.ones((SAMPLES, STEPS, *SHAPE), dtype=np.int32)
+    run_network(network, {0: x}, observer=counter, samples=SAMPLES)
+    traffic = counter.result()
+    return traffic, layout, network, analytic_timing(traffic, layout, target, STEPS)
+
+
+def test_the_chip_does_it_at_the_cores_of_the_population():
+    target = Target.load("hybrid45nm")
+    gate = channel_gate(SHAPE, np.random.default_rng(0))
+    traffic, layout, network, timing = run(Attention(gate, "current"), target)
+    depth = network.by_name["middle"].depth
+    assert traffic.attention_macs.sum(axis=2).tolist() == [[0, 28, 28, 28, 0]] * SAMPLES
+    assert traffic.attention_additions.sum(axis=2).tolist() == [[0, 24, 24, 24, 0]] * SAMPLES
+    cores = {tile.core for tile in layout.tiles_of("middle")}
+    assert set(np.flatnonzero(traffic.attention_macs.sum(axis=(0, 1)))) == cores
+    energy = chip_energy(traffic, timing, layout, target)
+    assert energy.breakdown["multiply-accumulate"] == pytest.approx(3 * 28 * 4.6e-12)
+    assert energy.breakdown["addition in attention"] == pytest.approx(3 * 24 * 0.9e-12)
+    assert not traffic.attention_bytes.any() and depth == 1
+
+
+def test_a_window_is_worked_off_at_once():
+    target = Target.load("hybrid45nm")
+    gate = window_gate(SHAPE, STEPS, np.random.default_rng(0))
+    traffic, _, network, _ = run(Attention(gate, "current", full_window=True), target)
+    middle = network.by_name["middle"]
+    assert (middle.arrival, middle.depth) == (1, 1 + STEPS)
+    assert traffic.attention_macs.sum(axis=(0, 2)).tolist() == [0, 0, 0, 0, SAMPLES * 81, 0, 0, 0]
+    assert buffer_bytes(middle) == STEPS * NEURONS * 3
+
+
+def test_the_host_does_it_and_the_chip_waits():
+    target = Target.load("loihi2")
+    gate = window_gate(SHAPE, STEPS, np.random.default_rng(0))
+    attention = Attention(gate, "current", full_window=True, unit="host")
+    traffic, _, _, timing = run(attention, target)
+    assert not traffic.attention_macs.any()
+    out, back = [0] + [4 * NEURONS] * 3 + [0] * 4, [0] * 4 + [4 * NEURONS] * 3 + [0]
+    assert traffic.attention_bytes[0].tolist() == [a + b for a, b in zip(out, back, strict=True)]
+    assert (traffic.host_bytes_out[0] == out).all()
+    rate = target.number("host.io_bytes_per_second")
+    np.testing.assert_allclose(timing.host_waiting_seconds, traffic.attention_bytes / rate)
+    free = analytic_timing(
+        replace(traffic, attention_bytes=0 * traffic.attention_bytes),
+        *run(attention, target)[1:2], target, STEPS,
+    )  # fmt: skip
+    waited = timing.latency_seconds - free.latency_seconds
+    np.testing.assert_allclose(waited, 6 * 4 * NEURONS / rate)
+    np.testing.assert_allclose(timing.interval_seconds - free.interval_seconds, waited)
+    assert BOUNDS[timing.bound[0, 1]] == "host" and timing.critical[0, 1] == -1
+    assert timing.notes == (
+        "attention is computed by the host between steps; its own computing time is not counted",
+    )
