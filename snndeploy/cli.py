@@ -21,6 +21,14 @@ from snndeploy.console import (
     show,
     show_step,
 )
+from snndeploy.cost_commands import (
+    activity_options,
+    compare,
+    energy_facts,
+    parameters,
+    program_graph,
+    taken_activity,
+)
 from snndeploy.errors import ProgramError
 from snndeploy.files import check_folder, check_writable, make_folder, write_json
 from snndeploy.model_options import SPEC_HELP, model_options, with_adapters
@@ -83,6 +91,16 @@ def _numbers(context: click.Context, option: click.Parameter, text: str | None) 
     help="What the mapping spends more cores for (balanced: energy x delay).",
 )
 @click.option(
+    "--reduce",
+    type=click.Choice(["off", "exact", "calibrated"]),
+    default="off",
+    show_default=True,
+    help="Remove redundant channels: by proof, or also by what they do on calibration data.",
+)
+@click.option(
+    "--held-back", type=FILE, metavar="DATA.npz", help="Samples on which --reduce is checked."
+)
+@click.option(
     "--input-neuron",
     metavar="THRESHOLD[,WEIGHT[,DECAY]]",
     callback=_numbers,
@@ -97,6 +115,8 @@ def compile(spec: str, output: Path, json_file: Path | None, **options: Any) -> 
     from snndeploy import pipeline, program
     from snndeploy.report.compiled import compiled_text
 
+    if options["held_back"] and options["reduce"] == "off":
+        raise click.UsageError("--held-back is what --reduce is checked on: give --reduce as well")
     if spec.endswith(".net"):
         made = pipeline.compile_imported(spec, step=show_step, **_imported_options(options))
     elif options.pop("input_neuron"):
@@ -109,22 +129,36 @@ def compile(spec: str, output: Path, json_file: Path | None, **options: Any) -> 
     show(compiled_text(made, output), dict(made.facts), json_file)
 
 
-@main.command(epilog=SPEC_HELP + " Or a program file NET.snnp, which takes no other option.")
+@main.command(epilog=SPEC_HELP + " Or a program file NET.snnp, which takes no option of a model.")
 @model_options
 @click.option("--target", help="Also check against this chip.")
+@click.option("--energy", is_flag=True, help="The papers' energy, layer by layer, not the audit.")
+@activity_options
 @json_option("the audit")
-def inspect(spec: str, target: str | None, json_file: Path | None, **options: Any) -> None:
-    """Audit a model: what each layer multiplies, and why it is or is not spike-driven."""
+def inspect(
+    spec: str, target: str | None, energy: bool, json_file: Path | None, **options: Any
+) -> None:
+    """Audit a model: what each layer multiplies, and why it is or is not spike-driven.
+
+    With --energy: what it costs by the papers' formula, at rates that --rate, --rates or --data
+    give; without rates, FL and an upper bound.
+    """
     check_json(json_file)
     from snndeploy.report.audit import audit_json, audit_text
 
+    asked, convention = taken_activity(options, energy)
     if spec.endswith(".snnp"):
         if target or any(options.values()):
             raise click.UsageError("a program file is inspected as it is: give no other option")
+        if energy:
+            show(*energy_facts(*program_graph(spec), asked, convention), json_file)
+            return
         from snndeploy.program import load
 
         found = audit_json(load(spec).facts)
     elif spec.endswith(".net"):
+        if energy:
+            raise click.UsageError("a .net file names no layers that the papers' formula counts")
         from snndeploy import pipeline
 
         options = {**options, "target": target or "loihi2", "calibration": None}
@@ -136,6 +170,12 @@ def inspect(spec: str, target: str | None, json_file: Path | None, **options: An
         chip = Target.load(target) if target else None
         given = with_adapters(options)
         loaded, graph = pipeline.load_graph(spec, spiking=False, step=show_step, **given)
+        if energy:
+            parted = pipeline.inspect(graph, chip)[0]
+            facts = energy_facts(parted, loaded.name, parameters(loaded.module), asked, convention)
+            clear_step()
+            show(*facts, json_file)
+            return
         found = audit_json(pipeline.audit_facts(loaded, *pipeline.inspect(graph, chip)))
     clear_step()
     show(audit_text(found), found, json_file)
@@ -171,6 +211,8 @@ def _imported_options(options: dict[str, Any]) -> dict[str, Any]:
         if options[name]:
             raise click.UsageError(f"a .net file is integers already: --{name.replace('_', '-')}"
                                    " says nothing about it")  # fmt: skip
+    if options.get("reduce", "off") != "off":
+        raise click.UsageError("--reduce is for models; a .net file is compiled as it is")
     kept = ("target", "timesteps", "input_neuron", "mapping", "objective")
     return {name: options[name] for name in kept if name in options}
 
@@ -257,6 +299,7 @@ def _write_report(folder: Path, report: dict[str, Any]) -> None:
 
 
 main.add_command(analyze)
+main.add_command(compare)
 main.add_command(verify)
 main.add_command(deploy)
 main.add_command(export)

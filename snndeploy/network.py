@@ -84,6 +84,7 @@ class Population:
     reset_amount: int = 0  # soft reset only
     payload_shift: int = 0  # relay only
     payload_bound: int = 1  # largest |payload| it can send; 1: binary spikes
+    accumulator_bits: int = 16  # declared width of a; a wider sum counts as an overflow
     depth: int = 0
     scale: float = 1.0  # real membrane value of one unit of `a` (v: scale / 64)
     origin: str = ""  # the node of the user's model it stands for
@@ -101,6 +102,11 @@ class Population:
 
     def attention_at(self, place: Literal["current", "membrane"]) -> Attention | None:
         return next((a for a in self.attention if a.at == place), None)
+
+    @property
+    def input_maximum(self) -> int:
+        """Largest |a| of the declared width."""
+        return (1 << (self.accumulator_bits - 1)) - 1
 
     @property
     def sends_graded(self) -> bool:
@@ -244,7 +250,9 @@ class Reduced:
     @cached_property
     def kept(self) -> np.ndarray:
         """For every channel of the carrier, the first channel here that it stands for."""
-        return np.unique(self.place[self.place >= 0], return_index=True)[1]
+        here = np.flatnonzero(self.place >= 0)
+        first: np.ndarray = here[np.unique(self.place[here], return_index=True)[1]]
+        return first
 
     def spikes(self, carried: np.ndarray, steps: int) -> int | None:
         """Spikes of all its channels, from those of the carrier's (channels,); None: unknown.

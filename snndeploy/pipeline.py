@@ -12,13 +12,14 @@ from typing import Any, Literal
 import numpy as np
 
 from snndeploy.costs import layer_costs
-from snndeploy.data import load_data
-from snndeploy.errors import UnsupportedError
+from snndeploy.data import Data, load_data
+from snndeploy.errors import DataError, UnsupportedError
 from snndeploy.frontend.load import Loaded
 from snndeploy.frontend.load import load as load_model
 from snndeploy.frontend.torch import trace
 from snndeploy.graph import Axes, Graph, Node
 from snndeploy.mapping import Mode, Objective, place
+from snndeploy.mapping.layout import Layout
 from snndeploy.network import Dense, Network
 from snndeploy.passes.audit import Audit, AuditRow, audit
 from snndeploy.passes.calibration import Calibration, calibrate
@@ -31,8 +32,10 @@ from snndeploy.program import Golden, Program
 from snndeploy.simulator.engine import run_network
 from snndeploy.simulator.run import encode
 from snndeploy.target import Target
+from snndeploy.verify.reduced import reduce_program
 
 Shortcuts = Literal["auto", "compose", "relay"]
+Reduce = Literal["off", "exact", "calibrated"]
 Step = Callable[[str], None]
 
 CALIBRATION_SAMPLES = 64
@@ -84,6 +87,8 @@ def compile(
     host_attention: bool = False,
     mapping: Mode = "anneal",
     objective: Objective = "balanced",
+    reduce: Reduce = "off",
+    held_back: str | Path | None = None,
     random_weights: bool = False,
     input_shape: tuple[int, ...] | None = None,
     input_signal: str | None = None,
@@ -92,6 +97,9 @@ def compile(
     step: Step = silent,
 ) -> Program:
     """From a model to a program.
+
+    reduce: remove redundant channels, 'exact' by proof, 'calibrated' also by what they do on the
+    calibration data (`passes.reduce`).  held_back: data on which that is checked.
 
     host_attention: where the target has no unit for attention in the body, the host computes it
     between two steps; else that is refused.
@@ -111,15 +119,18 @@ def compile(
     choices = lowerings(parted, chip, shortcuts, attention=unit is not None)
     step("calibrate on data")
     data, notes = calibration_data(loaded, graph, calibration)
+    checked_on = held_back_data(loaded, graph, calibration, held_back, reduce, data)
     model = _with_host_nodes(parted, choices)
     seen = calibrate(model, _few(data, choices), _recorded(choices))
     chosen, costs = choose(choices, seen, chip)
     step("quantize")
     quantized = quantize(chosen, chip, seen, unit or "chip")
+
+    def mapped(network: Network) -> Layout:
+        return place(network, chip, _rates(network, seen), mode=mapping, objective=objective)
+
     step("map onto cores")
-    layout = place(
-        quantized.network, chip, _rates(quantized.network, seen), mode=mapping, objective=objective
-    )
+    layout = mapped(quantized.network)
     program = Program(
         name=loaded.name,
         model=_with_host_nodes(parted, [chosen]),
@@ -129,6 +140,9 @@ def compile(
         golden=None,
         facts=_facts(loaded, parted, checked, quantized, costs, notes, len(data)),
     )
+    if reduce != "off" and checked_on is not None:
+        step("reduce, and compare on held-back data")
+        program = reduce_program(program, reduce, data, checked_on, mapped)
     step("record a golden answer")
     return replace(program, golden=golden(program, data[:GOLDEN_SAMPLES]))
 
@@ -325,6 +339,42 @@ def calibration_data(
     return x.astype(np.float32), [note]
 
 
+def held_back_data(
+    loaded: Loaded,
+    graph: Graph,
+    calibration: str | Path | None,
+    held_back: str | Path | None,
+    reduce: Reduce,
+    calibrated_on: np.ndarray,
+) -> Data | None:
+    """Samples to compare a reduced program on: the user's, else those that calibration left over.
+
+    A reduction that is proved needs none: without any it is shown on the calibration samples.
+    None without a reduction.
+
+    Raises:
+        DataError: nothing is left over, and the reduction rests on the calibration data.
+    """
+    if reduce == "off":
+        return None
+    shape, signal = graph.input.shape[1:], graph.input.attributes["signal"]
+    if held_back is not None:
+        return load_data(held_back).fit(shape, signal)
+    source = calibration or (loaded.entry.calibration_data if loaded.entry else None)
+    data = load_data(source) if source else None
+    if data is not None and len(data.x) > CALIBRATION_SAMPLES:
+        rest = slice(CALIBRATION_SAMPLES, None)
+        labels = None if data.y is None else data.y[rest]
+        return replace(data, x=data.x[rest], y=labels).fit(shape, signal)
+    if reduce == "exact":
+        return Data(calibrated_on, None, 1.0, data.name if data else "random inputs")
+    have = f"{data.name} has {len(data.x)} samples" if data else "there is no calibration data"
+    raise DataError(
+        f"--reduce calibrated is checked on samples behind the first {CALIBRATION_SAMPLES}, which"
+        f" calibration uses, but {have}; give --held-back DATA.npz"
+    )
+
+
 def golden(program: Program, x: np.ndarray) -> Golden:
     """Run a few samples and keep what the chip answered."""
     injected, _ = encode(program, x)
@@ -360,7 +410,9 @@ def _with_host_nodes(graph: Graph, choices: list[RealNetwork]) -> Graph:
 
 def _rates(network: Network, seen: Calibration) -> dict[str, float]:
     return {
-        p.name: 1.0 if p.kind == "relay" else seen.rate(p.origin)
+        p.name: 1.0
+        if p.kind == "relay"
+        else float(np.mean(network.kept_of(p.name, seen.values[p.origin]) != 0))
         for p in network.populations
         if p.origin in seen.values and p.kind != "integrator"
     }

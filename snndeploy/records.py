@@ -21,6 +21,7 @@ from snndeploy.network import (
     Population,
     Projection,
     Readout,
+    Reduced,
 )
 
 Fetch = Callable[[str | None], Any]
@@ -107,6 +108,10 @@ def network_record(network: Network, arrays: ArrayStore) -> dict[str, Any]:
         if readout is None
         else {**_plain(readout, "offset"), "offset": arrays.put(readout.offset)},
         "notes": list(network.notes),
+        "reduced": [
+            {**_plain(entry, "place"), "place": arrays.put(entry.place)}
+            for entry in network.reduced
+        ],
     }
 
 
@@ -165,6 +170,10 @@ def read_network(record: dict[str, Any], fetch: Fetch) -> Network:
         ),
         readout=Readout(**{**readout, "offset": fetch(readout["offset"])}) if readout else None,
         notes=tuple(record["notes"]),
+        reduced=tuple(
+            Reduced(**{**e, "shape": tuple(e["shape"]), "place": fetch(e["place"])})
+            for e in record.get("reduced", ())
+        ),
     )
 
 

@@ -43,6 +43,7 @@ ORDER = (
     "model_options",
     "commands",
     "chain_commands",
+    "cost_commands",
     "analysis_commands",
     "cli",
 )
@@ -71,6 +72,7 @@ DOORS = {
         "model_options.py",
         "commands.py",
         "chain_commands.py",
+        "cost_commands.py",
         "analysis_commands.py",
         "cli.py",
     ),
@@ -185,7 +187,8 @@ def test_help_is_quick_because_it_imports_nothing_heavy():
         "from snndeploy.cli import main\n"
         "sys.argv = ['snndeploy', '--help']\n"
         "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
-        "print('heavy:', sorted({'torch', 'numba', 'scipy', 'h5py', 'matplotlib'} & set(sys.modules)))\n"
+        "heavy = {'torch', 'numba', 'scipy', 'h5py', 'matplotlib'}\n"
+        "print('heavy:', sorted(heavy & set(sys.modules)))\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False

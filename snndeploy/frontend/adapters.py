@@ -6,7 +6,9 @@ An adapter takes a module and returns its parameters, or None when it is not its
      "time_axis": dimension of its input that is time}
 
 A neuron with attention in its membrane loop adds "attention": the name of its submodule that maps
-the membrane of one step, (1, batch, channels, rows, columns), to the refined one.  The first adapter that answers wins.  A user's own come first (`--adapters my_adapters.py`, a file
+the membrane of one step, (1, batch, channels, rows, columns), to the refined one.
+
+The first adapter that answers wins.  A user's own come first (`--adapters my_adapters.py`, a file
 with a list ADAPTERS).
 """
 

@@ -305,6 +305,8 @@ TRANSLATORS: dict[str, Callable[[Call], Translated]] = {
     "aten.sum.default": _reduce("sum"),
     "aten.amax.default": _reduce("max"),
     "aten.amin.default": _reduce("min"),
+    "aten.min.default": _reduce("min"),
+    "aten.min.dim": _reduce("min"),
     "aten.max.default": _reduce("max"),
     "aten.max.dim": _reduce("max"),
     "aten.add.Tensor": _arithmetic("add"),

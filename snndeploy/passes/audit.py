@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import prod
 from typing import Any, Literal
 
 from snndeploy.graph import Graph, Node
 from snndeploy.ops import KINDS
 from snndeploy.ops.evaluate import node_inputs
+from snndeploy.passes.gates import score_layers
 from snndeploy.passes.partition import SYNAPTIC, block
 from snndeploy.passes.signals import contracts_time
-from snndeploy.passes.streams import reads_current, spike_sources
+from snndeploy.passes.streams import reads_current, since_spikes, spike_sources
 
-Work = Literal["accumulate", "integer", "mac", "other"]
+Work = Literal["accumulate", "integer", "mac", "attention", "other"]
+INSIDE = "refines the membrane at every step"
 WORK_OF_SIGNAL: Mapping[str, Work] = {"binary": "accumulate", "integer": "integer", "real": "mac"}
 
 
@@ -22,6 +24,8 @@ WORK_OF_SIGNAL: Mapping[str, Work] = {"binary": "accumulate", "integer": "intege
 class AuditRow:
     """One layer, neuron, or gate.
 
+    work: of a layer that drives neurons by the signal that it receives; 'attention' of one that
+    finds attention's scores, 'other' of neurons and gates.
     operations: per sample at rate 1 (multiply-accumulates of the formula, padding included, times
     T unless constant); neurons and gates count elements.  share: of all layers' operations.
     """
@@ -57,21 +61,53 @@ class Audit:
     flags: Flags
 
     def convolutions(self) -> dict[str, int]:
-        """Number of conv and linear layers by the signal they receive."""
-        found = {"binary": 0, "integer": 0, "real": 0}
+        """Number of conv and linear layers by the signal they receive, those of attention apart."""
+        found = {"binary": 0, "integer": 0, "real": 0, "attention": 0}
         for row in self.rows:
             if row.op in SYNAPTIC:
-                found[row.input_signal] += 1
+                found["attention" if row.work == "attention" else row.input_signal] += 1
         return found
 
 
 def audit(graph: Graph) -> Audit:
     """Audit of a partitioned graph, before any target is chosen."""
-    layers = [node for node in graph.nodes if node.op in (*SYNAPTIC, "multiply", "neuron")]
-    counted = {node.name: operations(graph, node) for node in layers}
-    total = sum(counted[n.name] for n in layers if n.op in SYNAPTIC) or 1
-    rows = tuple(_row(graph, node, counted[node.name], total) for node in layers)
-    return Audit(rows, _flags(graph, rows))
+    scores = score_layers(graph)
+    rows: list[AuditRow] = []
+    for node in graph.nodes:
+        if node.body is not None:
+            rows += _rows_inside(node, node.body, graph.timesteps)
+        if node.op in (*SYNAPTIC, "multiply", "neuron"):
+            rows.append(_row(graph, node, operations(graph, node), node.name in scores))
+    total = sum(row.operations for row in rows if row.op in SYNAPTIC) or 1
+    shared = tuple(
+        replace(row, share=row.operations / total) if row.op in SYNAPTIC else row for row in rows
+    )
+    return Audit(shared, _flags(graph, shared))
+
+
+def _rows_inside(neuron: Node, body: Graph, timesteps: int) -> list[AuditRow]:
+    """Layers and gates of attention in a membrane loop, which work at every step."""
+    found = []
+    for node in body.nodes:
+        if node.op not in (*SYNAPTIC, "multiply"):
+            continue
+        layer = node.op in SYNAPTIC
+        each = KINDS[node.op].macs(node, node_inputs(body, node)) if layer else prod(node.shape)
+        found.append(
+            AuditRow(
+                layer=node.label,
+                op=node.op,
+                side=neuron.side,
+                input_signal="real",
+                work="attention" if layer else "other",
+                operations=each * timesteps,
+                share=0.0,
+                hoisted=False,
+                reason=INSIDE,
+                rewrite="",
+            )
+        )
+    return found
 
 
 def operations(graph: Graph, node: Node) -> int:
@@ -89,21 +125,22 @@ def computed_every_step(graph: Graph, node: Node) -> bool:
     return source.has_time and not source.signal.constant and not contracts_time(node, [source])
 
 
-def _row(graph: Graph, node: Node, count: int, total: int) -> AuditRow:
+def _row(graph: Graph, node: Node, count: int, scores: bool) -> AuditRow:
     source = graph.by_name[node.inputs[0]]
     assert source.signal is not None
     kind, layer = source.signal.kind, node.op in SYNAPTIC
+    work = WORK_OF_SIGNAL[kind] if layer else "other"
     return AuditRow(
         layer=node.label,
         op=node.op,
         side=node.side,
         input_signal=kind,
-        work=WORK_OF_SIGNAL[kind] if layer else "other",
+        work="attention" if scores else work,
         operations=count,
-        share=count / total if layer else 0.0,
+        share=0.0,
         hoisted=layer and _is_hoisted(node, source),
-        reason=_reason(graph, node, kind),
-        rewrite=_rewrite(graph, node, kind),
+        reason="finds the scores of attention" if scores else _reason(graph, node, kind),
+        rewrite="" if scores else _rewrite(graph, node, kind),
     )
 
 
@@ -123,6 +160,8 @@ def _reason(graph: Graph, node: Node, kind: str) -> str:
         return ""
     if node.side == "encoder":
         return "multiplies real values"
+    if _blocked_before(graph, node):
+        return "multiplies what attention or a function has changed"
     if node.side == "body" and reads_current(graph, node):
         return "multiplies real membrane values (membrane shortcut)"
     return "reads averages of spikes"
@@ -131,6 +170,8 @@ def _reason(graph: Graph, node: Node, kind: str) -> str:
 def _rewrite(graph: Graph, node: Node, kind: str) -> str:
     """What lowering makes of a layer that is not spike-driven as printed."""
     if node.op not in SYNAPTIC or kind == "binary" or node.side == "encoder":
+        return ""
+    if _blocked_before(graph, node):
         return ""
     if node.side == "readout":
         return "folds into one projection from spikes onto integrators"
@@ -153,13 +194,21 @@ def _flags(graph: Graph, rows: tuple[AuditRow, ...]) -> Flags:
             reasons.append(f"{node.label}: {found.reason}")
         elif found and node.side == "encoder" and found.flag == "needs_full_window":
             reasons.append(f"{node.label}: {found.reason}, inside the encoder")
-    layers = [r for r in rows if r.side == "body" and r.op in SYNAPTIC]
+    layers = [r for r in rows if r.side == "body" and r.op in SYNAPTIC and r.work != "attention"]
     unclean = [r for r in layers if r.input_signal != "binary"]
     for row in unclean:
         reasons.append(f"{row.layer}: {row.reason}" + (f"; {row.rewrite}" if row.rewrite else ""))
+    if not graph.neurons():
+        reasons.append("no spiking neuron: every layer multiplies")
     return Flags(
-        synapses_binary=not raised and all(row.rewrite for row in unclean),
+        synapses_binary=bool(graph.neurons()) and all(row.rewrite for row in unclean),
         needs_dynamic_multiply="needs_dynamic_multiply" in raised,
         needs_full_window="needs_full_window" in raised,
         reasons=tuple(reasons),
     )
+
+
+def _blocked_before(graph: Graph, node: Node) -> bool:
+    """Something that the chip cannot do stands between the layer and the spikes before it."""
+    driven = {n.name for n in graph.nodes if n.side in ("body", "readout")}
+    return any(n.side == "body" and block(n, graph, driven) for n in since_spikes(graph, node))

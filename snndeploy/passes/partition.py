@@ -126,8 +126,10 @@ def block(node: Node, graph: Graph, driven: set[str]) -> Block | None:
 
 
 def _too_many(source: Node) -> str:
-    bound = source.signal.bound if source.signal else None
-    return f" up to {bound:g}, of which {MOST_LEVELS} is the most" if bound else ""
+    bound = (source.signal and source.signal.bound) or 0
+    return (
+        f" up to {bound:g} (counts up to {MOST_LEVELS} can be done)" if bound > MOST_LEVELS else ""
+    )
 
 
 def _kind(node: Node) -> str:

@@ -36,8 +36,8 @@ MOST_ROUNDS = 1000  # each but the last removes a channel; a bound against our o
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """Channels whose neurons all never, or all always, fired on data: bool (channels,) by
-    population of the network before reduction.  samples: how many were run."""
+    """Neurons that never, or at every step, fired on data: bool (C, H, W) by population of the
+    network before reduction.  Channels go whose neurons all did.  samples: how many were run."""
 
     samples: int
     never: Mapping[str, np.ndarray]
@@ -71,7 +71,7 @@ def reduce(network: Network, target: Target, observed: Observed | None = None) -
     state = _State(network)
     skips = _exact(state, target)
     if observed is not None:
-        never, always = (_now(state.network, masks) for masks in (observed.never, observed.always))
+        never = _now(state.network, observed.never)
         seen = list(state.take(take_silent(state.network, never, proved=False)))
         always = _now(state.network, observed.always)
         seen += state.take(take_steady(state.network, always, target, proved=False))
@@ -97,13 +97,26 @@ def _exact(state: _State, target: Target) -> list[Skip]:
 
 
 def _now(network: Network, masks: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Masks of the channels before reduction, for those that are left."""
+    """Channels that are left and whose neurons all are in the mask."""
     found = {}
     for population in network.populations:
         entry = network.reduction_of(population.name)
-        mask = masks.get(population.name)
-        if mask is not None:
-            found[population.name] = mask if entry is None else mask[entry.kept]
+        if population.name in masks:
+            whole: np.ndarray = np.all(masks[population.name], axis=(1, 2))
+            found[population.name] = whole if entry is None else whole[entry.kept]
+    return found
+
+
+def neurons_left(network: Network, observed: Observed) -> list[tuple[str, int, int]]:
+    """Population, and its neurons that never and always fired though their channel stays."""
+    found = []
+    for population in network.populations:
+        entry = network.reduction_of(population.name)
+        masks = (m.get(population.name) for m in (observed.never, observed.always))
+        kept = slice(None) if entry is None else entry.kept
+        counts = [0 if mask is None else int(mask[kept].sum()) for mask in masks]
+        if any(counts):
+            found.append((population.name, counts[0], counts[1]))
     return found
 
 

@@ -18,6 +18,7 @@ from snndeploy.network import (
     MEMBRANE_SHIFT,
     NO_CURRENT_MEMORY,
     STEADY,
+    Connection,
     Network,
     Population,
     Projection,
@@ -34,11 +35,12 @@ def drop_steady(network: Network, target: Target) -> Pass:
 
 def proved_steady(network: Network) -> dict[str, np.ndarray]:
     """Channels that fire at every step for any input, bool (channels,) by population."""
-    return {
-        p.name: steady(network, p, sums(network, p, {})).all(axis=(1, 2))
-        for p in network.populations
-        if p.kind == "lif" and not p.attention
-    }
+    found: dict[str, np.ndarray] = {}
+    for population in network.populations:
+        if population.kind == "lif" and not population.attention:
+            always = steady(network, population, sums(network, population, {}))
+            found[population.name] = np.all(always, axis=(1, 2))
+    return found
 
 
 def take_steady(
@@ -70,21 +72,23 @@ def _unfit(network: Network, population: Population) -> str:
     """Why what a population sends cannot become a bias ('' when it can)."""
     if grouped(network, population.name):
         return "a grouped convolution reads it"
-    for projection in network.outgoing(population.name):
-        target = network.by_name[projection.target]
-        late = projection.delay != target.arrival - population.depth - 1
-        if late or projection.axonal_delay is not None:
-            return "its spikes arrive a step late"
-        if target.kind == "relay" or target.attention:
-            return (
-                f"{target.name} has no bias of its own"
-                if target.kind == "relay"
-                else (f"{target.name} refines its current by attention")
-            )
-        if target.current_decay != NO_CURRENT_MEMORY or projection.exponent < 0:
-            return f"{target.name} keeps its current over steps, or rounds it"
-        if not fits_current(sums(network, target, {})):
-            return f"the sum into {target.name} may wrap"
+    reasons = (_refuses(network, population, p) for p in network.outgoing(population.name))
+    return next((reason for reason in reasons if reason), "")
+
+
+def _refuses(network: Network, source: Population, projection: Projection) -> str:
+    target = network.by_name[projection.target]
+    late = projection.delay != target.arrival - source.depth - 1
+    if late or projection.axonal_delay is not None:
+        return "its spikes arrive at another step than they were sent in"
+    if target.kind == "relay":
+        return f"{target.name} has no bias"
+    if target.attention:
+        return f"{target.name} refines its current by attention"
+    if target.current_decay != NO_CURRENT_MEMORY or projection.exponent < 0:
+        return f"{target.name} keeps its current over steps, or rounds it"
+    if not fits_current(sums(network, target, {})):
+        return f"the sum into {target.name} may wrap"
     return ""
 
 
@@ -96,12 +100,14 @@ def _absorbed(
     None when a bias register cannot hold it.
     """
     added: dict[str, np.ndarray] = {}
+    rest: dict[int, Connection] = {}
     projections = list(network.projections)
     for index, projection in enumerate(projections):
         if projection.source == population.name:
-            name = projection.target
+            name, shared = projection.target, projection.connection
             added[name] = added.get(name, 0) + _current(projection, population, channel)
-            projections[index] = _without(projection, channel)
+            rest[id(shared)] = rest.get(id(shared)) or _without(shared, channel)
+            projections[index] = replace(projection, connection=rest[id(shared)])
     changed = {}
     for name, units in added.items():
         before = network.by_name[name]
@@ -119,10 +125,10 @@ def _current(projection: Projection, source: Population, channel: int) -> np.nda
     return tap_sums(projection.connection, source.shape, taps) << projection.exponent
 
 
-def _without(projection: Projection, channel: int) -> Projection:
-    weight = projection.connection.weight.copy()
+def _without(connection: Connection, channel: int) -> Connection:
+    weight = connection.weight.copy()
     weight[:, channel] = 0
-    return replace(projection, connection=replace(projection.connection, weight=weight))
+    return replace(connection, weight=weight)
 
 
 def exact_bias(units: np.ndarray, target: Target) -> tuple[np.ndarray, int] | None:

@@ -3,7 +3,7 @@
 For a population with payloads p of each source channel in [l, h] (0 included: a spike may be
 absent, or still on its way),
 
-    a <= sum over projections of (sum over taps of max(w l, w h)) << exponent  + the injected maximum
+    a <= sum over projections of (sum over taps of max(w l, w h)) << exponent  + injected maximum
 
 and every step of the neuron is monotone in a and v, so running the contract's step on the bound
 gives a bound of v at every step, exact in integers.  Neurons at the border of a convolution have
@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -96,13 +97,13 @@ def sums(network: Network, population: Population, sent: Mapping[str, Range]) ->
         high += shifted(tap_sums(projection.connection, source.shape, most), projection.exponent)
     for injection in network.injections_into(population.name):
         if injection.mode == "graded":
-            low += min(injection.minimum, 0) << injection.exponent
-            high += max(injection.maximum, 0) << injection.exponent
+            low += shifted(np.int64(min(injection.minimum, 0)), injection.exponent)
+            high += shifted(np.int64(max(injection.maximum, 0)), injection.exponent)
     return Range(low, high)
 
 
-def shifted(value: np.ndarray, exponent: int) -> np.ndarray:
-    """value << exponent, rounding down for a negative one, as the contract does."""
+def shifted(value: Any, exponent: int) -> Any:
+    """Integers << exponent, rounded down for a negative one, as the contract does."""
     return value << exponent if exponent >= 0 else value >> -exponent
 
 
@@ -132,8 +133,8 @@ def biases(network: Network, population: Population) -> Range:
     low, high = own, own
     for injection in network.injections_into(population.name):
         if injection.mode == "bias":
-            low = low + (injection.minimum << injection.exponent)
-            high = high + (injection.maximum << injection.exponent)
+            low = low + shifted(np.int64(injection.minimum), injection.exponent)
+            high = high + shifted(np.int64(injection.maximum), injection.exponent)
     return Range(low, high)
 
 
@@ -143,7 +144,7 @@ def bias_units(population: Population) -> np.ndarray:
         return np.zeros(population.shape, dtype=np.int64)
     mantissa = np.asarray(population.bias, dtype=np.int64)
     mantissa = mantissa.reshape(-1, 1, 1) if mantissa.ndim == 1 else mantissa
-    return np.broadcast_to(mantissa << population.bias_exponent, population.shape)
+    return np.broadcast_to(shifted(mantissa, population.bias_exponent), population.shape)
 
 
 def silent(network: Network, population: Population, a: Range) -> np.ndarray:

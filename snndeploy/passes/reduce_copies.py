@@ -20,6 +20,7 @@ from snndeploy.network import (
     MEMBRANE_MAXIMUM,
     MEMBRANE_SHIFT,
     NO_CURRENT_MEMORY,
+    Connection,
     Conv,
     Network,
     Population,
@@ -41,7 +42,7 @@ def drop_copies(network: Network, target: Target) -> Pass:
         if fixed(network, population) or not repeats(network, population):
             continue
         try:
-            network = assign_depths(_bypassed(network, population), target)
+            network = assign_depths(bypassed(network, population), target)
         except FitError:
             reason = "without it a shortcut would wait longer than a synapse can"
             skips.append(Skip(name, population.shape[0], reason))
@@ -68,15 +69,15 @@ def repeats(network: Network, population: Population) -> bool:
         return False
     source = network.by_name[incoming[0].source]
     binary = source.kind in ("lif", "input") and source.payload_bound == 1
-    return binary and _identity(incoming[0], source) and _fires(incoming[0], population)
+    same = one_to_one(incoming[0].connection, source.shape[0])
+    return binary and same and _fires(incoming[0], population)
 
 
-def _identity(projection: Projection, source: Population) -> bool:
-    connection, channels = projection.connection, source.shape[0]
-    if not isinstance(connection, Conv):
-        return False
+def one_to_one(connection: Connection, channels: int) -> bool:
+    """True when each neuron reads the source's neuron of its own place, and no other."""
     return (
-        connection.weight.shape == (channels, 1, 1, 1)
+        isinstance(connection, Conv)
+        and connection.weight.shape == (channels, 1, 1, 1)
         and connection.groups == channels
         and connection.stride == (1, 1)
         and connection.padding == (0, 0)
@@ -92,7 +93,7 @@ def _fires(projection: Projection, population: Population) -> bool:
     return bool(enough and current.max() <= MEMBRANE_MAXIMUM >> MEMBRANE_SHIFT)
 
 
-def _bypassed(network: Network, population: Population) -> Network:
+def bypassed(network: Network, population: Population) -> Network:
     """Its source sends to its targets; depths and delays are still to be given."""
     (incoming,) = network.incoming(population.name)
     projections: list[Projection] = []

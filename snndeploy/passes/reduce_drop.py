@@ -166,7 +166,7 @@ def _records(
     """The network's records after these removals: places within the new, shorter channels."""
     moved = {name: _renumbered(place, kept[name]) for name, place in places.items()}
     found = {entry.population: entry for entry in network.reduced}
-    for name, place in moved.items():
+    for name in moved:
         if name not in found:
             population = network.by_name[name]
             found[name] = Reduced(

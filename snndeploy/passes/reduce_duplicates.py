@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from snndeploy.network import Network, Population, Projection
+from snndeploy.network import Connection, Network, Population, Projection
 from snndeploy.passes.reduce_drop import Pass, Skip, drop, fixed, grouped, staying
 from snndeploy.target import Target
 
@@ -20,14 +20,14 @@ def merge_duplicates(network: Network, target: Target) -> Pass:
     places, skips = {}, []
     for name in [p.name for p in network.populations]:
         population = network.by_name[name]
-        if fixed(network, population):
-            continue
+        if fixed(network, population) or network.injections_into(name):
+            continue  # the host sends each channel values of its own
         first = _first_twin(network, population)
         twins = np.flatnonzero(first != np.arange(len(first)))
         if not len(twins):
             continue
-        if reason := _unfit(network, population):
-            skips.append(Skip(name, len(twins), reason))
+        if grouped(network, name):
+            skips.append(Skip(name, len(twins), "a grouped convolution starts or ends there"))
             continue
         place = staying(population)
         for channel in twins.tolist():
@@ -37,16 +37,15 @@ def merge_duplicates(network: Network, target: Target) -> Pass:
         places[name] = place
         left = int((place[twins] == twins).sum())
         if left:
-            reason = (
-                f"the sum of their weights leaves {target.weight_bits} bits, or their delays differ"
-            )
+            bits = target.weight_bits
+            reason = f"the sum of their weights leaves {bits} bits, or their delays differ"
             skips.append(Skip(name, left, reason))
     dropped = drop(network, places, proved=True)
     return Pass(dropped.network, dropped.removals, tuple(skips))
 
 
 def _first_twin(network: Network, population: Population) -> np.ndarray:
-    """For each channel the first one that computes the same, but for what the host injects."""
+    """For each channel the first one that computes the same."""
     channels = population.shape[0]
     parts = [p.connection.weight.reshape(channels, -1) for p in network.incoming(population.name)]
     if population.bias is not None:
@@ -58,31 +57,25 @@ def _first_twin(network: Network, population: Population) -> np.ndarray:
     return np.array([rows.setdefault(key, channel) for channel, key in enumerate(keys)])
 
 
-def _unfit(network: Network, population: Population) -> str:
-    if network.injections_into(population.name):
-        return "the host sends each of them its own values"
-    if grouped(network, population.name):
-        return "a grouped convolution starts or ends there"
-    return ""
-
-
 def _merged(network: Network, name: str, first: int, twin: int, target: Target) -> Network | None:
     """The network with the twin's outgoing weights added to the first's; None: out of range."""
     limit = 1 << (target.weight_bits - 1)
+    added: dict[int, Connection] = {}
     projections = list(network.projections)
     for index, projection in enumerate(projections):
         if projection.source != name:
             continue
-        weight = projection.connection.weight
-        total = weight[:, first].astype(np.int64) + weight[:, twin]
+        shared = projection.connection
+        total = shared.weight[:, first].astype(np.int64) + shared.weight[:, twin]
         if total.min(initial=0) < -limit or total.max(initial=0) >= limit:
             return None
         if not _same_delays(projection, network.by_name[name], first, twin):
             return None
-        moved = weight.copy()
-        moved[:, first], moved[:, twin] = total, 0
-        connection = replace(projection.connection, weight=moved)
-        projections[index] = replace(projection, connection=connection)
+        if id(shared) not in added:
+            weight = shared.weight.copy()
+            weight[:, first], weight[:, twin] = total, 0
+            added[id(shared)] = replace(shared, weight=weight)
+        projections[index] = replace(projection, connection=added[id(shared)])
     return replace(network, projections=tuple(projections))
 
 

@@ -176,7 +176,7 @@ def _joined(graph: Graph, spans: list[_Span]) -> list[_Span]:
     found: list[_Span] = []
     for span in sorted(spans, key=lambda s: [n.name for n in graph.nodes].index(s.result)):
         last = found[-1] if found else None
-        views = None if last is None else _views_between(graph, last.result, span.source)
+        views = None if last is None else _views_between(graph, last.result, span)
         if last is None or views is None:
             found.append(span)
             continue
@@ -185,20 +185,19 @@ def _joined(graph: Graph, spans: list[_Span]) -> list[_Span]:
     return found
 
 
-def _views_between(graph: Graph, result: str, source: str) -> frozenset[str] | None:
-    """The views from a result to a source that reads nothing else; None: something else is there,
+def _views_between(graph: Graph, result: str, span: _Span) -> frozenset[str] | None:
+    """The views from a result to the span that reads nothing else; None: something else is there,
     or the result goes elsewhere too."""
     passed: set[str] = set()
-    name = source
+    name = span.source
     while name != result:
         node = graph.by_name[name]
         if not KINDS[node.op].view:
             return None
         passed.add(name)
         (name,) = node.inputs
-    chain = {result} | passed
-    users = {user for member in chain - {source} for user in graph.users[member]}
-    return frozenset(passed) if users <= passed else None
+    users = {user for member in {result} | passed for user in graph.users[member]}
+    return frozenset(passed) if users <= passed | span.inside else None
 
 
 def _region(graph: Graph, span: _Span) -> Region:

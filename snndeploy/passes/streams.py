@@ -14,6 +14,12 @@ def reads_current(graph: Graph, node: Node) -> bool:
     return any(n.op in SYNAPTIC and n.side != "encoder" for n in before)
 
 
+def since_spikes(graph: Graph, node: Node) -> tuple[Node, ...]:
+    """What stands between the node and the spikes or the encoder's values that it depends on."""
+    before = _walk(graph, node.inputs, lambda n: () if _ends_current(n) else n.inputs)
+    return tuple(n for n in before if not _ends_current(n))
+
+
 def _ends_current(node: Node) -> bool:
     return node.op == "neuron" or node.side == "encoder"
 

@@ -7,16 +7,18 @@ from typing import Any
 
 from snndeploy.report.terminal import bullets, flag_lines, percent, table, wrap
 
-WORK_NAMES = {"accumulate": "AC", "integer": "integer", "mac": "MAC", "other": "-"}
+WORK_NAMES = {
+    "accumulate": "AC", "integer": "integer", "mac": "MAC", "attention": "MAC", "other": "-",
+}  # fmt: skip
 
 
 def audit_json(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The audit's part of a program's or a model's facts."""
     rows = facts["audit"]
-    counted = {"binary": 0, "integer": 0, "real": 0}
+    counted = {"binary": 0, "integer": 0, "real": 0, "attention": 0}
     for row in rows:
         if row["op"] in ("conv", "linear"):
-            counted[row["input_signal"]] += 1
+            counted["attention" if row["work"] == "attention" else row["input_signal"]] += 1
     return {
         "schema": "snndeploy.audit/1",
         "model": facts["model"],
@@ -37,7 +39,10 @@ def audit_text(found: Mapping[str, Any]) -> str:
     parts = [wrap(head, "")]
     rows = [_row(row) for row in found["layers"]]
     parts.append(table(("layer", "op", "side", "reads", "work", "operations", "share"), rows))
-    counted = ", ".join(f"{count} {kind}" for kind, count in found["layers_by_input"].items())
+    kinds = dict(found["layers_by_input"])
+    scores = kinds.pop("attention", 0)
+    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    counted += f"; {scores} more find attention's scores" if scores else ""
     hoisted = [row["layer"] for row in found["layers"] if row["hoisted"]]
     legend = [
         f"layers by what they read: {counted}",

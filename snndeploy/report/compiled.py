@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from snndeploy.program import Program
+from snndeploy.report.reduced import reduction_text
 from snndeploy.report.terminal import bullets, mapping_text, wrap
 
 
@@ -31,6 +32,8 @@ def compiled_text(program: Program, output: Path) -> str:
         mapping_text(mapping),
         *_quantization(facts["quantization"]),
     ]
+    if "reduction" in facts:
+        lines += ["", reduction_text(facts["reduction"])]
     if len(facts["shortcuts"]) > 1:
         lines += ["", "Membrane shortcuts: the first is used", *_shortcuts(facts["shortcuts"])]
     notes = [*facts["notes"], *layout.notes]

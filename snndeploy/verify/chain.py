@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
@@ -209,7 +210,7 @@ def _float(program: Program, x: np.ndarray, spikes: Spikes) -> Link:
     wanted = dict.fromkeys([*program.encoder_outputs, *origins.values(), *currents])
     values = evaluate(model, x, wanted)
     expected = {
-        name: by_step(model.by_name[origin], values[origin], len(x)).reshape(spikes[name].shape)
+        name: network.kept_of(name, by_step(model.by_name[origin], values[origin], len(x)))
         for name, origin in origins.items()
     }
     found = {name: spikes[name] for name in expected}
@@ -220,7 +221,11 @@ def _float(program: Program, x: np.ndarray, spikes: Spikes) -> Link:
     if first is not None:
         injected, _ = injections_of(network, model, values, len(x))
         first = explain_float(program, first, values, spikes, injected)
+    removed = sum(math.prod(entry.shape) for entry in network.reduced)
+    removed -= sum(network.by_name[e.population].neurons for e in network.reduced
+                   if e.population in network.by_name)  # fmt: skip
+    note = f"{removed:,} neurons are not compared: --reduce removed them" if removed else ""
     return Link(
         "float model -> chip's spikes", None, equal / total if total else 1.0, total, first,
-        layers=layers,
+        layers=layers, note=note,
     )  # fmt: skip

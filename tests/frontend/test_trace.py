@@ -182,6 +182,7 @@ def test_calls_without_use_are_left_out():
 
 
 STORED = torch.arange(6.0)
+STORED_ROWS = torch.zeros(61, 1, 2, 6)  # of as many samples as are traced
 
 
 class Changed(Net):
@@ -210,9 +211,26 @@ class Changed(Net):
         (lambda x: x * STORED,
          "operation aten.mul.Tensor cannot be compiled: adding or multiplying a stored tensor is"
          " not supported"),
-        (lambda x: x / (x + 2),
-         "operation aten.div.Tensor cannot be compiled: dividing by a value computed at run time"
-         " is not supported"),
+        (lambda x: 1 / (x + 2),
+         "operation aten.reciprocal cannot be compiled: the compiler does not know it"),
+        (lambda x: x.topk(6, largest=False).values,
+         "operation aten.topk cannot be compiled: the smallest values are not supported; negate the"
+         " input"),
+        (lambda x: x + x.topk(1).indices,
+         "operation aten.topk cannot be compiled: its result number 1 is used"),
+        (lambda x: x + x[:, :, 2:2].sum(),
+         "operation aten.slice.Tensor cannot be compiled: it takes nothing"),
+        (lambda x: x[0:1] + x,
+         "operation aten.slice.Tensor cannot be compiled: it takes a part over the batch dimension,"
+         " so that samples see each other"),
+        (lambda x: torch.cat([x, STORED_ROWS], 2),
+         "operation aten.cat cannot be compiled: one of its parts is a stored tensor"),
+        (lambda x: torch.ge(STORED, x).float(),
+         "operation aten.ge.Tensor cannot be compiled: its first operand is a stored tensor; write"
+         " the signal first"),
+        (lambda x: x.topk(2, dim=0).values,
+         "operation aten.topk cannot be compiled: it ranks over the batch dimension, so that"
+         " samples see each other"),
         (lambda x: x.int().float(),
          "operation aten._to_copy cannot be compiled: it converts values to int32"),
         (nn.AvgPool2d(2, padding=1),

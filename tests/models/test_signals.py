@@ -1,6 +1,9 @@
-"""What every convolution receives, by running the networks with random weights (papers, 7)."""
+"""What every convolution receives, by running the networks with random weights (papers, 7); the
+tool's own audit says the same."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
@@ -8,6 +11,7 @@ torch = pytest.importorskip("torch")
 
 import ann  # noqa: E402
 import asa_snn  # noqa: E402
+import att_res_snn  # noqa: E402
 import gac  # noqa: E402
 import lif_snn  # noqa: E402
 import lif_snn_5  # noqa: E402
@@ -17,6 +21,11 @@ import sew_resnet  # noqa: E402
 import spiking_resnet  # noqa: E402
 import vgg_snn  # noqa: E402
 from zoo import Factory, input_kinds  # noqa: E402
+
+from snndeploy.frontend.torch import trace  # noqa: E402
+from snndeploy.passes.audit import Audit, audit  # noqa: E402
+from snndeploy.passes.partition import SYNAPTIC, partition  # noqa: E402
+from snndeploy.passes.signals import infer_signals  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -131,6 +140,14 @@ def sample_of(module: torch.nn.Module, plane: int | None) -> torch.Tensor:
     return (counts * (torch.rand(shape, generator=generator) < 0.3)).float()
 
 
+def made(factory: Factory, plane: int | None) -> torch.nn.Module:
+    torch.manual_seed(0)
+    module = factory()
+    if plane is not None and isinstance(module, lif_snn_5.LIFSNN5):
+        module.linear1 = torch.nn.Linear(128 * (plane // 32) ** 2, 512)
+    return module
+
+
 @pytest.mark.parametrize(
     ("factory", "plane", "binary", "integer", "real"),
     [row[1:] for row in NETWORKS],
@@ -139,10 +156,7 @@ def sample_of(module: torch.nn.Module, plane: int | None) -> torch.Tensor:
 def test_what_convolutions_receive(
     factory: Factory, plane: int | None, binary: int, integer: list[str], real: list[str]
 ) -> None:
-    torch.manual_seed(0)
-    module = factory()
-    if plane is not None and isinstance(module, lif_snn_5.LIFSNN5):
-        module.linear1 = torch.nn.Linear(128 * (plane // 32) ** 2, 512)
+    module = made(factory, plane)
     kinds = input_kinds(module, sample_of(module, plane))
     convolutions = {
         name: kind
@@ -163,3 +177,133 @@ def test_ann_counterparts_multiply_everywhere() -> None:
     torch.manual_seed(0)
     module = ann.ann_ms_resnet18()
     assert set(input_kinds(module, sample_of(module, 64)).values()) == {"real"}
+
+
+def small(attention: str, setting: str = "small", location: Any = None) -> Factory:
+    """MA on a small LIF-SNN-3, a little louder: untrained gates would silence its last layers."""
+
+    def make() -> torch.nn.Module:
+        pre = location == "conv_pre"
+        found = ma_snn.ma_snn_3_small(4, attention, setting, location, skip_first=pre, size=16)
+        found.conv3[1].weight.data.mul_(4.0)
+        return found
+
+    return make
+
+
+# Section 7, linear layers included: binary, integer and real layers but for attention's own, and
+# the flags: synapses binary after rewriting, products at run time, whole window.
+# FC1 of VGG and every readout read averages: real, and foldable. Event counts enter the first.
+SPIKE_DRIVEN, BASE = (True, False, False), (4, 1, 0)
+GATED, WINDOW = (True, True, False), (True, True, True)
+SECTION_7: list[Any] = [
+    ("LIF-3", lambda: lif_snn.lif_snn_3(2, 11), None, BASE, SPIKE_DRIVEN),
+    ("LIF-5", lambda: lif_snn_5.lif_snn_5(1, 11, "max"), 64, (6, 1, 0), SPIKE_DRIVEN),
+    ("LIF-5 AP2", lambda: lif_snn_5.lif_snn_5(1, 11, "average"), 64, (1, 1, 5), SPIKE_DRIVEN),
+    ("VGG-7", lambda: vgg_snn.vgg_snn_7(2, 10), None, (4, 0, 3), SPIKE_DRIVEN),
+    ("VGG-11", lambda: vgg_snn.vgg_snn_11(2, 10), None, (7, 0, 3), SPIKE_DRIVEN),
+    ("VGG-13", lambda: vgg_snn.vgg_snn_13(2, 10), None, (9, 0, 3), SPIKE_DRIVEN),
+    ("MS-18", lambda: ms_resnet.ms_resnet18(2), 64, (16, 0, 6), SPIKE_DRIVEN),
+    ("MS-34", lambda: ms_resnet.ms_resnet34(2), 64, (32, 0, 6), SPIKE_DRIVEN),
+    ("MS-104", lambda: ms_resnet.ms_resnet104(1), 64, (102, 0, 8), SPIKE_DRIVEN),
+    ("CIFAR", lambda: ms_resnet.ms_resnet18_cifar(2, 10), 16, (16, 0, 5), SPIKE_DRIVEN),
+    ("GAC CIFAR", lambda: gac.gac_ms_resnet_cifar(2, 10), 16, (16, 0, 5), SPIKE_DRIVEN),
+    ("Spiking-18", lambda: spiking_resnet.spiking_resnet18(2, LIF), 64, (19, 0, 2), SPIKE_DRIVEN),
+    ("Spiking-34", lambda: spiking_resnet.spiking_resnet34(2, LIF), 64, (35, 0, 2), SPIKE_DRIVEN),
+    (
+        "Spiking-18 GAC",
+        lambda: spiking_resnet.gac_spiking_resnet18(2),
+        64,
+        (18, 0, 3),
+        SPIKE_DRIVEN,
+    ),
+    ("SEW-18", lambda: sew_resnet.sew_resnet18(2, LIF), 64, (9, 10, 2), SPIKE_DRIVEN),
+    (
+        "SEW-18 GAC",
+        lambda: sew_resnet.sew_resnet18(2, LIF, encoder="gac"),
+        64,
+        (8, 7, 6),
+        SPIKE_DRIVEN,
+    ),
+    ("7B", lambda: sew_resnet.seven_b_net(2, 11, LIF), None, (8, 7, 1), SPIKE_DRIVEN),
+    ("TA post", small("T", location="conv_post"), None, BASE, WINDOW),
+    ("CA post", small("C", location="conv_post"), None, BASE, GATED),
+    ("SA post", small("S", location="conv_post"), None, BASE, GATED),
+    ("TCSA post", small("TCS", location="conv_post"), None, BASE, WINDOW),
+    ("TCSA code", small("TCS", "ma_code_gait"), None, BASE, WINDOW),
+    ("CSA loop", small("CS"), None, BASE, GATED),
+    ("TCSA", small("TCS"), None, BASE, WINDOW),
+    ("ECA", small("C", "ma_eca"), None, BASE, GATED),
+    ("SimAM", small("C", "ma_simam", "activate_pre"), None, BASE, GATED),
+    ("ASA-1", lambda: asa_snn.asa_snn_3_small(4, 1, "asa_text", size=16), None, BASE, WINDOW),
+    ("ASA-2", lambda: asa_snn.asa_snn_3_small(4, 2, "asa_text", size=16), None, BASE, WINDOW),
+    ("TA pre", small("T", location="conv_pre"), None, (2, 1, 2), (False, True, True)),
+    ("CSA pre", small("CS", location="conv_pre"), None, (2, 1, 2), (False, True, False)),
+    (
+        "Att-VGG-7",
+        lambda: vgg_snn.att_vgg_snn(7, 2, 10, "CS", "ma_text", "before_norm"),
+        None,
+        (4, 0, 3),
+        GATED,
+    ),
+    (  # attention refines what the shortcuts' convolutions read: nothing folds them
+        "Att-Res-1",
+        lambda: att_res_snn.att_res_snn_18(1, 1, "CS", "ma_text"),
+        64,
+        (16, 0, 6),
+        (False, True, False),
+    ),
+    (
+        "Att-Res-2",
+        lambda: att_res_snn.att_res_snn_18(1, 2, "CS", "ma_text"),
+        64,
+        (16, 0, 6),
+        (False, True, False),
+    ),
+    ("GAC", lambda: gac.gac_digits(4), None, (6, 0, 4), SPIKE_DRIVEN),
+    ("rate", lambda: gac.rate_digits(8), None, (7, 0, 3), SPIKE_DRIVEN),
+    ("phase", lambda: gac.phase_digits(8), None, (6, 0, 4), SPIKE_DRIVEN),
+    ("temporal", lambda: gac.temporal_digits(8), None, (7, 0, 3), SPIKE_DRIVEN),
+    ("ANN LIF-3", lambda: ann.ann_lif_3(11), None, (0, 1, 4), (False,) * 3),
+    ("ANN VGG-7", lambda: ann.ann_vgg_7(10), None, (0, 0, 7), (False,) * 3),
+    ("ANN MS-18", ann.ann_ms_resnet18, 64, (0, 0, 22), (False,) * 3),
+]
+FAST = (
+    "VGG-7", "CIFAR", "Spiking-18 GAC", "SEW-18 GAC", "7B", "TCSA post", "CSA loop", "ASA-1",
+    "CSA pre", "Att-VGG-7", "GAC", "phase", "ANN VGG-7",
+)  # fmt: skip
+
+
+def audited(module: torch.nn.Module, sample: torch.Tensor) -> Audit:
+    graph = trace(module, sample, verify=False, spiking=False)
+    return audit(partition(infer_signals(graph)))
+
+
+@pytest.mark.parametrize(
+    ("factory", "plane", "counts", "flags"),
+    [
+        pytest.param(*row[1:], id=row[0], marks=[pytest.mark.slow] * (row[0] not in FAST))
+        for row in SECTION_7
+    ],
+)
+def test_the_audit_says_what_a_run_shows(
+    factory: Factory, plane: int | None, counts: tuple[int, ...], flags: tuple[bool, ...]
+) -> None:
+    module = made(factory, plane)
+    sample = sample_of(module, plane)
+    found = audited(module, sample)
+    told = {row.layer: row.input_signal for row in found.rows if row.op in SYNAPTIC}
+    scores = {row.layer for row in found.rows if row.work == "attention"}
+    seen = input_kinds(module, sample)
+    assert told.keys() == seen.keys()
+    synaptic = seen.keys() - scores
+    assert {name: told[name] for name in synaptic} == {name: seen[name] for name in synaptic}
+    binary, integer, real = counts
+    expected = {"binary": binary, "integer": integer, "real": real}
+    assert {kind: found.convolutions()[kind] for kind in expected} == expected
+    whole = found.flags
+    assert flags == (
+        whole.synapses_binary,
+        whole.needs_dynamic_multiply,
+        whole.needs_full_window,
+    )

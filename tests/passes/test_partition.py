@@ -17,9 +17,10 @@ from snndeploy.passes.signals import infer_signals
 
 pytestmark = pytest.mark.torch
 
-WAY_OUT = (
-    "; move it into the encoder, fold a static scaling into the weights, or drop it and fine-tune;"
-    " a target with a multiply unit could run it"
+UNIT = (
+    "; let the host do it between steps (--host-attention), choose a target with a MAC unit"
+    " (hybrid45nm), fold fixed gates into the weights of the layer in front, or drop it and"
+    " fine-tune"
 )
 
 
@@ -102,17 +103,18 @@ def test_averages_of_spikes_fold():
 
 def test_attention_in_the_body_is_refused():
     graph = parted(Attention("direct"))
-    flags = audit(graph).flags
+    found = audit(graph)
+    flags = found.flags
     assert flags.needs_dynamic_multiply and not flags.needs_full_window
-    assert not flags.synapses_binary
+    assert flags.synapses_binary  # the gates are real, what convolutions read is not
+    assert found.convolutions() == {"binary": 2, "integer": 0, "real": 2, "attention": 1}
     for mode in ("compose", "relay"):
         with pytest.raises(UnsupportedError) as caught:
             lower(graph, mode)
         assert str(caught.value) == (
-            "sigmoid (sigmoid) cannot run on the chip: it applies sigmoid to values that are not"
-            f" spikes{WAY_OUT}"
+            "score: attention on the current, multiplies at run time, which the chip cannot do"
+            f"{UNIT}"
         )
-        assert caught.value.node == "sigmoid"
 
 
 def test_attention_over_the_window_is_refused():
@@ -122,7 +124,8 @@ def test_attention_over_the_window_is_refused():
     with pytest.raises(UnsupportedError) as caught:
         lower(graph, "compose")
     assert str(caught.value) == (
-        f"mean_1 (mean) cannot run on the chip: it mixes several time steps{WAY_OUT}"
+        "score: attention on the current, which needs all time steps at once, multiplies at run"
+        f" time, which the chip cannot do{UNIT}"
     )
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
+from traced import graph_of
 
 from snndeploy.costs import (
     GAC_EQUATION_11,
@@ -14,19 +13,12 @@ from snndeploy.costs import (
     layer_costs,
     paper_energy,
 )
-from snndeploy.frontend.load import load
-from snndeploy.frontend.torch import trace
-from snndeploy.passes.partition import partition
-from snndeploy.passes.signals import infer_signals
 
 pytestmark = pytest.mark.torch
 
 
-@cache
 def layers_of(name):
-    loaded = load(name, random_weights=True)
-    graph = infer_signals(trace(loaded.module, loaded.example, verify=False))
-    return layer_costs(partition(graph))
+    return layer_costs(graph_of(name))
 
 
 def uniform(layers, rate):
@@ -122,6 +114,7 @@ def test_rates_of_the_driving_or_the_own_layer():
 
 def test_a_convention_says_what_it_assumes():
     assert str(Convention()) == (
-        "first layer every step, driving rates, membrane shortcuts as MAC, encoder included,"
-        " encoder attention included, 4.6 pJ a MAC and 0.9 pJ an AC"
+        "first layer every step, driving rates, operations by formula, membrane shortcuts as MAC,"
+        " encoder included, encoder attention included, attention as the papers count it,"
+        " 4.6 pJ a MAC and 0.9 pJ an AC"
     )

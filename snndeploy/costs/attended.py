@@ -1,0 +1,176 @@
+"""Attention of a traced network, counted node by node on its regions (`passes.regions`).
+
+paper   Delta_MAC1: every distinct weight once for each use: the MLP that reads averages and maxima
+        counts once, TA and ASA once a sample, CA and SA once a step.  Delta_MAC2: one
+        multiplication a neuron and step for each gate that the value passes.  Attention without
+        weights is SimAM: four a neuron and step, one a layer (MA Table 5).
+exact   every multiplication and division: both vectors through the MLP, ASA's MLP once a channel,
+        averages, products.  Taps outside the plane and products with 0/1 masks are none.
+
+Attention of the first layer counts too, although it stands in front of the chip.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Literal
+
+from snndeploy.costs.events import valid_macs
+from snndeploy.graph import Graph, Node
+from snndeploy.ops import KINDS
+from snndeploy.passes.partition import SYNAPTIC
+from snndeploy.passes.regions import Region, attention_regions
+
+Counting = Literal["paper", "exact"]
+DIVIDES = ("divide", "mean", "avg_pool")
+
+
+@dataclass(frozen=True)
+class AttentionCost:
+    """One attended value, one sample.
+
+    layer: what it belongs to.  location: 'spikes' (Conv-PRE), 'current' (Conv-POST), 'membrane'
+    (Activate-PRE) or a 'stream' of currents.  neurons: elements of the value at one step.
+    mac1, mac2: Delta_MAC1 and Delta_MAC2 as the papers count; exact_mac1, exact_mac2: all of them.
+    """
+
+    layer: str
+    location: str
+    neurons: int
+    mac1: int
+    mac2: int
+    exact_mac1: int
+    exact_mac2: int
+
+    def macs(self, counting: Counting) -> tuple[int, int]:
+        """Delta_MAC1 and Delta_MAC2."""
+        if counting == "paper":
+            return self.mac1, self.mac2
+        return self.exact_mac1, self.exact_mac2
+
+
+@dataclass(frozen=True)
+class Attention:
+    """All attention of a graph, gated attention coding left out (`layer_costs` has it).
+
+    inside: nodes that compute it; scaled_spikes: nodes whose spikes it turned into real values.
+    """
+
+    costs: tuple[AttentionCost, ...]
+    inside: frozenset[str]
+    scaled_spikes: frozenset[str]
+
+
+def attention_of(graph: Graph) -> Attention:
+    """What refines the values of a partitioned graph."""
+    costs: list[AttentionCost] = []
+    inside: set[str] = set()
+    scaled: set[str] = set()
+    for region in _regions(graph):
+        gates = _Gates.of(region.graph)
+        if not gates.passed:
+            continue
+        costs.append(_cost(graph, region, gates))
+        if region.location != "membrane":
+            inside.update(node.name for node in region.graph.nodes if node.op != "input")
+        if region.location == "spikes":
+            scaled.add(region.result)
+    return Attention(tuple(costs), frozenset(inside), frozenset(scaled))
+
+
+def _regions(graph: Graph) -> tuple[Region, ...]:
+    """Those of the encoder too: to the papers the first layer is one of the network."""
+    nodes = [replace(node, side="body") if node.side == "encoder" else node for node in graph.nodes]
+    return attention_regions(graph.with_nodes(nodes))
+
+
+@dataclass(frozen=True)
+class _Gates:
+    """The products on the way from a region's input to its result.
+
+    products: the nodes that multiply the value by a gate; passed: how many gates the value passes
+    one after the other (0: the region is no attention).
+    """
+
+    products: frozenset[str]
+    passed: int
+
+    @classmethod
+    def of(cls, graph: Graph) -> _Gates:
+        passed = {graph.input.name: 0}  # gates behind every form of the value
+        products = set()
+        for node in graph.nodes:
+            carried = [name for name in node.inputs if name in passed]
+            if node.op == "multiply" and len(carried) == 1:
+                real = not _is_mask(graph, node)
+                passed[node.name] = passed[carried[0]] + real
+                if real:
+                    products.add(node.name)
+            elif carried and len(carried) == len(node.inputs) and _keeps(node):
+                passed[node.name] = max(passed[name] for name in carried)
+        return cls(frozenset(products), passed.get(graph.outputs[0], 0))
+
+
+def _keeps(node: Node) -> bool:
+    """The node gives the value on, or adds up parts of it."""
+    return node.op in ("add", "relu") or KINDS[node.op].view
+
+
+def _is_mask(graph: Graph, node: Node) -> bool:
+    """A product with an operand of 0 and 1 selects; it is no multiplication."""
+    signals = [graph.by_name[name].signal for name in node.inputs]
+    return any(signal is not None and signal.kind != "real" for signal in signals)
+
+
+def _cost(graph: Graph, region: Region, gates: _Gates) -> AttentionCost:
+    attention, timesteps = region.graph, graph.timesteps
+    neurons = prod(attention.input.step_shape)
+    refine = timesteps * neurons
+    weighted = [node for node in attention.nodes if node.op in SYNAPTIC]
+    distinct = {node.label: node for node in weighted}.values()
+    mac1 = sum(_uses(region, node, timesteps) * _once(node) for node in distinct)
+    if not weighted and any(node.op == "divide" for node in attention.nodes):
+        mac1 = 3 * refine + 1  # SimAM: the fourth is the gate
+    exact = {
+        node.name: _uses(region, node, timesteps) * _multiplications(attention, node)
+        for node in attention.nodes
+    }
+    exact_mac2 = sum(exact[name] for name in gates.products)
+    result = graph.by_name[region.result]
+    return AttentionCost(
+        layer=result.label if region.location == "membrane" else region.label,
+        location=region.location,
+        neurons=neurons,
+        mac1=mac1,
+        mac2=gates.passed * refine,
+        exact_mac1=sum(exact.values()) - exact_mac2,
+        exact_mac2=exact_mac2,
+    )
+
+
+def _uses(region: Region, node: Node, timesteps: int) -> int:
+    """Times a sample that the node is computed."""
+    if not region.full_window:
+        return timesteps
+    return timesteps if node.has_time else 1
+
+
+def _once(node: Node) -> int:
+    """Every weight once, at every position of a plane."""
+    weights = int(node.parameters["weight"].size)
+    return weights * prod(node.shape[-2:]) if node.op == "conv" else weights
+
+
+def _multiplications(graph: Graph, node: Node) -> int:
+    """Real multiplications and divisions of one use, both operands known at run time or not."""
+    if node.op in SYNAPTIC:
+        return valid_macs(graph, node)
+    elements = prod(node.step_shape)
+    if node.op in DIVIDES:
+        return elements
+    if node.op == "multiply":
+        return 0 if _is_mask(graph, node) else elements
+    if node.op == "scale" and node.signal is not None and node.signal.kind == "real":
+        return elements if abs(node.attributes["factor"]) != 1 else 0
+    return 0

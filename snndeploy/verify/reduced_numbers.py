@@ -1,0 +1,120 @@
+"""What the float model asks of the numbers of a reduced program (`Network.reduced`).
+
+weights   the rows of the channels that stayed; a column for each channel of the carrier, the
+          sum of those that share it
+bias      its own, plus the weights of the channels that fire at every step
+a copy    one spike of its only source reaches the threshold
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from snndeploy.network import MEMBRANE_SHIFT, STEADY, Conv, Network
+from snndeploy.passes.real_network import RealNetwork, RealPopulation, Term
+from snndeploy.passes.reduce_bounds import tap_sums
+from snndeploy.passes.reduce_copies import one_to_one
+from snndeploy.passes.registers import bias_registers
+from snndeploy.program import Program
+from snndeploy.target import Target
+
+
+def carrier(network: Network, name: str) -> str:
+    """The population here that has the spikes of one of the model's; '' for none."""
+    entry = network.reduction_of(name)
+    return name if entry is None else entry.carrier
+
+
+def rows(network: Network, name: str, values: np.ndarray) -> np.ndarray:
+    """Values by channel of the model's population, for the channels that stayed."""
+    entry = network.reduction_of(name)
+    return values if entry is None else values[entry.kept]
+
+
+def columns(network: Network, term: Term, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights by channel of the term's source, for the channels of its carrier; and how many of
+    them were added up in each column, (1, columns, 1, 1)."""
+    entry = network.reduction_of(term.source)
+    grouped = isinstance(term.connection, Conv) and term.connection.groups > 1
+    if entry is None or grouped:  # whole groups go: the rows say which
+        return weight, np.ones((1, weight.shape[1], 1, 1))
+    here = np.flatnonzero(entry.place >= 0)
+    channels = network.by_name[entry.carrier].shape[0]
+    found = np.zeros((weight.shape[0], channels, *weight.shape[2:]))
+    np.add.at(np.moveaxis(found, 1, 0), entry.place[here], np.moveaxis(weight[:, here], 1, 0))
+    count = np.bincount(entry.place[here], minlength=channels)
+    return found, np.maximum(count, 1).reshape(1, -1, 1, 1)
+
+
+def steady_terms(network: Network, wanted: RealPopulation) -> list[tuple[int, np.ndarray]]:
+    """Index of each term whose source has channels that fire at every step, and which."""
+    found = []
+    for index, term in enumerate(wanted.terms):
+        entry = network.reduction_of(term.source)
+        if entry is not None and (entry.place == STEADY).any():
+            found.append((index, entry.place == STEADY))
+    return found
+
+
+def steady_bias(program: Program, wanted: RealPopulation) -> tuple[np.ndarray, np.ndarray]:
+    """Bias in units of v with the steady sources' weights, (C, H, W) of the channels that stayed,
+    and how far rounding of those weights may move it."""
+    network = program.network
+    unit = network.by_name[wanted.name].scale
+    own = _own_bias(wanted, unit, program.target)
+    slack = np.zeros(wanted.shape)
+    exponents = _layer(program, wanted.name)["exponents"]
+    for index, steady in steady_terms(network, wanted):
+        term = wanted.terms[index]
+        shape = _model_shape(network, term.source)
+        weight = term.connection.weight[:, steady]
+        step = 2.0 ** exponents[index] * (1 << MEMBRANE_SHIFT)
+        limit = 1 << (program.target.weight_bits - 1)
+        mantissas = np.clip(weight / unit / 2.0 ** exponents[index], -limit, limit - 1)
+        own = own + tap_sums(term.connection, shape, mantissas.sum(axis=1)) * step
+        taps = np.ones(weight.shape).sum(axis=1)
+        slack = slack + 0.5 * step * tap_sums(term.connection, shape, taps)
+    return rows(network, wanted.name, own), rows(network, wanted.name, slack)
+
+
+def _own_bias(wanted: RealPopulation, unit: float, target: Target) -> np.ndarray:
+    mantissas, exponent = bias_registers(wanted, unit, target)
+    if mantissas is None:
+        return np.zeros(wanted.shape)
+    wide = mantissas.reshape(-1, 1, 1) if mantissas.ndim == 1 else mantissas
+    return np.broadcast_to(wide.astype(float) * (1 << exponent), wanted.shape)
+
+
+def _model_shape(network: Network, name: str) -> tuple[int, int, int]:
+    entry = network.reduction_of(name)
+    return network.by_name[name].shape if entry is None else entry.shape
+
+
+def _layer(program: Program, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(
+        layer for layer in program.facts["quantization"] if layer["population"] == name
+    )
+    return found
+
+
+def copy_fault(program: Program, real: RealNetwork, wanted: RealPopulation) -> str:
+    """Why a population that went as a copy of its source is none ('' when it is)."""
+    if len(wanted.terms) != 1 or wanted.host or wanted.kind != "lif":
+        return "it does not only read that source"
+    if wanted.offset is not None and wanted.offset.any():
+        return "it has a bias"
+    (term,) = wanted.terms
+    if carrier(program.network, term.source) != carrier(program.network, wanted.name):
+        return f"it reads {term.source}"
+    if not one_to_one(term.connection, wanted.shape[0]):
+        return "its neurons read more than one neuron"
+    if real.by_name[term.source].kind not in ("lif", "or", "input"):
+        return f"{term.source} sends no spikes"
+    layer = _layer(program, wanted.name)
+    rounding = 0.5 * 2.0 ** layer["exponents"][0] * layer["unit"]
+    least, threshold = float(term.connection.weight.min()), float(wanted.neuron["threshold"])
+    if least < threshold - rounding:
+        return f"one spike adds {least:g}, its threshold is {threshold:g}"
+    return ""
