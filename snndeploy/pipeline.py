@@ -96,13 +96,7 @@ def compile(
     adapters: Iterable[Any] = (),
     step: Step = silent,
 ) -> Program:
-    """From a model to a program.
-
-    reduce: remove redundant channels, 'exact' by proof, 'calibrated' also by what they do on the
-    calibration data (`passes.reduce`).  held_back: data on which that is checked.
-
-    host_attention: where the target has no unit for attention in the body, the host computes it
-    between two steps; else that is refused.
+    """From a model to a program; see `load_graph` and `compile_graph` for the arguments.
 
     Raises:
         DeployError: one line, whatever cannot be done.
@@ -113,6 +107,37 @@ def compile(
         spec, checkpoint, random_weights=random_weights, input_shape=input_shape,
         input_signal=input_signal, timesteps=timesteps, adapters=adapters, step=step,
     )  # fmt: skip
+    return compile_graph(
+        loaded, graph, chip, calibration=calibration, shortcuts=shortcuts,
+        host_attention=host_attention, mapping=mapping, objective=objective, reduce=reduce,
+        held_back=held_back, step=step,
+    )  # fmt: skip
+
+
+def compile_graph(
+    loaded: Loaded,
+    graph: Graph,
+    chip: Target,
+    *,
+    calibration: str | Path | None = None,
+    shortcuts: Shortcuts = "auto",
+    host_attention: bool = False,
+    mapping: Mode = "anneal",
+    objective: Objective = "balanced",
+    reduce: Reduce = "off",
+    held_back: str | Path | None = None,
+    step: Step = silent,
+) -> Program:
+    """From a traced model to a program for one chip.
+
+    reduce: remove redundant channels, 'exact' by proof, 'calibrated' also by what they do on the
+    calibration data (`passes.reduce`).  held_back: data on which that is checked.
+    host_attention: where the target has no unit for attention in the body, the host computes it
+    between two steps; else that is refused.
+
+    Raises:
+        DeployError: one line, whatever cannot be done.
+    """
     parted, checked = inspect(graph, chip)
     step("lower to populations and projections")
     unit = attention_unit(chip, host_attention)

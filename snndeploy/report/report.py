@@ -12,7 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from snndeploy.costs import GAC_EQUATION_11, Convention, LayerCost, paper_energy
+from snndeploy.costs import (
+    GAC_EQUATION_11,
+    Convention,
+    LayerCost,
+    attention_of,
+    paper_energy,
+)
 from snndeploy.network import Network
 from snndeploy.program import Program
 from snndeploy.report.attention import attention
@@ -220,8 +226,9 @@ def _paper_energies(program: Program, simulation: Simulation) -> tuple[dict[str,
             absent.append(f"papers' energy by {title} is not given: {reason}")
             continue
         energy = paper_energy(
-            layers, program.network.timesteps, rates, convention, 1.0 if rate is None else rate
-        )
+            layers, program.network.timesteps, rates, convention, 1.0 if rate is None else rate,
+            attention=attention_of(program.model.select(program.model.outputs)).costs,
+        )  # fmt: skip
         found[key] = {"total_mj": energy.total_mj, **asdict(energy)}
         if rate is not None:
             found[key]["input_rate"] = rate

@@ -9,7 +9,7 @@ from typing import Any
 
 from snndeploy.report.traffic import link_text
 
-WIDTH = 88
+WIDTH = 80
 BUSIEST = 3  # cores and links that are shown
 
 FLAGS = (  # question, key of `partition`, the answer of a spike-driven network

@@ -33,8 +33,8 @@ small: 1,234 parameters, T=4, input 1x28x28 (real), weights small.safetensors
   (model)   neuron     body     real        -          16
 
   - layers by what they read: 1 binary, 1 integer, 2 real
-  - operations are a sample's, at rate 1 and with zero padding, as the papers count
-    them; neurons and products count elements
+  - operations are a sample's, at rate 1 and with zero padding, as the papers
+    count them; neurons and products count elements
   - constant over T, so computed once a sample: stem
 
 Is it spike-driven?
@@ -63,7 +63,7 @@ def test_attention_is_counted_apart():
     assert found["layers_by_input"] == {"binary": 2, "integer": 2, "real": 4, "attention": 2}
     text = audit_text(found)
     assert (
-        "  - layers by what they read: 2 binary, 2 integer, 4 real; 2 more find attention's" in text
+        "  - layers by what they read: 2 binary, 2 integer, 4 real; 2 more find" in text
     )
     assert "  mlp       linear     body     real      MAC         100   5.00 %" in text
 

@@ -302,8 +302,8 @@ def test_a_rate_that_only_the_host_knows_leaves_a_convention_out():
     assert "paper" in found["energy"]  # counts the shortcut as MAC: no rate
     assert "paper_gac_equation_11" not in found["energy"]
     assert (
-        "papers' energy by GAC Eq. 11 is not given: it needs firing rates of neurons on the host,"
-        " which are not measured"
+        "papers' energy by GAC Eq. 11 is not given: it needs firing rates of neurons that are"
+        " not on the chip, which are not measured"
     ) in found["notes"]
 
 

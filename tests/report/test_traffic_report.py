@@ -222,9 +222,9 @@ def test_terminal_text():
         "  link (0, 0) to (1, 0): 2.5 messages a step     41 ns      0.87 %      0.00 %\n"
         "  link (1, 0) to (1, 1): 0.5 messages a step     13 ns      0.27 %      0.00 %\n"
         "\n"
-        "Real time: 83.3 samples/s (167 steps/s) sustained, limited by the host link: 12 ms a\n"
-        "  sample, 4,720 times the chip's time (speed assumed); the chip alone: 393,000 samples/s\n"
-        "  (786,000 steps/s), limited by the barrier of every step\n"
+        "Real time: 83.3 samples/s (167 steps/s) sustained, limited by the host link: 12\n"
+        "  ms a sample, 4,720 times the chip's time (speed assumed); the chip alone:\n"
+        "  393,000 samples/s (786,000 steps/s), limited by the barrier of every step\n"
         "\n"
     )
 
