@@ -189,9 +189,15 @@ def inspect(
 )  # fmt: skip
 @click.option("--adapters", type=FILE, metavar="FILE.py",
               help="A file with a list ADAPTERS that recognises your neurons.")  # fmt: skip
+@click.option("--host-attention", is_flag=True,
+              help="The host computes attention where the chip has no MAC unit.")  # fmt: skip
 @json_option("the answers")
 def fit(
-    spec: str, targets_: tuple[str, ...], adapters: Path | None, json_file: Path | None
+    spec: str,
+    targets_: tuple[str, ...],
+    adapters: Path | None,
+    host_attention: bool,
+    json_file: Path | None,
 ) -> None:
     """Does it fit?  Cores, chips and what binds, before it is trained (no weights needed)."""
     check_json(json_file)
@@ -199,7 +205,7 @@ def fit(
 
     show_step("trace and map the structure")
     given = with_adapters({"adapters": adapters})
-    found = fit_spec(spec, targets_, **given)
+    found = fit_spec(spec, targets_, host_attention=host_attention, **given)
     clear_step()
     show(fit_text(found), [answer.as_json() for answer in found], json_file)
 

@@ -18,12 +18,20 @@ from snndeploy.errors import FitError, UnsupportedError
 from snndeploy.graph import Graph
 from snndeploy.mapping import place
 from snndeploy.mapping.advice import Suggestion, suggestions
-from snndeploy.network import Connection, Injection, Network, Population, Projection, Readout
+from snndeploy.network import (
+    Attention,
+    Connection,
+    Injection,
+    Network,
+    Population,
+    Projection,
+    Readout,
+)
 from snndeploy.passes.partition import partition
 from snndeploy.passes.pipeline_delay import assign_depths
 from snndeploy.passes.real_network import RealNetwork, RealPopulation
 from snndeploy.passes.signals import infer_signals
-from snndeploy.pipeline import Shortcuts, lowering_costs, lowerings
+from snndeploy.pipeline import Shortcuts, attention_unit, lowering_costs, lowerings
 from snndeploy.target import Target
 
 ASSUMED_RATE = 0.2  # spikes a neuron and step of a network that has not been trained
@@ -60,6 +68,7 @@ def fit_spec(
     targets: Sequence[str | Path | Target],
     *,
     shortcuts: Shortcuts = "auto",
+    host_attention: bool = False,
     input_shape: tuple[int, ...] | None = None,
     input_signal: str | None = None,
     timesteps: int | None = None,
@@ -83,21 +92,26 @@ def fit_spec(
     )  # fmt: skip
     graph = infer_signals(traced)
     known: dict[tuple[bool, ...], list[RealNetwork]] = {}
-    return tuple(_fit_graph(graph, chip, shortcuts, known) for chip in chips)
+    units = [attention_unit(chip, host_attention) for chip in chips]
+    return tuple(
+        _fit_graph(graph, chip, shortcuts, unit is not None, known)
+        for chip, unit in zip(chips, units, strict=True)
+    )
 
 
 def _fit_graph(
     graph: Graph,
     target: Target,
     shortcuts: Shortcuts,
+    attention: bool,
     known: dict[tuple[bool, ...], list[RealNetwork]],
 ) -> Fit:
     """The answer for a traced graph; `known` keeps lowerings, which most targets share."""
-    key = (target.graded_spikes,)
+    key = (target.graded_spikes, attention)
     try:
         if key not in known:
             parted = partition(graph, integer_input_on_chip=target.graded_spikes)
-            known[key] = lowerings(parted, target, shortcuts)
+            known[key] = lowerings(parted, target, shortcuts, attention=attention)
     except UnsupportedError as error:
         return _refused(target, 0, "", str(error), ())
     return fit(cheapest(known[key], target), target)
@@ -177,6 +191,14 @@ def _population(population: RealPopulation) -> Population:
         "lif" if population.kind == "or" else population.kind,
         bias=bias,
         origin=population.node,
+        attention=tuple(
+            Attention(
+                region.graph,
+                "membrane" if region.location == "membrane" else "current",
+                region.full_window,
+            )
+            for region in population.attention
+        ),
     )
 
 

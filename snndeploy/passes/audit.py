@@ -12,6 +12,7 @@ from snndeploy.ops import KINDS
 from snndeploy.ops.evaluate import node_inputs
 from snndeploy.passes.gates import score_layers
 from snndeploy.passes.partition import SYNAPTIC, block
+from snndeploy.passes.regions import attention_regions
 from snndeploy.passes.signals import contracts_time
 from snndeploy.passes.streams import reads_current, since_spikes, spike_sources
 
@@ -187,10 +188,16 @@ def _flags(graph: Graph, rows: tuple[AuditRow, ...]) -> Flags:
     driven = {node.name for node in graph.nodes if node.side in ("body", "readout")}
     reasons: list[str] = []
     raised: set[str] = set()
+    regions = attention_regions(graph)
+    attended = {region.result: region for region in regions}
+    inside = {node.name for region in regions for node in region.graph.nodes}
     for node in graph.nodes:
         found = block(node, graph, driven)
         if found and node.side == "body":
             raised.add(found.flag)
+        if node.name in attended:
+            reasons.append(f"{attended[node.name].label}: {attended[node.name].reason}")
+        elif found and node.side == "body" and node.name not in inside:
             reasons.append(f"{node.label}: {found.reason}")
         elif found and node.side == "encoder" and found.flag == "needs_full_window":
             reasons.append(f"{node.label}: {found.reason}, inside the encoder")

@@ -337,14 +337,12 @@ class _Lowering:
 
     def _no_unit(self, node: Node, region: Region) -> UnsupportedError:
         """Attention on a chip that has no unit for it: what, where, and the nearest legal form."""
-        window = ", which needs all time steps at once" if region.full_window else ""
-        reason = f"attention on the {region.location}{window}, multiplies at run time"
         return UnsupportedError(
-            f"{region.label}: {reason}, which the chip cannot do; let the host do it between steps"
-            " (--host-attention), choose a target with a MAC unit (hybrid45nm), fold fixed gates"
+            f"{region.label}: {region.reason}, which the chip cannot do; let the host do it between"
+            " steps (--host-attention), choose a target with a MAC unit (hybrid45nm), fold fixed gates"
             " into the weights of the layer in front, or drop it and fine-tune",
             node=node.label,
-            reason=reason,
+            reason=region.reason,
         )
 
     def _refuse(self, node: Node, reason: str) -> UnsupportedError:

@@ -42,6 +42,12 @@ class Region:
     neurons: tuple[str, ...] = ()
 
     @property
+    def reason(self) -> str:
+        """What the chip would have to do."""
+        window = ", which needs all time steps at once," if self.full_window else ""
+        return f"attention on the {self.location}{window} multiplies at run time"
+
+    @property
     def label(self) -> str:
         """The module that the region came from, as a user knows it."""
         modules = [node.module for node in self.graph.nodes if node.module]

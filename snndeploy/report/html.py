@@ -175,7 +175,7 @@ def css(mark: str | None) -> str:
 
 
 SYNAPTIC = "operations.synaptic_operations_per_sample"
-WORK = {  # title: rows of name, path, and how to write the value
+WORK: dict[str, tuple[tuple[str, str, Callable[[Any], str]], ...]] = {  # name, path, writer
     "Work": (
         ("synaptic operations in the body", f"{SYNAPTIC}.body", number),
         ("synaptic operations in the readout", f"{SYNAPTIC}.readout", number),

@@ -182,7 +182,7 @@ def check_image_model(model):
          " choose a target with a MAC unit (hybrid45nm), fold fixed gates into the weights of the"
          " layer in front, or drop it and fine-tune"),
         ("CA on the membrane",
-         "spike1.attention: attention on the membrane, multiplies at run time, which the chip"
+         "spike1.attention: attention on the membrane multiplies at run time, which the chip"
          " cannot do; let the host do it between steps (--host-attention), choose a target with a"
          " MAC unit (hybrid45nm), fold fixed gates into the weights of the layer in front, or drop"
          " it and fine-tune"),
