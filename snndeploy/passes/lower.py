@@ -339,8 +339,8 @@ class _Lowering:
         """Attention on a chip that has no unit for it: what, where, and the nearest legal form."""
         return UnsupportedError(
             f"{region.label}: {region.reason}, which the chip cannot do; let the host do it between"
-            " steps (--host-attention), choose a target with a MAC unit (hybrid45nm), fold fixed gates"
-            " into the weights of the layer in front, or drop it and fine-tune",
+            " steps (--host-attention), choose a target with a MAC unit (hybrid45nm), fold fixed"
+            " gates into the weights of the layer in front, or drop it and fine-tune",
             node=node.label,
             reason=region.reason,
         )

@@ -143,6 +143,8 @@ def sample_of(module: torch.nn.Module, plane: int | None) -> torch.Tensor:
 def made(factory: Factory, plane: int | None) -> torch.nn.Module:
     torch.manual_seed(0)
     module = factory()
+    if isinstance(module, lif_snn.LIFSNN3):
+        module.conv3[1].weight.data.mul_(4.0)  # untrained gates would silence the last layers
     if plane is not None and isinstance(module, lif_snn_5.LIFSNN5):
         module.linear1 = torch.nn.Linear(128 * (plane // 32) ** 2, 512)
         module.linear1.weight.data.mul_(20.0)  # untrained, it would silence its neurons
@@ -181,15 +183,8 @@ def test_ann_counterparts_multiply_everywhere() -> None:
 
 
 def small(attention: str, setting: str = "small", location: Any = None) -> Factory:
-    """MA on a small LIF-SNN-3, a little louder: untrained gates would silence its last layers."""
-
-    def make() -> torch.nn.Module:
-        pre = location == "conv_pre"
-        found = ma_snn.ma_snn_3_small(4, attention, setting, location, skip_first=pre, size=16)
-        found.conv3[1].weight.data.mul_(4.0)
-        return found
-
-    return make
+    pre = location == "conv_pre"
+    return lambda: ma_snn.ma_snn_3_small(4, attention, setting, location, skip_first=pre, size=16)
 
 
 def att_res_2() -> torch.nn.Module:

@@ -112,7 +112,7 @@ def test_attention_in_the_body_is_refused():
         with pytest.raises(UnsupportedError) as caught:
             lower(graph, mode)
         assert str(caught.value) == (
-            "score: attention on the current, multiplies at run time, which the chip cannot do"
+            "score: attention on the current multiplies at run time, which the chip cannot do"
             f"{UNIT}"
         )
 

@@ -62,9 +62,7 @@ def test_attention_is_counted_apart():
     found = audit_json({**FACTS, "audit": [*FACTS["audit"], score.as_json()] * 2})
     assert found["layers_by_input"] == {"binary": 2, "integer": 2, "real": 4, "attention": 2}
     text = audit_text(found)
-    assert (
-        "  - layers by what they read: 2 binary, 2 integer, 4 real; 2 more find" in text
-    )
+    assert "  - layers by what they read: 2 binary, 2 integer, 4 real; 2 more find" in text
     assert "  mlp       linear     body     real      MAC         100   5.00 %" in text
 
 

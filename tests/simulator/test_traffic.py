@@ -64,9 +64,7 @@ def assert_layers_equal(counter, expected):
     }
     assert found == {key: n for key, n in expected["layers"].items() if n}
     whole = {
-        name: getattr(traffic, name).sum(axis=(0, 2))
-        for name in PER_CORE
-        if name in LAYER_COUNTS
+        name: getattr(traffic, name).sum(axis=(0, 2)) for name in PER_CORE if name in LAYER_COUNTS
     }
     whole |= {name: getattr(traffic, name).sum(axis=0) for name in PER_STEP if name in LAYER_COUNTS}
     whole["hops_inter_chip"] = traffic.hops_inter_chip.sum(axis=0)
