@@ -21,7 +21,7 @@ from snndeploy.consistency_network import check_network
 from snndeploy.errors import DeployError, ProgramError, one_line
 from snndeploy.graph import Graph
 from snndeploy.mapping.layout import Layout
-from snndeploy.network import Network
+from snndeploy.network import Network, Population
 from snndeploy.records import (
     graph_record,
     layout_record,
@@ -71,6 +71,12 @@ class Program:
     def has_float_model(self) -> bool:
         """False for a network that was imported as integers: there is nothing to compare with."""
         return bool(self.model.neurons())
+
+    def fires_as_neurons(self, population: Population) -> bool:
+        """Do its spikes count as neurons' of the model?  Not those of a pool or of a level, which
+        lowering makes for maxima of spikes."""
+        node = self.model.by_name.get(population.origin)
+        return population.kind == "lif" and (node is None or node.op == "neuron")
 
     @property
     def encoder_outputs(self) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def layers_of_chip(program: Program) -> tuple[SpikingLayer, ...]:
             place="chip",
         )
         for p in network.populations
-        if p.kind == "lif"
+        if program.fires_as_neurons(p)
     ]
     return (*host, *chip)
 

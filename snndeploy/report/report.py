@@ -56,7 +56,7 @@ def summarize(
         "timesteps": network.timesteps,
         "engine": simulation.engine,
         "accuracy": _accuracy(simulation, labels),
-        "spikes": _spikes(simulation, network),
+        "spikes": _spikes(program, simulation),
         "operations": _operations(program, simulation),
         "traffic": traffic(program, simulation),
         "latency": _latency(program, simulation),
@@ -94,17 +94,20 @@ def _fraction(first: np.ndarray | None, second: np.ndarray | None) -> float | No
     return float(np.mean(first == second))
 
 
-def _spikes(simulation: Simulation, network: Network) -> dict[str, Any]:
+def _spikes(program: Program, simulation: Simulation) -> dict[str, Any]:
+    """By population; totals and rate are of the model's neurons, as the papers count."""
+    network = program.network
     layers = []
     total, sites = 0.0, 0
     for population in network.populations:
         if population.kind == "integrator":
             continue
         activity = simulation.layers[population.name]
+        neurons = program.fires_as_neurons(population)
         steps = simulation.samples * network.timesteps
         entry: dict[str, Any] = {
             "name": population.name,
-            "kind": population.kind,
+            "kind": population.kind if neurons or population.kind != "lif" else "pool",
             "neurons": activity.neurons,
             "spikes_per_sample": activity.spikes / simulation.samples,
             "rate": activity.spikes / (activity.neurons * steps),
@@ -112,7 +115,7 @@ def _spikes(simulation: Simulation, network: Network) -> dict[str, Any]:
         if activity.matching is not None:
             entry["agreement"] = activity.matching / (activity.neurons * steps)
         layers.append(entry)
-        if population.kind == "lif":
+        if neurons:
             total += activity.spikes / simulation.samples
             sites += activity.neurons * network.timesteps
     return {"total_per_sample": total, "rate": total / sites if sites else None, "layers": layers}

@@ -323,6 +323,20 @@ def test_a_first_layer_on_the_chip_costs_macs_at_the_input_rate():
     assert found["spikes"]["total_per_sample"] == 2  # what the host sends is not a spike
 
 
+def test_a_pool_is_none_of_the_models_neurons():
+    network = small_network()
+    pool = replace(network.populations[1], origin="x")  # a node that is no neuron
+    program = small_program(
+        network=replace(network, populations=(network.populations[0], pool, network.populations[2]))
+    )
+    assert [program.fires_as_neurons(p) for p in program.network.populations[:2]] == [True, False]
+    spikes = summarize(program, small_run(program))["spikes"]
+    whole = summarize(small_program(), small_run(small_program()))["spikes"]
+    assert [layer["kind"] for layer in spikes["layers"]][:2] == ["lif", "pool"]
+    only = spikes["layers"][0]["spikes_per_sample"]
+    assert spikes["total_per_sample"] == only < whole["total_per_sample"]
+
+
 def test_no_layers_no_papers_energy():
     program = small_program(())
     found = summarize(program, small_run(program))
