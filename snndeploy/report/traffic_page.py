@@ -27,6 +27,7 @@ KINDS = {
     "receive": "a core receives",
     "link": "a link",
     "barrier": "the barrier",
+    "host": "the host's attention",
 }
 DRAWN = ("messages", "synaptic_operations", "host_io_bytes")  # under the time, one chart each
 STEPS_IN_TABLE = 40
