@@ -31,7 +31,7 @@ pytestmark = pytest.mark.torch
 TESTS = Path(__file__).resolve().parents[1]
 
 HERE = "costs/test_golden.py"
-ENERGY = "costs/test_energy.py"
+ENERGY = "costs/test_paper_energy.py"
 ZOO = "models/test_zoo_counts.py"
 BUILT = "models/test_architectures.py"
 
