@@ -41,6 +41,8 @@ SEND_COSTS = {
     "neuron_updates": "timing.neuron_update_ns",
     "spikes": "timing.spike_generation_ns",
     "messages_out": "timing.message_out_ns",
+}
+ATTENTION_COSTS = {
     "attention_macs": "timing.mac_ns",
     "attention_additions": "timing.synaptic_operation_ns",
 }
@@ -106,7 +108,7 @@ class Load:
 def load_of(traffic: Traffic, layout: Layout, target: Target) -> Load:
     """The time that a run's traffic takes at each core and link."""
     return Load(
-        send=_per_core(traffic, SEND_COSTS, target),
+        send=_per_core(traffic, {**SEND_COSTS, **ATTENTION_COSTS}, target),
         receive=_per_core(traffic, RECEIVE_COSTS, target),
         link=traffic.link_load * _hop_seconds(traffic, layout, target),
     )
@@ -209,7 +211,7 @@ def _host_waiting(traffic: Traffic, target: Target) -> np.ndarray:
 
 def _keys(traffic: Traffic, layout: Layout, target: Target) -> list[str]:
     """The times that this run really used."""
-    costs = {**SEND_COSTS, **RECEIVE_COSTS}
+    costs = {**SEND_COSTS, **RECEIVE_COSTS, **ATTENTION_COSTS}
     keys = [BARRIER, *(key for counter, key in costs.items() if getattr(traffic, counter).any())]
     hops = ("hops_east_west", "hops_north_south", "hops_inter_chip")
     used = zip(hops, (*HOP_COSTS, INTER_CHIP_COST), strict=True)
