@@ -10,8 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+import numpy as np
+
 from snndeploy.graph import Graph, Node
-from snndeploy.network import Attention, Population
+from snndeploy.mapping.layout import Layout
+from snndeploy.network import Attention, Network, Population
 from snndeploy.ops import KINDS
 from snndeploy.ops.evaluate import node_inputs
 
@@ -41,6 +44,29 @@ def buffer_bytes(population: Population) -> int:
 def runs(attention: Attention, timesteps: int) -> int:
     """How often a sample runs the graph."""
     return 1 if attention.full_window else timesteps
+
+
+def on_chip(network: Network, layout: Layout) -> dict[str, np.ndarray]:
+    """MACs and additions of attention on the chip, int64 (cores, chip steps), of any sample.
+
+    Each core does the share of its neurons; a full window is worked off in its first step.
+    """
+    shape = (layout.cores, network.chip_steps)
+    found = {name: np.zeros(shape, dtype=np.int64) for name in ("macs", "additions")}
+    for population in network.populations:
+        for attention in population.attention:
+            if attention.unit != "chip":
+                continue
+            neurons = np.zeros(layout.cores, dtype=np.int64)
+            for tile in layout.tiles_of(population.name):
+                neurons[tile.core] += tile.neurons
+            before = np.cumsum(neurons)
+            steps = slice(population.depth, population.depth + runs(attention, network.timesteps))
+            work = work_of(attention.graph)
+            for name, amount in (("macs", work.macs), ("additions", work.additions)):
+                each = np.diff(before * amount // population.neurons, prepend=0)
+                found[name][:, steps] += each[:, None]
+    return found
 
 
 def _macs(graph: Graph, node: Node) -> int:

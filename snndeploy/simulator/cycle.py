@@ -22,9 +22,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from snndeploy.errors import DataError
+from snndeploy.errors import DataError, UnsupportedError
 from snndeploy.mapping.layout import Layout
 from snndeploy.network import Network
+from snndeploy.simulator.attention_work import on_chip
 from snndeploy.simulator.cycle_machine import Machine, Step
 from snndeploy.simulator.cycle_walk import SpikeRecorder, Walk, walk_of
 from snndeploy.simulator.timing import BOUNDS, Timing
@@ -166,11 +167,12 @@ def cycle_timing(
         raise DataError(f"samples {chosen} were not recorded; those recorded are {kept}")
     if not wanted or not all(0 <= step < count for step in wanted):
         raise DataError(f"steps {wanted} are not all in 0..{count - 1}")
-    machine = Machine(walk or walk_of(network, layout), layout, target)
+    attention = _attention(network, layout, count)
+    machine = Machine(walk or walk_of(network, layout), layout, target, bool(attention))
 
     def run(job: tuple[int, int]) -> Step:
         state = machine.walk.state(recorder, kept.index(job[0]), job[1], pipelined=pipelined)
-        return machine.run(state)
+        return machine.run(state, {name: work[:, job[1]] for name, work in attention.items()})
 
     jobs = [(sample, step) for sample in chosen for step in wanted]
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
@@ -186,3 +188,31 @@ def cycle_timing(
         barrier_seconds=machine.barrier_seconds, links=machine.links,
         mark=machine.mark, notes=machine.notes, **columns,
     )  # fmt: skip
+
+
+def _attention(network: Network, layout: Layout, steps: int) -> dict[str, np.ndarray]:
+    """Attention's work on the chip by counter, (cores, steps), of a full pipeline if there are only
+    its steps; nothing where there is none.
+
+    Raises:
+        UnsupportedError: the host computes attention, which is not modelled message by message.
+    """
+    attended = [p for p in network.populations if p.attention]
+    for population in attended:
+        if any(attention.unit == "host" for attention in population.attention):
+            raise UnsupportedError(
+                f"{population.name}: the host computes its attention, which cycle timing does not"
+                " model; use --timing analytic",
+                node=population.name,
+                reason="attention by the host",
+            )
+    if not attended:
+        return {}
+    found = {}
+    for name, work in on_chip(network, layout).items():
+        folded = np.zeros((len(work), steps), dtype=np.int64)
+        for start in range(0, work.shape[1], steps):
+            piece = work[:, start : start + steps]
+            folded[:, : piece.shape[1]] += piece
+        found[f"attention_{name}"] = folded
+    return found

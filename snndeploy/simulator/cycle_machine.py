@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,7 @@ from snndeploy.simulator.cycle_kernels import (
 from snndeploy.simulator.cycle_messages import count_messages, list_messages
 from snndeploy.simulator.cycle_walk import Walk
 from snndeploy.simulator.timing import (
+    ATTENTION_COSTS,
     BARRIER,
     BOARD_BARRIER,
     BOUNDS,
@@ -83,18 +84,23 @@ class Machine:
     links: int32 (links, 4), x, y, dx, dy of every link of the board, used or not.
     """
 
-    def __init__(self, walk: Walk, layout: Layout, target: Target) -> None:
+    def __init__(self, walk: Walk, layout: Layout, target: Target, attention: bool = False) -> None:
         self.walk, self.cores = walk, layout.cores
         mesh = Mesh(layout.mesh[0] * layout.board[0], layout.mesh[1] * layout.board[1])
         self.links = mesh.links(np.ones((4, mesh.height, mesh.width), dtype=bool))
         crosses = crosses_chips(self.links, layout.mesh)
         self.barrier_seconds = NANO * target.barrier_ns(layout.mapped_routers, layout.chips)
         keys = [*SEND_COSTS.values(), *RECEIVE_COSTS.values(), *HOP_COSTS]
+        if attention:
+            keys += [key for key in ATTENTION_COSTS.values() if key not in keys]
         if crosses.any() and target.has(INTER_CHIP_COST):
             keys.append(INTER_CHIP_COST)
         self.tick_seconds, ticks = _ticks(target, keys)
         self.costs = np.zeros((self.cores + 1, len(SEND_COSTS)), dtype=np.int64)
         self.costs[:-1] = [ticks[key] for key in SEND_COSTS.values()]
+        self.attention = {
+            counter: ticks[key] for counter, key in ATTENTION_COSTS.items() if attention
+        }
         self.fan_out = walk.parcels(*(ticks[key] for key in RECEIVE_COSTS.values()))
         hop = np.where(self.links[:, 2] != 0, ticks[HOP_COSTS[0]], ticks[HOP_COSTS[1]])
         hop = np.where(crosses, ticks.get(INTER_CHIP_COST, hop), hop)
@@ -116,8 +122,11 @@ class Machine:
             self.notes = (said,)
         self.mark = target.weakest_mark(keys)
 
-    def run(self, state: np.ndarray) -> Step:
-        """Simulate one step from the state of every neuron (`Walk.state`)."""
+    def run(self, state: np.ndarray, attention: Mapping[str, np.ndarray] | None = None) -> Step:
+        """Simulate one step from the state of every neuron (`Walk.state`).
+
+        attention: by counter, int64 (cores,): done by each core before it walks its neurons.
+        """
         walk = self.walk
         tables = (walk.order, walk.first, state, walk.row, walk.row_start)
         counts = np.zeros(self.cores + 1, dtype=np.int64)
@@ -126,6 +135,11 @@ class Machine:
         listed, delays = (np.empty(first[-1], dtype=np.int64) for _ in range(2))
         tail = np.zeros(self.cores + 1, dtype=np.int64)
         list_messages(*tables, self.fan_out, self.costs, first, listed, delays, tail)
+        for counter, work in (attention or {}).items():
+            busy = np.append(work * self.attention[counter], 0)
+            begins = counts > 0
+            delays[first[:-1][begins]] += busy[begins]
+            tail[~begins] += busy[~begins]
         send = np.diff(np.concatenate([[0], np.cumsum(delays)])[first]) + tail
         places = self.fresh.copy()
         links, senders = len(self.links), len(self.links) + self.cores

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from snndeploy.errors import DataError, UnsupportedError
+from snndeploy.errors import DataError
 from snndeploy.graph import Graph
 from snndeploy.network import Network, Population, fan_out
 from snndeploy.ops.evaluate import by_step, evaluate
@@ -140,8 +140,6 @@ def simulate(
     cycle_samples: the first so many samples are timed message by message, the others scaled.
     """
     check_input(program, x)
-    if cycle_samples:
-        _refuse_attention(program)
     run = _Run(program, len(x), reference and program.has_float_model, cycle_samples)
     size = batch or _batch_size(program)
     chunk = max(size, _chunk_size(program), cycle_samples)
@@ -155,17 +153,6 @@ def simulate(
                 progress(min(start + first + size, len(x)), len(x))
         run.account(counter)
     return run.result()
-
-
-def _refuse_attention(program: Program) -> None:
-    attended = [p.name for p in program.network.populations if p.attention]
-    if attended:
-        raise UnsupportedError(
-            f"{attended[0]} has attention, which cycle timing does not model; use --timing"
-            " analytic",
-            node=attended[0],
-            reason="attention",
-        )
 
 
 def _batch_size(program: Program) -> int:

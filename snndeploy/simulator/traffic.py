@@ -29,9 +29,9 @@ import scipy.sparse as sparse
 from snndeploy.mapping.layout import Layout
 from snndeploy.mapping.routes import Mesh, crosses_chips
 from snndeploy.mapping.wiring import HOST, Wiring, injection_wiring, population_wiring
-from snndeploy.network import Attention, Injection, Network, Population
+from snndeploy.network import Injection, Network, Population
 from snndeploy.simulator.activity import Traffic
-from snndeploy.simulator.attention_work import runs, work_of
+from snndeploy.simulator.attention_work import on_chip
 from snndeploy.simulator.traffic_kernels import sum_by_group
 from snndeploy.simulator.traffic_layers import (
     LayerTraffic,
@@ -226,9 +226,12 @@ class TrafficCounter:
                 sent = BIAS_BYTES * target.neurons
                 counts["host_bytes_in"][0, :, target.depth] += sent
                 self._layers.add("host_bytes_in", target.name, target.depth, sent * self.samples)
+        for name, work in on_chip(network, self.layout).items():
+            counts[f"attention_{name}"] += work[:, None]
         for population in network.populations:
             for attention in population.attention:
-                self._count_attention(counts, population, attention)
+                if attention.unit == "host":
+                    self._count_host_attention(counts, population)
         if network.readout is not None:
             answer = network.by_name[network.readout.population]
             last = answer.depth + network.timesteps - 1
@@ -237,20 +240,9 @@ class TrafficCounter:
             self._layers.add("host_bytes_out", answer.name, last, read * self.samples)
         return counts
 
-    def _count_attention(
-        self, counts: dict[str, np.ndarray], population: Population, attention: Attention
-    ) -> None:
-        """Work at the population's cores, each the share of its neurons; or bytes to the host and
-        back.  A full window is worked off in its first step."""
+    def _count_host_attention(self, counts: dict[str, np.ndarray], population: Population) -> None:
+        """Bytes to the host and back."""
         timesteps, begin = self.network.timesteps, population.depth
-        if attention.unit == "chip":
-            steps = slice(begin, begin + runs(attention, timesteps))
-            work = work_of(attention.graph)
-            neurons = np.cumsum(self._sources[population.name].accesses)
-            for name, amount in (("macs", work.macs), ("additions", work.additions)):
-                each = np.diff(neurons * amount // population.neurons, prepend=0)
-                counts[f"attention_{name}"][:, :, steps] += each[:, None, None]
-            return
         for name, first, size in (
             ("host_bytes_out", population.arrival, READOUT_BYTES),
             ("host_bytes_in", begin, HOST_MESSAGE_BYTES),

@@ -8,10 +8,13 @@ import numpy as np
 import pytest
 from attention_graphs import channel_gate, window_gate
 
+from snndeploy.errors import UnsupportedError
 from snndeploy.mapping import place
 from snndeploy.network import Attention, Conv, Injection, Network, Population, Projection
 from snndeploy.passes.pipeline_delay import assign_depths
 from snndeploy.simulator.attention_work import Work, buffer_bytes, work_of
+from snndeploy.simulator.cycle import cycle_timing
+from snndeploy.simulator.cycle_walk import SpikeRecorder
 from snndeploy.simulator.energy import chip_energy
 from snndeploy.simulator.engine import run_network
 from snndeploy.simulator.timing import BOUNDS, analytic_timing
@@ -99,4 +102,45 @@ def test_the_host_does_it_and_the_chip_waits():
     assert BOUNDS[timing.bound[0, 1]] == "host" and timing.critical[0, 1] == -1
     assert timing.notes == (
         "attention is computed by the host between steps; its own computing time is not counted",
+    )
+
+
+def test_cycle_timing_adds_it_in_front_of_the_walk():
+    target = Target.load("hybrid45nm")
+    rng = np.random.default_rng(0)
+    for attention in (
+        Attention(channel_gate(SHAPE, rng), "current"),
+        Attention(window_gate(SHAPE, STEPS, rng), "current", full_window=True),
+    ):
+        _, layout, network, timing = run(attention, target)
+        recorder = SpikeRecorder(network, range(SAMPLES))
+        x = np.ones((SAMPLES, STEPS, *SHAPE), dtype=np.int32)
+        run_network(network, {0: x}, observer=recorder, samples=SAMPLES)
+        cycle = cycle_timing(network, layout, target, recorder)
+        np.testing.assert_allclose(cycle.analytic_seconds, timing.step_seconds, rtol=1e-12)
+        assert (cycle.step_seconds >= timing.step_seconds).all()
+        plain = replace(
+            network, populations=tuple(replace(p, attention=()) for p in network.populations)
+        )
+        free = cycle_timing(plain, layout, target, recorder)
+        work = [28 + 24, 81 + 72][attention.full_window] * 2e-9
+        # a step in which the host is silent, so that nothing hides it
+        quiet = network.by_name["middle"].depth + (0 if attention.full_window else STEPS - 1)
+        longer = cycle.step_seconds[0, quiet] - free.step_seconds[0, quiet]
+        assert longer == pytest.approx(work)  # one core has the whole population
+        full = cycle_timing(network, layout, target, recorder, pipelined=True)
+        assert full.step_seconds.sum() >= timing.interval_seconds.sum() * (1 - 1e-12)
+
+
+def test_cycle_timing_refuses_the_hosts_attention():
+    attention = Attention(channel_gate(SHAPE, np.random.default_rng(0)), "current", unit="host")
+    target = Target.load("loihi2")
+    _, layout, network, _ = run(attention, target)
+    recorder = SpikeRecorder(network, range(1))
+    run_network(network, {0: np.ones((1, STEPS, *SHAPE), dtype=np.int32)}, observer=recorder)
+    with pytest.raises(UnsupportedError) as refused:
+        cycle_timing(network, layout, target, recorder)
+    assert str(refused.value) == (
+        "middle: the host computes its attention, which cycle timing does not model; use --timing"
+        " analytic"
     )
