@@ -48,7 +48,7 @@ def run(attention: Attention, target: Target):
         (Injection("in", "x", "spikes", minimum=0, maximum=1),),
     )
     network = assign_depths(network, target)
-    layout = place(network, target, mode="tiles")
+    layout = place(network, target, mode="tiles", objective="cores")
     counter = TrafficCounter(network, layout, SAMPLES)
     x = np.ones((SAMPLES, STEPS, *SHAPE), dtype=np.int32)
     run_network(network, {0: x}, observer=counter, samples=SAMPLES)
@@ -118,7 +118,7 @@ def test_cycle_timing_adds_it_in_front_of_the_walk():
         run_network(network, {0: x}, observer=recorder, samples=SAMPLES)
         cycle = cycle_timing(network, layout, target, recorder)
         np.testing.assert_allclose(cycle.analytic_seconds, timing.step_seconds, rtol=1e-12)
-        assert (cycle.step_seconds >= timing.step_seconds).all()
+        assert (cycle.step_seconds >= timing.step_seconds * (1 - 1e-12)).all()
         plain = replace(
             network, populations=tuple(replace(p, attention=()) for p in network.populations)
         )
