@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from traced import network_of
 
+from snndeploy.costs import Convention
 from snndeploy.costs import attention as formulas
+from snndeploy.costs.comparison import price
 
 pytestmark = pytest.mark.torch
 MODELS = Path(__file__).resolve().parents[2] / "models"
@@ -93,6 +95,47 @@ def test_attention_on_a_residual_stream():
     assert whole.parameters == 277_136 == network.parameters - 11_693_736
     assert sum(cost.mac1 for cost in network.attention) == whole.mac1
     assert sum(cost.mac2 for cost in network.attention) == whole.mac2
+
+
+CHANNEL_GATE = """
+import torch
+from torch import nn
+
+class Gated(nn.Module):
+    """Attention right behind a convolution, with no norm and no view between."""
+
+    timesteps, input_shape = 1, (3, 8, 8)
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
+        self.score, self.answer = nn.Linear(8, 8), nn.Linear(8, 4)
+
+    def forward(self, x):
+        y = self.second(torch.relu(self.first(x)))
+        y = y * torch.sigmoid(self.score(y.mean((2, 3))))[:, :, None, None]
+        return self.answer(torch.relu(y).mean((2, 3)))
+
+def gated():
+    return Gated()
+
+def example():
+    return torch.zeros(1, 3, 8, 8)
+"""
+
+
+def test_attention_of_an_ann_behind_a_convolution(tmp_path):
+    """The attended convolution is a layer, no part of attention; attention is priced, as MAC."""
+    (tmp_path / "gated.py").write_text(CHANNEL_GATE)
+    network = network_of(f"{tmp_path}/gated.py:gated()")
+    layers = 27 * 8 * 64, 72 * 8 * 64, 32
+    assert [layer.flops for layer in network.layers] == list(layers)
+    found = price(network, None, Convention())
+    assert (found.delta_mac1, found.delta_mac2) == (64, 8 * 64)
+    assert found.macs == sum(layers) + 64 + 8 * 64
+    assert found.energy.total_mj == pytest.approx(4.6e-9 * found.macs)
+    (said,) = found.as_json()["attention"]
+    assert (said["delta_mac1"], said["delta_mac2"]) == (64, 8 * 64)
 
 
 def test_gated_attention_coding_is_none_of_it():

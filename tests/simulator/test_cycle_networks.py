@@ -53,7 +53,7 @@ def random_case(seed):
 @pytest.mark.parametrize("seed", range(25))
 def test_never_below_analytic_and_the_same_messages(seed):
     _, network, layout, spikes, updated, injected = random_case(seed)
-    traffic = count(network, layout, spikes, updated, injected, [2])
+    traffic = count(network, layout, spikes, updated, injected, [2]).result()
     analytic = analytic_timing(traffic, layout, LOIHI1, network.timesteps)
     recorder = recorded(network, spikes, updated, injected)
     walk = walk_of(network, layout)
@@ -147,7 +147,7 @@ def test_samples_and_steps_may_be_chosen():
     part = cycle_timing(network, layout, LOIHI1, chosen, steps=[1])
     assert part.samples == (2,) and part.steps == (1,)
     assert part.step_seconds[0, 0] == whole.step_seconds[2, 1]
-    traffic = count(network, layout, spikes, updated, {}, [3])
+    traffic = count(network, layout, spikes, updated, {}, [3]).result()
     analytic = analytic_timing(traffic, layout, LOIHI1, 2)
     applied = part.applied_to(analytic)
     assert applied.step_seconds[2, 1] == part.step_seconds[0, 0]
