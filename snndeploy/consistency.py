@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from snndeploy.consistency_nodes import computable, constant_alone
 from snndeploy.graph import KINDS, Axes, Graph, Node, Side, check
 from snndeploy.mapping.layout import Layout
 from snndeploy.network import Network
@@ -113,6 +114,11 @@ def _check_node(graph: Graph, node: Node) -> None:
         require(
             tuple(found) == node.axes, f"{where} has dimensions that its operation does not give"
         )
+        require(constant_alone(graph, node), f"{where} is constant and reads what is not")
+    require(
+        computable(graph, node),
+        f"{where} cannot be computed: its {node.op} lacks something, or reads other shapes",
+    )
 
 
 def _check_body(node: Node, where: str) -> None:

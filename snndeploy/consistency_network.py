@@ -35,6 +35,7 @@ from snndeploy.target import WIDEST
 
 LARGEST_SHIFT = 32
 LARGEST_INTEGER = 1 << 31
+SMALLEST_SCALE = 2.0**-126  # as of normal 32-bit floats
 
 
 def check_network(network: Network) -> None:
@@ -78,6 +79,8 @@ def _check_population(population: Population, steps: int) -> None:
     ):
         whole(getattr(population, key), low, high, f"{where}: {key}")
     finite(population.scale, f"{where}: scale")
+    good = SMALLEST_SCALE <= population.scale <= 1 / SMALLEST_SCALE
+    require(good, f"{where}: scale is {population.scale!r}, no size of a membrane's unit")
     _check_attention(population, steps, where)
     if population.bias is not None:
         integers(population.bias, f"{where}: bias")

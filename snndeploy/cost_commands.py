@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,21 @@ CONVENTION_HELP = (
     "default, s1, gac, no-encoder, exact, or KEY=VALUE,...: how the papers' formula is read"
     " (docs/costs.md)."
 )
-RATE = click.FloatRange(0, 1)
+
+
+class Share(click.FloatRange):
+    """A number from 0 to 1; NaN, which no comparison finds outside, is none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        found = float(super().convert(value, param, ctx))
+        if isnan(found):
+            self.fail(f"{found} is not in the range 0<=x<=1.", param, ctx)
+        return found
+
+
+RATE = Share(0, 1)
 
 
 def activity_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -194,6 +209,10 @@ def compare(
     if rate_b is not None or rates_b is not None:
         if data is not None:
             raise click.UsageError("--data measures both networks: leave --rate-b, --rates-b out")
+        if rate is None and rates is None:
+            raise click.UsageError(
+                "rates of B alone compare it with a bound: give --rate or --rates"
+            )
         second = Asked(rate_b, input_rate, rates_b, None, None).check()
     from snndeploy.costs.comparison import Comparison
     from snndeploy.costs.convention import parse_convention

@@ -466,14 +466,21 @@ def _facts(
 def _program_flags(checked: Audit, network: Network) -> dict[str, Any]:
     """The model's flags as this program keeps them: relays send integers, not spikes."""
     flags = asdict(checked.flags)
-    relays = [p.name for p in network.populations if p.kind == "relay"]
+    relays = [p for p in network.populations if p.kind == "relay"]
+    forwarding = ", ".join(p.name for p in relays if not p.attention)
+    refining = ", ".join(p.name for p in relays if p.attention)
+    reasons = list(flags["reasons"])
+    if refining:
+        reasons.append(
+            f"{refining}: sends refined values as graded spikes, so the layers behind read integers"
+        )
+    if forwarding:
+        reasons.append(
+            f"{forwarding}: forwards membrane currents as graded spikes, so the layers behind read"
+            " integers; --shortcuts compose has none of these"
+        )
     if relays:
-        flags["synapses_binary"] = False
-        flags["reasons"] = [
-            *flags["reasons"],
-            f"{', '.join(relays)} forward membrane currents as graded spikes, so the layers behind"
-            " them read integers; --shortcuts compose keeps every synapse binary",
-        ]
+        flags |= {"synapses_binary": False, "reasons": reasons}
     return flags
 
 

@@ -146,3 +146,16 @@ def test_compare_refuses(bench):
     assert "--data measures both networks: leave --rate-b, --rates-b out" in result.stderr
     said = refused(bench, *two, "--data", bench / "data.npz")
     assert "give --checkpoint FILE, or --random-weights" in said
+
+
+@pytest.mark.parametrize("option", ["--rate", "--input-rate"])
+def test_nan_is_no_rate(bench, option):
+    result = run("inspect", spec(bench), *weights(bench), "--energy", option, "nan")
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}': nan is not in the range 0<=x<=1." in result.stderr
+
+
+def test_rates_of_b_alone_are_no_comparison(bench):
+    result = run("compare", spec(bench), spec(bench), "--rate-b", 0.2)
+    assert result.exit_code == 2
+    assert "rates of B alone compare it with a bound: give --rate or --rates" in result.stderr

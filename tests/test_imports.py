@@ -25,6 +25,7 @@ ORDER = (
     "frontend",
     "passes",
     "mapping",
+    "consistency_nodes",
     "consistency",
     "consistency_network",
     "records",

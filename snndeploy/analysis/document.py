@@ -22,7 +22,7 @@ from snndeploy.analysis.rates import LayerRates, network_rates
 SCHEMA = "snndeploy.analysis/1"
 
 CONVENTIONS = {
-    "neurons": "one a element of the tensor that enters the firing function, after any pooling",
+    "neurons": "one an element of the tensor that enters the firing function, after any pooling",
     "rates": "means over samples; NASAR = NASFR = firing rate, NSAR(t) = T-SFR(t), LASAR = LASFR",
     "conv_only": "layers whose neurons have rows and columns",
     "asrv": "spikes averaged over samples and steps, [channel, row, column]",

@@ -73,7 +73,8 @@ def attention_of(graph: Graph) -> Attention:
             continue
         costs.append(_cost(graph, region, gates))
         if region.location != "membrane":
-            inside.update(node.name for node in region.graph.nodes if node.op != "input")
+            # the source stands there too, as the region's entry
+            inside.update({node.name for node in region.graph.nodes} - {region.source})
         if region.location == "spikes":
             scaled.add(region.result)
     return Attention(tuple(costs), frozenset(inside), frozenset(scaled))

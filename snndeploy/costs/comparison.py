@@ -16,6 +16,7 @@ from snndeploy.costs.energy import (
     PaperEnergy,
     Saving,
     ann_energy_mj,
+    delta_mac,
     layer_energies,
     nasar,
     paper_energy,
@@ -249,7 +250,7 @@ def _refuse_once(network: NetworkCosts, convention: Convention) -> None:
 
 
 def _price_ann(network: NetworkCosts, activity: Activity | None, convention: Convention) -> Costed:
-    """Every layer once, all multiply-accumulates."""
+    """Every layer and its attention once, all multiply-accumulates."""
     exact = convention.operations == "exact"
     lines = []
     for layer in network.layers:
@@ -257,8 +258,14 @@ def _price_ann(network: NetworkCosts, activity: Activity | None, convention: Con
         energy = convention.mac_pj * count * PJ_TO_MJ
         lines.append(LayerEnergy(layer.name, "ann", layer.flops, None, count, "mac", energy))
     total = sum(line.energy_mj for line in lines)
+    total += convention.mac_pj * delta_mac(network.attention, convention) * PJ_TO_MJ
     return Costed(
-        network, activity, convention, tuple(lines), PaperEnergy(total, 0.0, 0.0, str(convention))
+        network=network,
+        activity=activity,
+        convention=convention,
+        lines=tuple(lines),
+        energy=PaperEnergy(total, 0.0, 0.0, str(convention)),
+        attention=network.attention,
     )
 
 

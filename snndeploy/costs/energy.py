@@ -143,14 +143,18 @@ def paper_energy(
     attention: `attention_of(graph).costs`, whose Delta_MAC is added.
     """
     lines = layer_energies(layers, timesteps, rates, convention, input_rate, events)
-    body = sum(sum(cost.macs(convention.attention)) for cost in attention)
     return PaperEnergy(
         mac_mj=_sum(line for line in lines if line.work == "mac")
-        + convention.mac_pj * body * PJ_TO_MJ,
+        + convention.mac_pj * delta_mac(attention, convention) * PJ_TO_MJ,
         ac_mj=_sum(line for line in lines if line.work == "ac"),
         encoder_attention_mj=_sum(line for line in lines if line.role == "encoder_attention"),
         convention=str(convention),
     )
+
+
+def delta_mac(attention: Iterable[AttentionCost], convention: Convention) -> int:
+    """Delta_MAC = Delta_MAC1 + Delta_MAC2 of a sample, as the convention counts attention."""
+    return sum(sum(cost.macs(convention.attention)) for cost in attention)
 
 
 def _sum(lines: Iterable[LayerEnergy]) -> float:

@@ -27,11 +27,13 @@ from snndeploy.network import (
     Dense,
     Network,
     Population,
+    Projection,
     Shape,
 )
 
 BLOCK = 1 << 22  # weights widened at once
 WIDEST_PAYLOAD = 1 << 31  # a relay's payload beyond this is refused when it is simulated
+WIDEST_SUM = 1 << 56  # bounds end here, beyond every register, so that 64 bits hold their sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,13 +95,21 @@ def sums(network: Network, population: Population, sent: Mapping[str, Range]) ->
         source = network.by_name[projection.source]
         given = sent.get(projection.source) or payloads(source)
         least, most = _extremes(projection.connection, given)
-        low += shifted(tap_sums(projection.connection, source.shape, least), projection.exponent)
-        high += shifted(tap_sums(projection.connection, source.shape, most), projection.exponent)
+        low += _arriving(projection, source, least)
+        high += _arriving(projection, source, most)
     for injection in network.injections_into(population.name):
         if injection.mode == "graded":
             low += shifted(np.int64(min(injection.minimum, 0)), injection.exponent)
             high += shifted(np.int64(max(injection.maximum, 0)), injection.exponent)
     return Range(low, high)
+
+
+def _arriving(projection: Projection, source: Population, taps: np.ndarray) -> np.ndarray:
+    """What a bound at each tap makes of a, (C, H, W)."""
+    limit = WIDEST_SUM >> max(projection.exponent, 0)
+    total = tap_sums(projection.connection, source.shape, taps)
+    bounded: np.ndarray = shifted(np.clip(total, -limit, limit), projection.exponent)
+    return bounded
 
 
 def shifted(value: Any, exponent: int) -> Any:
@@ -151,13 +161,14 @@ def silent(network: Network, population: Population, a: Range) -> np.ndarray:
     """Neurons of a lif that no input can make fire within T steps, bool (C, H, W)."""
     added = biases(network, population).high
     limit = population.threshold << MEMBRANE_SHIFT
+    low, high = (np.clip(end, -WIDEST_PAYLOAD, WIDEST_PAYLOAD) for end in (a.low, a.high))
     quiet = np.ones(population.shape, dtype=bool)
     u = np.zeros(population.shape, dtype=np.int64)
     v, lowest = np.zeros_like(u), np.zeros_like(u)
     for _ in range(network.timesteps):
         before = u, v, lowest
-        u = _kept(u, population.current_decay) + (a.high << MEMBRANE_SHIFT)
-        lowest = _kept(lowest, population.current_decay) + (a.low << MEMBRANE_SHIFT)
+        u = _kept(u, population.current_decay) + (high << MEMBRANE_SHIFT)
+        lowest = _kept(lowest, population.current_decay) + (low << MEMBRANE_SHIFT)
         v = _clipped(_kept(v, population.membrane_decay) + u + added)
         quiet &= (v <= limit) & (u <= MEMBRANE_MAXIMUM) & (lowest >= -MEMBRANE_MAXIMUM)
         v = np.where(quiet, v, 0)  # a neuron that is lost already may not overflow the bounds

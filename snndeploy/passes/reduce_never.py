@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from snndeploy.network import SILENT, Network, Population
-from snndeploy.passes.reduce_bounds import Range, payloads, silent, sums
+from snndeploy.passes.reduce_bounds import WIDEST_PAYLOAD, Range, payloads, silent, sums
 from snndeploy.passes.reduce_drop import Pass, drop, fixed, staying, whole_groups
 
 
@@ -51,7 +51,8 @@ def _sent(network: Network, population: Population, sent: Mapping[str, Range]) -
         return able
     a = sums(network, population, sent)
     if population.kind == "relay":
-        low, high = (end >> population.payload_shift for end in (a.low, a.high))
+        ends = (end >> population.payload_shift for end in (a.low, a.high))
+        low, high = (np.clip(end, -WIDEST_PAYLOAD, WIDEST_PAYLOAD) for end in ends)
         return Range(low.min(axis=(1, 2)), high.max(axis=(1, 2)))
     quiet = silent(network, population, a).all(axis=(1, 2))
     return Range(able.low, np.where(quiet, 0, able.high))

@@ -259,7 +259,8 @@ def _input_rate(network: Network, simulation: Simulation) -> float | None:
 
 def rated_neurons(layers: Sequence[LayerCost], convention: Convention) -> set[str]:
     """The neurons whose rates the formula multiplies with."""
-    roles = {"layer", "readout"} | ({"shortcut"} if convention.shortcuts == "ac" else set())
+    shortcuts = {"shortcut"} if convention.shortcuts == "ac" else set()
+    roles = {"layer", "gated", "readout"} | shortcuts
     counted = [layer for layer in layers if layer.role in roles and not layer.first]
     if convention.rate == "own":
         return {name for layer in counted for name in layer.own or layer.driving}

@@ -161,18 +161,18 @@ def _cost(report: Mapping[str, Any]) -> str:
 def _attention_rows(
     macs: Mapping[str, Any], refined: Mapping[str, Any] | None
 ) -> list[tuple[str, str]]:
-    """Multiplications on the chip and what attention holds back; nothing where there is neither."""
-    rows = []
-    if macs["body"]:
-        rows.append(("multiply-accumulates of synapses on the chip", number(macs["body"])))
+    """Multiplications behind the host's own, and what attention holds back."""
+    synapses = [("multiply-accumulates of synapses on the chip", number(macs["body"]))]
+    synapses = synapses if macs["body"] else []
     if refined is None:
-        return rows
-    where = "of these in attention" if refined["unit"] == "host" else "in attention on the chip"
-    rows.append((f"  {where}", number(macs["attention"])))
+        return synapses
+    by_host = refined["unit"] == "host"
+    what = "  of these in attention" if by_host else "multiply-accumulates in attention, chip"
+    attention = [(what, number(macs["attention"]))]
     if refined["full_windows"]:
         waits = f"  waiting for {refined['full_windows']} full windows"
-        rows.append((waits, f"{number(refined['buffer_bytes'])} B"))
-    return rows
+        attention.append((waits, f"{number(refined['buffer_bytes'])} B"))
+    return [*attention, *synapses] if by_host else [*synapses, *attention]
 
 
 def _traffic(traffic: Mapping[str, Any]) -> str:

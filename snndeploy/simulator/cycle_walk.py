@@ -157,7 +157,8 @@ def walk_of(network: Network, layout: Layout) -> Walk:
     neurons, groups = 0, 0
     for key, population, wiring in _wirings(network, layout):
         from_host = population.kind == "input" or not isinstance(key, str)
-        sources.append(Source(key, population.depth, neurons, population.neurons, from_host))
+        depth = population.arrival if from_host else population.depth
+        sources.append(Source(key, depth, neurons, population.neurons, from_host))
         segment = np.repeat(np.arange(len(wiring.channels) - 1), np.diff(wiring.channels))
         rows.append((wiring.synapse_group[segment].T + groups).astype(np.int32).ravel())
         wirings.append(wiring.synapses)

@@ -3,7 +3,7 @@
 Each line keeps the mark of its cost (published, fitted, inherited, assumed ...), so that a total
 can say what it is made of.  All synaptic operations are charged as dense ones.  Static power runs
 on every chip of the layout for the sample's latency.  The encoder's arithmetic on the host is not
-part of this (`costs.py`); the bytes that cross the host link are.
+part of this (`costs`); the bytes that cross the host link are.
 """
 
 from __future__ import annotations

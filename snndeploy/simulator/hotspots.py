@@ -78,7 +78,10 @@ def hotspots(traffic: Traffic, load: Load, timing: Timing) -> Hotspots:
     samples, _, cores = load.send.shape
     links = load.link.shape[2]
     loads = traffic.link_load
-    share = load.link / timing.step_seconds[..., None]
+    seconds_of_step = timing.step_seconds[..., None]
+    share = np.divide(
+        load.link, seconds_of_step, out=np.zeros_like(load.link), where=seconds_of_step > 0
+    )
     binds = [_count(timing.bound == kind, timing.critical, cores) for kind in (SEND, RECEIVE)]
     busy, kind = timing.pipelined_busy_seconds, timing.pipelined_bound
     seconds = [float(busy[kind == part].sum()) for part in (SEND, RECEIVE, LINK)]

@@ -9,7 +9,7 @@ what is said there:
   values of a graded injection enter there: one message for each destination core, with its hops
   and link loads, HOST_MESSAGE_BYTES each.  They are nobody's `messages_out`.  A graded injection
   counts in the step that uses it, and triggers no synapse.
-* A bias injection costs BIAS_BYTES a neuron, in the first step of its population; it is loaded
+* A bias injection costs BIAS_BYTES a neuron, in the first step that uses it; it is loaded
   into registers and sends no message.  The answer costs READOUT_BYTES a neuron, in the last step
   of its population.
 * Attention by the host moves every current (or membrane) of its population out, READOUT_BYTES, and
@@ -29,7 +29,7 @@ import scipy.sparse as sparse
 from snndeploy.mapping.layout import Layout
 from snndeploy.mapping.routes import Mesh, crosses_chips
 from snndeploy.mapping.wiring import HOST, Wiring, injection_wiring, population_wiring
-from snndeploy.network import Injection, Network, Population
+from snndeploy.network import Attention, Injection, Network, Population
 from snndeploy.simulator.activity import Traffic
 from snndeploy.simulator.attention_work import on_chip
 from snndeploy.simulator.traffic_kernels import sum_by_group
@@ -128,7 +128,7 @@ class TrafficCounter:
         updated: not zero where a neuron had input, bias or a membrane that is not zero; same shape.
         """
         source = self._sources[population.name]
-        place = self._next(population.name, population, spikes)
+        place = self._next(population.name, population, spikes, population.depth)
         self._count(source, spikes, place)
         if population.kind == "input":
             return
@@ -154,8 +154,9 @@ class TrafficCounter:
         """
         if index in self._injected:
             population = self.network.by_name[self.network.injections[index].target]
-            place = self._next(index, population, values)
-            self._count(self._injected[index], values, place)
+            source = self._injected[index]
+            place = self._next(index, population, values, source.shares.begin)
+            self._count(source, values, place)
 
     def result(self) -> Traffic:
         """The counts of all samples; every population must have been shown."""
@@ -182,16 +183,15 @@ class TrafficCounter:
     # counting
 
     def _next(
-        self, key: str | int, population: Population, values: np.ndarray
+        self, key: str | int, population: Population, values: np.ndarray, begin: int
     ) -> tuple[slice, slice]:
-        """Samples and chip steps that these values belong to: the next ones not yet shown."""
+        """Samples and chip steps (from `begin`) of these values: the next ones not yet shown."""
         expected = (self.network.timesteps, *population.shape)
         assert values.shape[1:] == expected, f"{key}: shape {values.shape}, not (n, {expected})"
         start = self._seen[key]
         self._seen[key] += len(values)
         assert self._seen[key] <= self.samples, f"{key}: more than {self.samples} samples"
-        steps = slice(population.depth, population.depth + self.network.timesteps)
-        return slice(start, self._seen[key]), steps
+        return slice(start, self._seen[key]), slice(begin, begin + self.network.timesteps)
 
     def _count(self, source: Source, values: np.ndarray, place: tuple[slice, slice]) -> None:
         sums = _group_sums(source, values)
@@ -224,14 +224,14 @@ class TrafficCounter:
             if injection.mode == "bias":
                 target = network.by_name[injection.target]
                 sent = BIAS_BYTES * target.neurons
-                counts["host_bytes_in"][0, :, target.depth] += sent
-                self._layers.add("host_bytes_in", target.name, target.depth, sent * self.samples)
+                counts["host_bytes_in"][0, :, target.arrival] += sent
+                self._layers.add("host_bytes_in", target.name, target.arrival, sent * self.samples)
         for name, work in on_chip(network, self.layout).items():
             counts[f"attention_{name}"] += work[:, None]
         for population in network.populations:
             for attention in population.attention:
                 if attention.unit == "host":
-                    self._count_host_attention(counts, population)
+                    self._count_host_attention(counts, population, attention)
         if network.readout is not None:
             answer = network.by_name[network.readout.population]
             last = answer.depth + network.timesteps - 1
@@ -240,11 +240,14 @@ class TrafficCounter:
             self._layers.add("host_bytes_out", answer.name, last, read * self.samples)
         return counts
 
-    def _count_host_attention(self, counts: dict[str, np.ndarray], population: Population) -> None:
-        """Bytes to the host and back."""
+    def _count_host_attention(
+        self, counts: dict[str, np.ndarray], population: Population, attention: Attention
+    ) -> None:
+        """Bytes to the host, of currents as they arrive or of membranes, and back."""
         timesteps, begin = self.network.timesteps, population.depth
+        known = population.arrival if attention.at == "current" else begin
         for name, first, size in (
-            ("host_bytes_out", population.arrival, READOUT_BYTES),
+            ("host_bytes_out", known, READOUT_BYTES),
             ("host_bytes_in", begin, HOST_MESSAGE_BYTES),
         ):
             moved = size * population.neurons
@@ -286,11 +289,12 @@ class TrafficCounter:
         if population.sends_graded and not host:
             synapses.append(_effect("graded_operations", wiring.synapses[rows].T))
         messages = message_shares(wiring, self.layout, HOST_MESSAGE_BYTES)
+        begin = population.arrival if host else population.depth
         return Source(
             wiring=wiring,
             group_of=np.stack([wiring.message_group, group + len(wiring.source)]),
             groups=len(wiring.source) + len(rows),
-            shares=Shares(population.name, messages, reach),
+            shares=Shares(population.name, begin, messages, reach),
             message_effects=tuple(self._message_effects(wiring)),
             synapse_effects=tuple(effect for effect in synapses if len(effect.rows)),
             accesses=accesses,

@@ -33,11 +33,13 @@ class Shares:
     """What a spike of each group adds to the counts of populations.
 
     population: whose messages they are.
+    begin: chip step of the first of them.
     messages: int64 (MESSAGE_COUNTS, message groups).
     synapses: int64 (synapse groups,) by target population: synapses met there.
     """
 
     population: str
+    begin: int
     messages: np.ndarray
     synapses: dict[str, np.ndarray]
 
@@ -57,22 +59,20 @@ class LayerTraffic:
 
     def add_each_step(self, name: str, population: str, counts: np.ndarray | int) -> None:
         """Add to the aligned steps of a population; counts: (timesteps,) or the same for all."""
-        self._counts[population][LAYER_COUNTS.index(name), self._steps(population)] += counts
+        begin = self.depth[population]
+        steps = slice(begin, begin + self.timesteps)
+        self._counts[population][LAYER_COUNTS.index(name), steps] += counts
 
     def add_sums(self, shares: Shares, sums: np.ndarray) -> None:
         """Add spikes by group, int64 (groups, samples * timesteps): message groups come first."""
         by_step = sums.reshape(len(sums), -1, self.timesteps).sum(axis=1)
         groups = shares.messages.shape[1]
-        steps = self._steps(shares.population)
+        steps = slice(shares.begin, shares.begin + self.timesteps)
         own = self._counts[shares.population]
         own[: len(MESSAGE_COUNTS), steps] += shares.messages @ by_step[:groups]
         row = LAYER_COUNTS.index("synaptic_operations")
         for target, synapses in shares.synapses.items():
             self._counts[target][row, steps] += synapses @ by_step[groups:]
-
-    def _steps(self, population: str) -> slice:
-        depth = self.depth[population]
-        return slice(depth, depth + self.timesteps)
 
     def result(self) -> dict[str, dict[str, np.ndarray]]:
         """Counts by population and name, int64 (chip steps,)."""

@@ -97,13 +97,12 @@ def test_attention_on_a_residual_stream():
     assert sum(cost.mac2 for cost in network.attention) == whole.mac2
 
 
+# attention right behind a convolution, with no norm and no view between
 CHANNEL_GATE = """
 import torch
 from torch import nn
 
 class Gated(nn.Module):
-    """Attention right behind a convolution, with no norm and no view between."""
-
     timesteps, input_shape = 1, (3, 8, 8)
 
     def __init__(self):
@@ -119,7 +118,7 @@ class Gated(nn.Module):
 def gated():
     return Gated()
 
-def example():
+def example(module):
     return torch.zeros(1, 3, 8, 8)
 """
 

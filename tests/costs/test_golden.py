@@ -1,7 +1,7 @@
 """The papers' golden numbers: which test holds each row, and the rows that are counted here.
 
 Row ids are those of docs/reproduction.md.  Parameters and neurons of built networks are tested
-beside the networks (tests/models), energies of traced networks in test_energy.py.
+beside the networks (tests/models), energies of traced networks in test_paper_energy.py.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -351,6 +352,40 @@ def test_a_depthwise_convolution_loses_whole_groups_only() -> None:
     assert Skip("a", 1, "a grouped convolution would need its other channels to go as well") in (
         kept.skips
     )
+
+
+def relays_in_a_row(count: int, exponent: int) -> Network:
+    """Differences of differences: each relay's worst case is far beyond what it ever sends."""
+    difference = Conv(np.array([[127, -127], [126, -126]], dtype=np.int8)[:, :, None, None])
+    shape, names = (2, 1, 1), ["input", *(f"relay{i}" for i in range(count)), "a", "readout"]
+    relays = [Population(name, shape, "relay", payload_bound=1 << 15) for name in names[1:-2]]
+    populations = (
+        Population("input", shape, "input"), *relays, Population("a", shape, threshold=5),
+        Population("readout", (1, 1, 1), "integrator"),
+    )  # fmt: skip
+    own = Conv(np.array([[100, 0], [0, 90]], dtype=np.int8)[:, :, None, None])
+    projections = (
+        *(Projection(f"{a}->{b}", a, b, difference, exponent)
+          for a, b in itertools.pairwise(names[:-1])),
+        Projection("input->a", "input", "a", own, delay=count),
+        Projection("a->readout", "a", "readout", Dense(np.array([[[[10]], [[7]]]], dtype=np.int8))),
+    )  # fmt: skip
+    return Network(
+        2, tuple(replace(p, depth=depth) for depth, p in enumerate(populations)), projections,
+        (Injection("input", "input", "spikes", minimum=0, maximum=1),),
+        Readout("readout", "membrane"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("exponent", [1, 3, 5, 7])
+@pytest.mark.parametrize("count", [4, 5, 6, 7])
+def test_bounds_beyond_64_bits_prove_nothing(count: int, exponent: int) -> None:
+    """Both inputs fire at once: the relays send nothing, and the neurons do fire."""
+    network = relays_in_a_row(count, exponent)
+    case = Case(network, {0: np.ones((1, 2, 2, 1, 1), dtype=np.int32)}, 1)
+    found = reduce(network, TARGET)
+    assert not found.removals
+    assert_unchanged(case, found)
 
 
 def test_a_population_with_attention_stays_whole() -> None:

@@ -349,6 +349,8 @@ def test_rated_neurons():
     assert rated_neurons([shortcut], Convention()) == set()
     assert rated_neurons([shortcut], GAC_EQUATION_11) == {"s"}
     assert rated_neurons([shortcut], replace(GAC_EQUATION_11, rate="own")) == {"n2"}
+    gated = SimpleNamespace(role="gated", first=False, driving=("s",), own=("n2",))
+    assert rated_neurons([gated], Convention()) == {"s"}
 
 
 def test_latency_mapping_and_notes(report):

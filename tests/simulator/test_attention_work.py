@@ -105,6 +105,36 @@ def test_the_host_does_it_and_the_chip_waits():
     )
 
 
+def test_the_hosts_bytes_fall_in_the_steps_that_use_them():
+    """Behind a window of three steps: inputs from the first step on, membranes from the fourth."""
+    rng = np.random.default_rng(0)
+    window = Attention(window_gate(SHAPE, STEPS, rng), "current", full_window=True, unit="host")
+    gates = Attention(channel_gate(SHAPE, rng), "membrane", unit="host")
+    middle = Population("middle", SHAPE, threshold=5, scale=0.5, attention=(window, gates))
+    network = Network(
+        STEPS, (middle,), (),
+        (Injection("middle", "a", "graded", minimum=0, maximum=9),
+         Injection("middle", "b", "bias")),
+    )  # fmt: skip
+    target = Target.load("loihi2")
+    network = assign_depths(network, target)
+    assert (network.by_name["middle"].arrival, network.by_name["middle"].depth) == (1, 1 + STEPS)
+    counter = TrafficCounter(network, place(network, target, mode="tiles"), SAMPLES)
+    injected = {0: np.ones((SAMPLES, STEPS, *SHAPE)), 1: np.ones((SAMPLES, *SHAPE))}
+    injected = {index: values.astype(np.int32) for index, values in injected.items()}
+    counter.observe_injection(0, injected[0])
+    run_network(network, injected, observer=counter, samples=SAMPLES)
+    sent = 4 * NEURONS
+    traffic = counter.result()
+    assert traffic.host_bytes_out[0].tolist() == [0] + [sent] * 6  # currents, then membranes
+    into = [0, sent + 2 * NEURONS, sent, sent] + [2 * sent] * 3
+    assert traffic.host_bytes_in[0].tolist() == into
+    assert traffic.messages_in[0].sum(axis=1).tolist() == [0] + [NEURONS] * 3 + [0] * 3
+    layers = counter.layers()["middle"]
+    assert layers["host_bytes_in"].tolist() == [SAMPLES * count for count in into]
+    assert layers["host_messages"].tolist() == [0] + [SAMPLES * NEURONS] * 3 + [0] * 3
+
+
 def test_cycle_timing_adds_it_in_front_of_the_walk():
     target = Target.load("hybrid45nm")
     rng = np.random.default_rng(0)
@@ -130,6 +160,25 @@ def test_cycle_timing_adds_it_in_front_of_the_walk():
         assert longer == pytest.approx(work)  # one core has the whole population
         full = cycle_timing(network, layout, target, recorder, pipelined=True)
         assert full.step_seconds.sum() >= timing.interval_seconds.sum() * (1 - 1e-12)
+
+
+def test_cycle_timing_sees_the_hosts_values_in_front_of_a_window():
+    target = Target.load("hybrid45nm")
+    window = Attention(
+        window_gate(SHAPE, STEPS, np.random.default_rng(0)), "current", full_window=True
+    )
+    middle = Population("middle", SHAPE, threshold=5, scale=0.5, attention=(window,))
+    sent = Injection("middle", "a", "graded", minimum=0, maximum=9)
+    network = assign_depths(Network(STEPS, (middle,), (), (sent,)), target)
+    layout = place(network, target, mode="tiles")
+    values = np.ones((1, STEPS, *SHAPE), dtype=np.int32)
+    counter, recorder = TrafficCounter(network, layout, 1), SpikeRecorder(network, range(1))
+    for observer in (counter, recorder):
+        observer.observe_injection(0, values)
+        run_network(network, {0: values}, observer=observer, samples=1)
+    cycle = cycle_timing(network, layout, target, recorder)
+    timing = analytic_timing(counter.result(), layout, target, STEPS)
+    np.testing.assert_allclose(cycle.analytic_seconds, timing.step_seconds, rtol=1e-12)
 
 
 def test_cycle_timing_refuses_the_hosts_attention():
