@@ -162,16 +162,22 @@ def _sum(lines: Iterable[LayerEnergy]) -> float:
 
 
 def _rate(layer: LayerCost, rates: Mapping[str, float], convention: Convention) -> float:
-    """Mean rate of the neurons that drive the layer, or of its own, as the convention has it.
+    """Rate of what drives the layer, or mean rate of its own neurons, as the convention has it.
 
-    The other ones stand in where there are none, or where theirs were not measured (the host's).
+    A layer behind SEW's ADD reads sums of spikes, v accumulations for a value v, so the rates of
+    its driving neurons add up.  A membrane shortcut counted as AC reads no spikes at all: its rate
+    is their mean.  The other neurons stand in where there are none, or where theirs were not
+    measured (the host's).
     """
     order = (
         [layer.driving, layer.own] if convention.rate == "driving" else [layer.own, layer.driving]
     )
     known = [names for names in order if names and all(name in rates for name in names)]
     names = [*known, *filter(None, order), ()][0]
-    return sum(rates[name] for name in names) / max(len(names), 1)
+    total = sum(rates[name] for name in names)
+    if names is layer.driving and layer.role != "shortcut":
+        return total
+    return total / max(len(names), 1)
 
 
 def ann_energy_mj(layers: Sequence[LayerCost], mac_pj: float = MAC_PJ) -> float:

@@ -1,8 +1,9 @@
 """A graph in fixed point: the arithmetic of a MAC unit, the same on every machine, bit for bit.
 
 Values have 16 bits behind the point and saturate at +-2^15 (32 bits); weights have 12 bits behind
-the point; products and sums are kept whole and rounded once, half to even, when an operation is
-done.  This is an assumed unit: no chip with one documents its arithmetic.
+the point, static factors any number; products and sums are kept whole and rounded once, half to
+even, when an operation is done; a quotient by zero saturates, 0 / 0 is 0.  This is an assumed unit:
+no chip with one documents its arithmetic.
 
 Numbers are carried in float64, which holds every sum exactly: a layer whose sums could pass 2^53
 is refused, so the order of the summands never matters.  sigmoid and tanh are rounded to the grid
@@ -60,7 +61,7 @@ def evaluate_fixed(graph: Graph, values: np.ndarray, name: str) -> np.ndarray:
     entry = entry.reshape(len(values), *graph.input.shape[1:])
 
     def unit(node: Node, inputs: Sequence[Any], value: Any) -> Any:
-        _check_exact(node, inputs, name)
+        _check_exact(node, inputs, value, name)
         if node.op in KEPT or KINDS[node.op].view:
             return value
         return _on_grid(value)
@@ -72,13 +73,13 @@ def evaluate_fixed(graph: Graph, values: np.ndarray, name: str) -> np.ndarray:
 
 def _on_grid(value: Any) -> Any:
     rounded = torch.round(value * (1 << VALUE_BITS)) / (1 << VALUE_BITS)
-    return rounded.clamp(-LARGEST, LARGEST)
+    return torch.nan_to_num(rounded, nan=0.0).clamp(-LARGEST, LARGEST)
 
 
-def _check_exact(node: Node, inputs: Sequence[Any], name: str) -> None:
+def _check_exact(node: Node, inputs: Sequence[Any], value: Any, name: str) -> None:
     """Raise where a sum could need more bits than float64 has."""
     if node.op in SUMMED:
-        terms, behind = float(inputs[0].numel()), VALUE_BITS
+        terms, behind = inputs[0].numel() / max(value.numel(), 1), VALUE_BITS
     elif node.op in ("conv", "linear"):
         weight = node.parameters["weight"]
         terms = float(np.abs(weight.reshape(len(weight), -1)).sum(1).max())

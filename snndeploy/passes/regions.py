@@ -179,16 +179,18 @@ def _outermost(spans: Iterable[_Span]) -> list[_Span]:
 
 def _joined(graph: Graph, spans: list[_Span]) -> list[_Span]:
     """Regions one behind the other, with nothing but views between, are one."""
-    found: list[_Span] = []
-    for span in sorted(spans, key=lambda s: [n.name for n in graph.nodes].index(s.result)):
-        last = found[-1] if found else None
-        views = None if last is None else _views_between(graph, last.result, span)
-        if last is None or views is None:
-            found.append(span)
-            continue
-        inside = last.inside | views | span.inside
-        found[-1] = _Span(last.source, span.result, inside)
-    return found
+    order = {node.name: index for index, node in enumerate(graph.nodes)}
+    found: dict[str, _Span] = {}  # by result
+    for span in sorted(spans, key=lambda span: order[span.result]):
+        joined = span
+        for before in found.values():
+            views = _views_between(graph, before.result, span)
+            if views is not None:
+                joined = _Span(before.source, span.result, before.inside | views | span.inside)
+                del found[before.result]
+                break
+        found[joined.result] = joined
+    return list(found.values())
 
 
 def _views_between(graph: Graph, result: str, span: _Span) -> frozenset[str] | None:
@@ -202,6 +204,8 @@ def _views_between(graph: Graph, result: str, span: _Span) -> frozenset[str] | N
             return None
         passed.add(name)
         (name,) = node.inputs
+    if ({result} | passed) & set(graph.outputs):
+        return None
     users = {user for member in {result} | passed for user in graph.users[member]}
     return frozenset(passed) if users <= passed | span.inside else None
 

@@ -26,8 +26,10 @@ def compiled_text(program: Program, output: Path) -> str:
     }
     lines = [
         f"{program.name} for {program.target.name}: {output} ({size:.1f} MB)",
-        f"  weights {facts['model']['weights']}, {facts['model']['parameters']:,} parameters,"
-        f" T={network.timesteps}, {network.chip_steps} chip steps a sample",
+        wrap(
+            f"weights {facts['model']['weights']}, {facts['model']['parameters']:,} parameters,"
+            f" T={network.timesteps}, {network.chip_steps} chip steps a sample"
+        ),
         "",
         mapping_text(mapping),
         *_quantization(facts["quantization"]),

@@ -1,8 +1,9 @@
 """What attention costs a chip: multiplications, additions, and what a full window must hold.
 
-Multiply-accumulates are those of its convolutions and linear layers, and one a product, quotient
-or power; additions are those of means, sums and adds.  Comparisons, table look-ups (sigmoid) and
-rankings are not counted: the papers have no price for them.
+Multiply-accumulates are those of its convolutions and linear layers, and one a product (of masks
+too), quotient or static scale; additions are those of means, sums and adds.  Comparisons, table
+look-ups (sigmoid), rankings and a mean's one division are not counted: the papers have no price for
+them.
 """
 
 from __future__ import annotations

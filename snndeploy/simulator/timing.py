@@ -218,6 +218,8 @@ def _keys(traffic: Traffic, layout: Layout, target: Target) -> list[str]:
     keys += [key for counter, key in used if getattr(traffic, counter).any() and target.has(key)]
     if layout.chips > 1 and target.has(BOARD_BARRIER):
         keys.append(BOARD_BARRIER)
+    if traffic.attention_bytes.any() and target.has(HOST_LINK):
+        keys.append(HOST_LINK)  # the steps wait for it
     return keys
 
 

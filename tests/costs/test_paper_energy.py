@@ -9,6 +9,7 @@ from snndeploy.costs import (
     GAC_EQUATION_11,
     S1,
     Convention,
+    LayerCost,
     ann_energy_mj,
     layer_costs,
     paper_energy,
@@ -110,6 +111,15 @@ def test_rates_of_the_driving_or_the_own_layer():
     assert own == pytest.approx(0.9e-9 * 75_497_472 * 0.25)
     fallback = paper_energy(layers, 1, {"neuron_1": 0.25}, Convention(rate="driving")).ac_mj
     assert fallback == pytest.approx(own)
+
+
+def test_a_sum_of_spikes_accumulates_as_often_as_it_holds_spikes():
+    """SEW's ADD: a value of 2 is two accumulations; a membrane shortcut as AC takes the mean."""
+    rates = {"branch": 0.3, "shortcut": 0.2}
+    for role, rate in (("layer", 0.5), ("readout", 0.5), ("shortcut", 0.25)):
+        layer = LayerCost("conv", 1000, role, 4, ("branch", "shortcut"), ("next",))
+        found = paper_energy([layer], 4, rates, S1)
+        assert found.ac_mj == pytest.approx(0.9 * 1000 * 4 * rate * 1e-9, rel=1e-12)
 
 
 def test_a_convention_says_what_it_assumes():

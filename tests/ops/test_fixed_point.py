@@ -7,6 +7,7 @@ from math import exp
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -93,14 +94,42 @@ def test_weights_are_put_on_their_grid_and_counted_as_such():
     np.testing.assert_array_equal(kept * 4096, [[410, -1229, 8192], [1365, 0, 0]])
 
 
-def test_the_batch_does_not_matter():
+@pytest.mark.parametrize("threads", [1, 2])
+def test_neither_batch_nor_threads_matter(threads):
     generator = np.random.default_rng(0)
-    first, second = generator.normal(size=(2, CHANNELS)), generator.normal(size=(CHANNELS, 2))
-    graph = fixed_point(channel_gate(first, second))
-    x = generator.normal(size=(33, 1, CHANNELS, ROWS, COLUMNS)) * 8
-    whole = evaluate_fixed(graph, x, "layer")
-    single = np.concatenate([evaluate_fixed(graph, x[i : i + 1], "layer") for i in range(33)])
+    weight = generator.normal(size=(8, 64, 3, 3))
+    plane = (BATCH, *((("feature", n),) for n in (64, 12, 12)))
+    attributes = {"stride": [1, 1], "padding": [1, 1, 1, 1], "dilation": [1, 1], "groups": 1}
+    nodes = (
+        Node("x", "input", attributes={"signal": "real"}, axes=plane),
+        Node("conv", "conv", ("x",), attributes, {"weight": weight},
+             axes=(BATCH, *((("feature", n),) for n in (8, 12, 12)))),
+        Node("sigmoid", "sigmoid", ("conv",),
+             axes=(BATCH, *((("feature", n),) for n in (8, 12, 12)))),
+    )  # fmt: skip
+    graph = fixed_point(Graph(nodes, ("sigmoid",), 1))
+    x = generator.normal(size=(33, 1, 64, 12, 12)) * 8
+    usual = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        whole = evaluate_fixed(graph, x, "layer")
+        torch.set_num_threads(1)
+        single = np.concatenate([evaluate_fixed(graph, x[i : i + 1], "layer") for i in range(33)])
+    finally:
+        torch.set_num_threads(usual)
     np.testing.assert_array_equal(whole, single)
+
+
+def test_quotients_by_zero():
+    flat = (BATCH, (("feature", 4),))
+    nodes = (
+        Node("x", "input", attributes={"signal": "real"}, axes=flat),
+        Node("zero", "scale", ("x",), {"factor": 0.0, "offset": 0.0}, axes=flat),
+        Node("ratio", "divide", ("x", "zero"), axes=flat),
+    )
+    x = np.array([[[2.0, -1.0, 0.0, 2.0**-16]]])
+    found = evaluate_fixed(Graph(nodes, ("ratio",), 1), x, "layer").reshape(-1)
+    assert found.tolist() == [LARGEST, -LARGEST, 0.0, LARGEST]
 
 
 def test_sums_that_float64_cannot_hold_are_refused():

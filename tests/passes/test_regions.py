@@ -249,3 +249,38 @@ def test_membranes_are_refined_by_the_region_of_the_neuron():
     found = evaluate(region.graph, x[0].numpy(), double=True)[region.graph.outputs[0]]
     assert torch.equal(found, membrane)
     assert not torch.allclose(membrane, x[0])
+
+
+class TwoBranches(Net):
+    """Two gated branches, traced one after the other or in turns."""
+
+    in_turns = False
+
+    def build(self):
+        self.first, self.second = conv(4, 4), conv(4, 4)
+        self.gates = nn.ModuleList(nn.Linear(4, 4) for _ in range(4))
+        self.spikes = nn.ModuleList(neuron() for _ in range(2))
+
+    def gate(self, index, x):
+        return x * torch.sigmoid(self.gates[index](x.mean((3, 4))))[..., None, None]
+
+    def body(self, x):
+        first, second = over_time(self.first, x), over_time(self.second, x)
+        if self.in_turns:
+            first = self.gate(0, first)
+            second = self.gate(1, second)
+            first, second = self.gate(2, first), self.gate(3, second)
+        else:
+            first = self.gate(2, self.gate(0, first))
+            second = self.gate(3, self.gate(1, second))
+        return self.spikes[0](first) + self.spikes[1](second)
+
+
+@pytest.mark.parametrize("in_turns", [False, True])
+def test_the_order_of_the_trace_does_not_matter(in_turns):
+    model = TwoBranches()
+    model.in_turns = in_turns
+    graph = partition(infer_signals(trace(model, torch.zeros(1, 1, 6, 6), verify=False)))
+    regions = attention_regions(graph)
+    assert [region.location for region in regions] == ["current", "current"]
+    assert [sum(n.op == "multiply" for n in region.graph.nodes) for region in regions] == [2, 2]

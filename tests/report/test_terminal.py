@@ -108,3 +108,22 @@ def test_a_long_first_cell_keeps_its_end():
     lines = table(("name", "value"), [("a" * 100 + ".spike", "1")]).splitlines()
     assert lines[1].endswith(".spike      1") and "…" in lines[1]
     assert len(lines[1]) <= COLUMNS
+
+
+@pytest.mark.parametrize(
+    ("unit", "rows"),
+    [
+        ("host", ["multiply-accumulates on the host 1,700", "of these in attention 700",
+                  "multiply-accumulates of synapses on the chip 50"]),
+        ("chip", ["multiply-accumulates on the host 1,000",
+                  "multiply-accumulates of synapses on the chip 50",
+                  "multiply-accumulates in attention, chip 700"]),
+    ],
+)  # fmt: skip
+def test_attention_stands_behind_what_it_is_part_of(unit, rows):
+    report = small_report()
+    report["operations"]["mac_per_sample"] |= {"encoder": 1000, "body": 50, "attention": 700}
+    report["attention"] = {"unit": unit, "full_windows": 0, "buffer_bytes": 0}
+    lines = [" ".join(line.split()) for line in render(report).splitlines()]
+    start = lines.index(rows[0])
+    assert lines[start : start + 3] == rows

@@ -173,6 +173,17 @@ def test_the_host_link_is_named_where_it_is_the_limit():
     assert chip["samples_per_second"] == pytest.approx(1 / chip["seconds_per_sample"])
 
 
+def test_the_host_link_also_moves_what_its_attention_refines():
+    """The link is one: the next sample enters only when nothing else moves."""
+    program = answering(1000.0)
+    run = small_run(program)
+    waiting = [replace(t, host_waiting_seconds=0 * t.step_seconds + 0.5) for t in run.timings]
+    found = summarize(program, replace(run, timings=tuple(waiting)))["real_time"]
+    moved = 0.012 + 0.5 * run.timings[0].step_seconds.shape[1]
+    assert found["host_link"]["seconds_per_sample"] == pytest.approx(moved)
+    assert found["samples_per_second"] == pytest.approx(1 / moved)
+
+
 def test_a_fast_host_link_leaves_the_chip_as_the_limit():
     found = report_of(answering(1e12))["real_time"]
     assert found["limited_by"] == found["chip"]["limit"]["what"] == "the barrier of every step"
