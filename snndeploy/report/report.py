@@ -29,7 +29,7 @@ from snndeploy.target import MARKS
 
 SCHEMA = "snndeploy.report/1"
 PAPER_CONVENTIONS = {
-    "paper": ("S1", Convention()),
+    "paper": ("S1 with shortcuts as MAC", Convention()),
     "paper_gac_equation_11": ("GAC Eq. 11", GAC_EQUATION_11),
 }
 

@@ -370,10 +370,9 @@ def test_r3_tcsa_at_a_uniform_rate():
 
 def test_r4_even_the_stem_accumulates():
     assert round(rate_ratio(6, 0.225), 3) == 3.786
-    with pytest.raises(AssertionError):  # with the stem as MAC it is another number
-        network = network_of("ms-resnet34")
-        costed = price(network, uniform(network.neurons, 0.225, 1.0), Convention(shortcuts="ac"))
-        assert costed.ann_ratio == pytest.approx(3.786, rel=0.02)
+    network = network_of("ms-resnet34")
+    costed = price(network, uniform(network.neurons, 0.225, 1.0), Convention(shortcuts="ac"))
+    assert costed.ann_ratio < 0.98 * 3.786  # with the stem as MAC it is another number
 
 
 def test_r5_and_r6_ratios_of_printed_energies():
