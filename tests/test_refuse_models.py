@@ -116,7 +116,8 @@ def test_a_model_without_neurons(bench):
     )
     assert compiling(bench, "plain.py:net()", weights=None) == (
         "no spiking neuron was recognised in the model; give its neurons a method"
-        " neuron_parameters(), or an adapter with --adapters"
+        " neuron_parameters(), or an adapter with --adapters; a network without spikes can only be"
+        " costed (snndeploy inspect --energy)"
     )
 
 

@@ -67,7 +67,8 @@ def trace(
     if not found and spiking:
         raise ModelError(
             "no spiking neuron was recognised in the model; give its neurons a method"
-            " neuron_parameters(), or an adapter with --adapters"
+            " neuron_parameters(), or an adapter with --adapters; a network without spikes can only"
+            " be costed (snndeploy inspect --energy)"
         )
     signal = input_signal or getattr(module, "input_signal", "real")
     if signal not in KINDS:

@@ -101,7 +101,7 @@ class _Lowering:
         over_time = node.side == "readout" and node.op in ("mean", "sum")
         refused = None if over_time else block(node, self.graph, self.driven)
         if refused:
-            raise self._refuse(node, refused.reason)
+            raise self._refuse(node, refused.reason + _place(node))
         if not KINDS[node.op].linear:
             raise self._refuse(node, "is not a linear operation")
         try:
@@ -348,10 +348,15 @@ class _Lowering:
     def _refuse(self, node: Node, reason: str) -> UnsupportedError:
         way_out = (
             "move it into the encoder, fold a static scaling into the weights, or drop it and"
-            " fine-tune; a target with a multiply unit could run it"
+            " fine-tune"
         )
         return UnsupportedError(
             f"{node.label} ({node.op}) cannot run on the chip: it {reason}; {way_out}",
             node=node.label,
             reason=reason,
         )
+
+
+def _place(node: Node) -> str:
+    """Attention behind the last neuron is refused on every target: the answer is a sum there."""
+    return " behind the last neuron" if node.side == "readout" else ""

@@ -57,11 +57,11 @@ class Region:
 def attention_regions(graph: Graph) -> tuple[Region, ...]:
     """The regions of a partitioned graph's body, in execution order.
 
-    Blocked nodes that belong to none, or to no product of two signals, are left to `lower`, which
-    refuses them.
+    Blocked nodes that belong to none, to no product of two signals, or to products of which neither
+    factor is the value itself, are left to `lower`, which refuses them.
     """
     joined = _joined(graph, _outermost(_spans(graph)))
-    spans = [s for s in joined if any(graph.by_name[name].op in DYNAMIC for name in s.inside)]
+    spans = [s for s in joined if _multiplies(graph, s) and _keeps_the_value(graph, s)]
     found = [_region(graph, span) for span in spans]
     for node in graph.nodes:
         if node.body is not None and node.side == "body":
@@ -69,6 +69,26 @@ def attention_regions(graph: Graph) -> tuple[Region, ...]:
             found.append(region)
     order = {node.name: index for index, node in enumerate(graph.nodes)}
     return tuple(sorted(found, key=lambda region: order[region.result]))
+
+
+# What may happen to the refined value itself; all else computes gates.
+KEEPING = (*DYNAMIC, "add", "subtract", "scale", "norm", "relu", "clamp")
+
+
+def _multiplies(graph: Graph, span: _Span) -> bool:
+    return any(graph.by_name[name].op in DYNAMIC for name in span.inside)
+
+
+def _keeps_the_value(graph: Graph, span: _Span) -> bool:
+    """A way leads from the source to the result that no layer, mean or function changes; without
+    one, the region multiplies two things computed from the value, and an ordinary layer may be
+    one of them."""
+    kept = {span.source}
+    for node in graph.nodes:
+        keeps = node.op in KEEPING or KINDS[node.op].view
+        if node.name in span.inside and keeps and kept & set(node.inputs):
+            kept.add(node.name)
+    return span.result in kept
 
 
 @dataclass(frozen=True)

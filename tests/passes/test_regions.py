@@ -11,10 +11,12 @@ import torch
 from nets import Net, conv, neuron, over_time, parted
 from torch import nn
 
+from snndeploy.errors import UnsupportedError
 from snndeploy.frontend.torch import trace
 from snndeploy.ops import neuron as neuron_op
 from snndeploy.ops.evaluate import by_step, evaluate
 from snndeploy.passes.gates import score_layers
+from snndeploy.passes.lower import lower
 from snndeploy.passes.partition import SYNAPTIC, partition
 from snndeploy.passes.regions import attention_regions
 from snndeploy.passes.signals import infer_signals
@@ -284,3 +286,20 @@ def test_the_order_of_the_trace_does_not_matter(in_turns):
     regions = attention_regions(graph)
     assert [region.location for region in regions] == ["current", "current"]
     assert [sum(n.op == "multiply" for n in region.graph.nodes) for region in regions] == [2, 2]
+
+
+class GatedByTheSpikes(Net):
+    """conv(s) * sigmoid(s): both factors come from the spikes, one through an ordinary layer."""
+
+    def build(self):
+        self.conv, self.spike1 = conv(4, 4), neuron()
+
+    def body(self, x):
+        return self.spike1(over_time(self.conv, x) * torch.sigmoid(x))
+
+
+def test_an_ordinary_layer_is_no_part_of_attention():
+    graph = parted(GatedByTheSpikes())
+    assert attention_regions(graph) == ()
+    with pytest.raises(UnsupportedError, match="it multiplies two signals computed at run time"):
+        lower(graph, "compose", attention=True)
