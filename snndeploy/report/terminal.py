@@ -154,7 +154,7 @@ def _cost(report: Mapping[str, Any]) -> str:
         rows.append(("  messages that met a full queue", number(cycle["stalled_messages"])))
     if "host_link_seconds_per_sample" in latency:
         seconds = si(latency["host_link_seconds_per_sample"], "s")
-        rows.append(("host link beside the steps (assumed speed)", seconds))
+        rows.append(("host link beside the steps", seconds))
     return "Work, traffic and time a sample\n" + "\n".join(_row(row, (44, 16)) for row in rows)
 
 
