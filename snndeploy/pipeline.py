@@ -144,6 +144,9 @@ def compile_graph(
     choices = lowerings(parted, chip, shortcuts, attention=unit is not None)
     step("calibrate on data")
     data, notes = calibration_data(loaded, graph, calibration)
+    if host_attention and not (unit == "host" and _attended(choices)):
+        why = f"{chip.name} has a unit for it" if unit == "chip" else "the body has no attention"
+        notes = [*notes, f"--host-attention changed nothing: {why}"]
     checked_on = held_back_data(loaded, graph, calibration, held_back, reduce, data)
     model = _with_host_nodes(parted, choices)
     seen = calibrate(model, _few(data, choices), _recorded(choices))
@@ -277,6 +280,10 @@ def _imported_audit(network: Network) -> list[dict[str, Any]]:
         )
         rows.append(row.as_json())
     return rows
+
+
+def _attended(choices: Sequence[RealNetwork]) -> bool:
+    return any(p.attention for choice in choices for p in choice.populations)
 
 
 def attention_unit(target: Target, host_attention: bool) -> AttentionUnit | None:

@@ -97,3 +97,17 @@ def test_the_shipped_network_on_a_thousand_digits():
     assert spiking and all(0.9 < layer["agreement"] <= 1 for layer in spiking)
     shown = snndeploy.render(report)
     assert all(layer["name"] in shown for layer in spiking)
+
+
+@pytest.mark.parametrize(
+    "spec, target, said",
+    [
+        ("lif-snn-3-small", "loihi2", "the body has no attention"),
+        ("lif-snn-3-small-tcsa", "hybrid45nm", "hybrid45nm has a unit for it"),
+        ("lif-snn-3-small-tcsa", "loihi2", None),
+    ],
+)
+def test_an_option_that_changes_nothing_says_so(spec, target, said):
+    made = snndeploy.compile(spec, target=target, host_attention=True, mapping="tiles")
+    found = [note for note in made.facts["notes"] if "--host-attention" in note]
+    assert found == ([f"--host-attention changed nothing: {said}"] if said else [])

@@ -48,8 +48,9 @@ def _rounded(node: Node) -> Node:
     return replace(node, parameters=parameters)
 
 
-def evaluate_fixed(graph: Graph, values: np.ndarray, name: str) -> np.ndarray:
-    """The graph's answer, float64 on the grid, (samples, steps, *step shape).
+def evaluate_fixed(graph: Graph, values: np.ndarray, name: str) -> tuple[np.ndarray, int]:
+    """The graph's answer, float64 on the grid, (samples, steps, *step shape), and how many values
+    on the way saturated or were 0 / 0.
 
     values: (samples, steps, ...) reals, rounded to the grid first; steps is the graph's number.
     name: of the population, for messages.
@@ -57,23 +58,26 @@ def evaluate_fixed(graph: Graph, values: np.ndarray, name: str) -> np.ndarray:
     Raises:
         ProgramError: sums that are not exact in float64.
     """
-    entry = _on_grid(torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64)))
+    saturated = 0
+
+    def on_grid(value: Any) -> Any:
+        nonlocal saturated
+        rounded = torch.round(value * (1 << VALUE_BITS)) / (1 << VALUE_BITS)
+        saturated += int((~(rounded.abs() <= LARGEST)).sum())
+        return torch.nan_to_num(rounded, nan=0.0).clamp(-LARGEST, LARGEST)
+
+    entry = on_grid(torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64)))
     entry = entry.reshape(len(values), *graph.input.shape[1:])
 
     def unit(node: Node, inputs: Sequence[Any], value: Any) -> Any:
         _check_exact(node, inputs, value, name)
         if node.op in KEPT or KINDS[node.op].view:
             return value
-        return _on_grid(value)
+        return on_grid(value)
 
     (output,) = graph.outputs
     answer = evaluate(graph, entry, hoist=False, double=True, observe=unit)[output]
-    return by_step(graph.by_name[output], answer, len(values))
-
-
-def _on_grid(value: Any) -> Any:
-    rounded = torch.round(value * (1 << VALUE_BITS)) / (1 << VALUE_BITS)
-    return torch.nan_to_num(rounded, nan=0.0).clamp(-LARGEST, LARGEST)
+    return by_step(graph.by_name[output], answer, len(values)), saturated
 
 
 def _check_exact(node: Node, inputs: Sequence[Any], value: Any, name: str) -> None:

@@ -134,6 +134,7 @@ def step_neurons(
             np.count_nonzero(u != current),
             np.count_nonzero(v != membrane),
             0,
+            0,
         ],
         dtype=np.int64,
     )
@@ -154,7 +155,7 @@ def attended_current(
     current = rz(u * (DECAY_ONE - population.current_decay), DECAY_BITS) + (a << MEMBRANE_SHIFT)
     u = wrap24(current)
     wide = np.count_nonzero(np.abs(a) > population.input_maximum)
-    overflows = [wide, np.count_nonzero(u != current), 0, 0]
+    overflows = [wide, np.count_nonzero(u != current), 0, 0, 0]
     return u, u + own_bias(population) + injected_bias, np.array(overflows, dtype=np.int64)
 
 
@@ -164,14 +165,14 @@ def step_attended(population: Population, u: np.ndarray, v: np.ndarray, w: np.nd
         payload = w >> (MEMBRANE_SHIFT + population.payload_shift)
         bound = population.payload_bound
         beyond = np.count_nonzero(np.abs(payload) > bound)
-        overflows = np.array([0, 0, 0, beyond], dtype=np.int64)
+        overflows = np.array([0, 0, 0, beyond, 0], dtype=np.int64)
         return Stepped(u, v, np.clip(payload, -bound, bound), overflows)
     membrane = rz(v * (DECAY_ONE - population.membrane_decay), DECAY_BITS) + w
     v = sat24(membrane)
-    overflows = np.array([0, 0, np.count_nonzero(v != membrane), 0], dtype=np.int64)
+    overflows = np.array([0, 0, np.count_nonzero(v != membrane), 0, 0], dtype=np.int64)
     inside = population.attention_at("membrane")
     if inside is not None:
-        v = attend(population, inside, v[:, None])[:, 0]
+        v = attend(population, inside, v[:, None], overflows)[:, 0]
     spike = v > (population.threshold << MEMBRANE_SHIFT)
     reset = 0 if population.reset == "hard" else v - (population.reset_amount << MEMBRANE_SHIFT)
     return Stepped(u, np.where(spike, reset, v), spike.astype(np.int64), overflows)
@@ -182,4 +183,4 @@ def step_relay(
 ) -> Stepped:
     """A relay (payload = a >> payload_shift) or an input (payload = what the host sends)."""
     beyond = np.count_nonzero(np.abs(payload) > population.payload_bound)
-    return Stepped(u, v, payload, np.array([0, 0, 0, beyond], dtype=np.int64))
+    return Stepped(u, v, payload, np.array([0, 0, 0, beyond, 0], dtype=np.int64))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from snndeploy.network import MEMBRANE_MAXIMUM, MEMBRANE_SHIFT, NO_CURRENT_MEMORY, Population
+from snndeploy.network import MEMBRANE_MAXIMUM, MEMBRANE_SHIFT, NO_CURRENT_MEMORY
 from snndeploy.simulator.attention import attend
 from snndeploy.simulator.layer import Contribution, Layer, Result, channels_first, channels_last
 from snndeploy.simulator.layer import combine as combined
@@ -37,12 +37,13 @@ def currents(layer: Layer, contributions: Sequence[Contribution], steps: int) ->
     return found + layer.bias[:, None].astype(np.int64)
 
 
-def refined(population: Population, values: np.ndarray) -> np.ndarray:
+def refined(layer: Layer, values: np.ndarray) -> np.ndarray:
     """The currents as the population's attention makes them, shapes as `currents`."""
+    population = layer.population
     before = population.attention_at("current")
     if before is None:
         return values
-    found = attend(population, before, channels_first(values, population))
+    found = attend(population, before, channels_first(values, population), layer.overflows)
     return channels_last(found).reshape(values.shape)
 
 
@@ -64,7 +65,8 @@ def fired(layer: Layer, w: np.ndarray, want_updated: bool, want_membranes: bool)
         v = np.clip(total, -MEMBRANE_MAXIMUM, MEMBRANE_MAXIMUM)
         layer.overflows[2] += np.count_nonzero(v != total)
         if inside is not None:
-            found = attend(population, inside, channels_first(v, population)[:, None])[:, 0]
+            membrane = channels_first(v, population)[:, None]
+            found = attend(population, inside, membrane, layer.overflows)[:, 0]
             v = channels_last(found).reshape(v.shape)
         spike = v > layer.threshold
         after = v - layer.amount if layer.soft_mask else np.zeros_like(v)

@@ -18,14 +18,15 @@ bias: mantissas (samples, C, H, W), constant over the sample;
 graded: values (samples, timesteps, C, H, W), added to a in the aligned step;
 spikes: payloads (samples, timesteps, C, H, W) of an input population."""
 
-OVERFLOW_KINDS = ("input", "wrap", "saturation", "payload")
+OVERFLOW_KINDS = ("input", "wrap", "saturation", "payload", "attention")
 """Columns of an overflow count: |a| > input_maximum; u wrapped; v saturated; |payload| >
-payload_bound."""
+payload_bound; a value inside attention, or what it returns, saturated or was 0 / 0."""
 
 _WORDS = {
     "input": "{count} inputs beyond the declared {bits} bits (|a| > {maximum})",
     "wrap": "{count} currents wrapped at 24 bits",
     "saturation": "{count} membranes saturated at 24 bits",
+    "attention": "{count} values of attention saturated",
     "payload": "{count} payloads beyond the declared bound of {bound}",
 }
 

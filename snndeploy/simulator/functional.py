@@ -146,7 +146,7 @@ class _Batch:
             population.name in self.recording.record_membranes,
         )
         if population.attention:
-            w = refined(population, currents(layer, arriving, steps))
+            w = refined(layer, currents(layer, arriving, steps))
             return fired(layer, w, *wanted)
         return layer.advance(arriving, steps, *wanted)
 

@@ -182,7 +182,8 @@ class Layer:
         if largest >= INT32_EXACT:
             raise DeployError(f"{self.population.name}: a payload of {largest} needs over 32 bits")
         if largest > self.population.payload_bound:
-            self.overflows[-1] += np.count_nonzero(np.abs(payload) > self.population.payload_bound)
+            beyond = np.count_nonzero(np.abs(payload) > self.population.payload_bound)
+            self.overflows[OVERFLOW_KINDS.index("payload")] += beyond
         return Result(
             payload.astype(np.int32, copy=False),
             np.count_nonzero(payload, axis=2).astype(np.int64),

@@ -122,19 +122,19 @@ class ReferenceChip:
         before = population.attention_at("current")
         u, w, overflows = attended_current(population, u, a, bias)
         arrives = self._arrives(population)
-        if arrives is None:
-            overflows = np.zeros_like(overflows)
         if before is not None and not before.full_window:
-            w = attend(population, before, w[:, None])[:, 0]
+            w = attend(population, before, w[:, None], overflows)[:, 0]
         elif before is not None:
             held = self.held[population.name]
             if arrives is not None:
                 held.append(w)
+            else:
+                overflows = np.zeros_like(overflows)  # what no step of the sample brought
             tau = self.aligned_step(population)
             if tau is None:
                 return Stepped(u, v, self._silence(population), overflows)
             if tau == 0:
-                refined = attend(population, before, np.stack(held, axis=1))
+                refined = attend(population, before, np.stack(held, axis=1), overflows)
                 held[:] = list(np.moveaxis(refined, 1, 0))
             w = held[tau]
         stepped = step_attended(population, u, v, w)

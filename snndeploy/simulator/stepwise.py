@@ -95,10 +95,10 @@ class _Batch:
             stepped = layer.advance(self._contributions(population, tau), 1, *wanted)
         elif population.arrival == population.depth:
             now = currents(layer, self._contributions(population, tau), 1)
-            stepped = fired(layer, refined(population, now), *wanted)
+            stepped = fired(layer, refined(layer, now), *wanted)
         else:
             if tau == 0:
-                whole = refined(population, np.concatenate(self.held[population.name], axis=1))
+                whole = refined(layer, np.concatenate(self.held[population.name], axis=1))
                 self.held[population.name] = list(np.moveaxis(whole[:, None], 2, 0))
             stepped = fired(layer, self.held[population.name][tau], *wanted)
         result.payload[:, tau] = stepped.payload[:, 0]

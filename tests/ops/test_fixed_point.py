@@ -82,7 +82,7 @@ values = st.one_of(st.floats(-40, 40, width=32), st.sampled_from([-1e6, 1e6, 2.0
 )
 def test_a_channel_gate_equals_exact_fractions(first, second, x):
     graph = fixed_point(channel_gate(first, second))
-    found = evaluate_fixed(graph, x[:, None], "layer")[:, 0]
+    found = evaluate_fixed(graph, x[:, None], "layer")[0][:, 0]
     expected = [by_fractions(first, second, sample) for sample in x]
     np.testing.assert_array_equal(found, expected)
 
@@ -112,9 +112,10 @@ def test_neither_batch_nor_threads_matter(threads):
     usual = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)
-        whole = evaluate_fixed(graph, x, "layer")
+        whole = evaluate_fixed(graph, x, "layer")[0]
         torch.set_num_threads(1)
-        single = np.concatenate([evaluate_fixed(graph, x[i : i + 1], "layer") for i in range(33)])
+        parts = [evaluate_fixed(graph, x[i : i + 1], "layer")[0] for i in range(33)]
+        single = np.concatenate(parts)
     finally:
         torch.set_num_threads(usual)
     np.testing.assert_array_equal(whole, single)
@@ -128,8 +129,9 @@ def test_quotients_by_zero():
         Node("ratio", "divide", ("x", "zero"), axes=flat),
     )
     x = np.array([[[2.0, -1.0, 0.0, 2.0**-16]]])
-    found = evaluate_fixed(Graph(nodes, ("ratio",), 1), x, "layer").reshape(-1)
-    assert found.tolist() == [LARGEST, -LARGEST, 0.0, LARGEST]
+    found, saturated = evaluate_fixed(Graph(nodes, ("ratio",), 1), x, "layer")
+    assert found.reshape(-1).tolist() == [LARGEST, -LARGEST, 0.0, LARGEST]
+    assert saturated == 4
 
 
 def test_sums_that_float64_cannot_hold_are_refused():

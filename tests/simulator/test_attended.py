@@ -15,6 +15,7 @@ from random_networks import Case, Features, random_injected, random_network
 from snndeploy.network import Attention, Conv, Injection, Network, Population, Projection
 from snndeploy.passes.pipeline_delay import assign_depths
 from snndeploy.simulator.attention import attend
+from snndeploy.simulator.boundary import OVERFLOW_KINDS
 from snndeploy.simulator.engine import engine_name
 from snndeploy.simulator.functional import run_functional
 from snndeploy.simulator.reference import run_reference
@@ -71,9 +72,11 @@ def test_refined_integers_by_hand():
     attention = Attention(graph.with_nodes(nodes), "current")
     population = Population("p", (2, 1, 1), scale=64.0, attention=(attention,))
     values = np.array([640, -640, 7, 9, 1 << 23, -(1 << 23)]).reshape(3, 1, 2, 1, 1)
-    found = attend(population, attention, values).reshape(-1).tolist()
-    # unit 1.0: 2^23 saturates at 2^15 on the grid
+    overflows = np.zeros(len(OVERFLOW_KINDS), dtype=np.int64)
+    found = attend(population, attention, values, overflows).reshape(-1).tolist()
+    # unit 1.0: 2^23 saturates at 2^15 on the grid, which is counted
     assert found == [320, -320, 4, 4, 1 << 14, -(1 << 14)]
+    assert dict(zip(OVERFLOW_KINDS, overflows.tolist(), strict=True))["attention"] == 2
 
 
 def test_attention_changes_what_fires():

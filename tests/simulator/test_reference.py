@@ -111,7 +111,7 @@ def test_hardware_quirk_most_negative_input_spikes():
     stepped = step_neurons(neuron, zero, zero, zero - 131072)
     assert stepped.u.item() == 1 << 23
     assert stepped.payload.item() == 1
-    assert stepped.overflows.tolist() == [1, 1, 1, 0]
+    assert stepped.overflows.tolist() == [1, 1, 1, 0, 0]
 
 
 def test_hardware_quirk_largest_threshold_does_not_silence():
