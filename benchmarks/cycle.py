@@ -19,12 +19,12 @@ import time
 import numpy as np
 
 from snndeploy import pipeline, program
+from snndeploy.engines.engine import run_network
 from snndeploy.program import Program
 from snndeploy.shelf import model_entry
-from snndeploy.simulator.cycle import CycleTiming, cycle_timing
-from snndeploy.simulator.cycle_walk import SpikeRecorder, walk_of
-from snndeploy.simulator.engine import run_network
 from snndeploy.simulator.run import encode
+from snndeploy.timing.cycle import CycleTiming, cycle_timing
+from snndeploy.timing.cycle_walk import SpikeRecorder, walk_of
 
 ASKED_SECONDS = 60
 

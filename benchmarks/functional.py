@@ -21,6 +21,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from snndeploy.engines.engine import run_network
+from snndeploy.engines.onednn import kernel_name
 from snndeploy.network import (
     Connection,
     Conv,
@@ -31,8 +33,6 @@ from snndeploy.network import (
     Projection,
     Readout,
 )
-from snndeploy.simulator.engine import run_network
-from snndeploy.simulator.onednn import kernel_name
 
 C_LAYERS = ((128, 1), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1))
 R34_LAYERS = (

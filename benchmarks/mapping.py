@@ -31,10 +31,10 @@ from snndeploy.mapping import Layout, place
 from snndeploy.mapping.arrange import row_major
 from snndeploy.mapping.expect import expect
 from snndeploy.network import Network
-from snndeploy.simulator.energy import chip_energy
-from snndeploy.simulator.timing import analytic_timing
-from snndeploy.simulator.traffic import TrafficCounter
 from snndeploy.target import Target
+from snndeploy.timing.analytic import analytic_timing
+from snndeploy.timing.energy import chip_energy
+from snndeploy.traffic.counter import TrafficCounter
 
 CASES = (
     ("naive", "cores"), ("channel", "cores"), ("tiles", "cores"), ("tiles", "balanced"),
@@ -51,7 +51,7 @@ Spikes = Mapping[str, np.ndarray]
 
 def pilotnet() -> tuple[Network, dict[str, np.ndarray]]:
     """The network and its recorded spikes, (1, steps, channels, height, width)."""
-    from snndeploy.frontend.netx import load_netx
+    from snndeploy.frontend.netx.reader import load_netx
 
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
     from recordings import network_file, trace
@@ -111,8 +111,8 @@ def compare_program(options: argparse.Namespace, cases: list[tuple[str, str]]) -
 
 
 def compare_model(options: argparse.Namespace, cases: list[tuple[str, str]]) -> None:
-    from snndeploy.fit import cheapest, structure
     from snndeploy.pipeline import inspect, load_graph, lowerings
+    from snndeploy.pipeline.fit import cheapest, structure
 
     target = Target.load(options.target or "loihi2")
     _, graph = load_graph(options.name, random_weights=True)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from snndeploy.files import write_bytes
+from snndeploy.files.writing import write_bytes
 from snndeploy.frontend.load import load
 from snndeploy.frontend.torch import trace
 from snndeploy.passes.audit import audit

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from snndeploy.errors import DeployError
-from snndeploy.files import write_bytes
+from snndeploy.files.writing import write_bytes
 from snndeploy.pipeline import compile_graph, load_graph
 from snndeploy.shelf import catalog, model_entry
 from snndeploy.target import Target

@@ -7,10 +7,9 @@ from typing import Any
 
 import click
 
-from snndeploy.analysis_commands import analyze
-from snndeploy.chain_commands import deploy, export, verify
-from snndeploy.commands import lava, models, targets
-from snndeploy.console import (
+from snndeploy.commands.analysis import analyze
+from snndeploy.commands.chain import deploy, export, verify
+from snndeploy.commands.console import (
     FILE,
     STANDARD_OUTPUT,
     Progress,
@@ -21,7 +20,7 @@ from snndeploy.console import (
     show,
     show_step,
 )
-from snndeploy.cost_commands import (
+from snndeploy.commands.cost import (
     activity_options,
     compare,
     energy_facts,
@@ -29,9 +28,10 @@ from snndeploy.cost_commands import (
     program_graph,
     taken_activity,
 )
+from snndeploy.commands.model_options import SPEC_HELP, model_options, with_adapters
+from snndeploy.commands.shelf import lava, models, targets
 from snndeploy.errors import ProgramError
-from snndeploy.files import check_folder, check_writable, make_folder, write_json
-from snndeploy.model_options import SPEC_HELP, model_options, with_adapters
+from snndeploy.files.writing import check_folder, check_writable, make_folder, write_json
 
 
 @click.group(cls=Refusals, context_settings={"help_option_names": ["-h", "--help"]})
@@ -201,7 +201,7 @@ def fit(
 ) -> None:
     """Does it fit?  Cores, chips and what binds, before it is trained (no weights needed)."""
     check_json(json_file)
-    from snndeploy.fit import fit_spec, fit_text
+    from snndeploy.pipeline.fit import fit_spec, fit_text
 
     show_step("trace and map the structure")
     given = with_adapters({"adapters": adapters})

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from snndeploy.errors import DataError, near_names, one_line
-from snndeploy.plain_array import NotPlain, read_plain
+from snndeploy.files.plain_array import NotPlain, read_plain
 
 LARGEST_BYTES = 16 << 30
 NPY_VERSIONS = (1, 2)

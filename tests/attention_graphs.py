@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from snndeploy.graph import Graph, Node
+from snndeploy.lower.pipeline_delay import assign_depths
 from snndeploy.network import Attention, Network, Population
 from snndeploy.ops.fixed_point import fixed_point
-from snndeploy.passes.pipeline_delay import assign_depths
 from snndeploy.target import Target
 
 BATCH = (("batch", 1),)

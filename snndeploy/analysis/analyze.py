@@ -18,10 +18,10 @@ from snndeploy.analysis.layers import (
 from snndeploy.analysis.membranes import Membranes, MembraneSums
 from snndeploy.analysis.rates import LayerRates, SpikeSums
 from snndeploy.analysis.runs import ChipRun, Sink, run_model
+from snndeploy.engines.boundary import describe_overflows
 from snndeploy.errors import DataError, ModelError, ProgramError
 from snndeploy.graph import Graph
 from snndeploy.program import Program
-from snndeploy.simulator.boundary import describe_overflows
 
 LARGEST_MAPS = 32_000_000  # steps x neurons whose spikes are counted one by one, 8 bytes each
 BATCH_VALUES = 12_000_000  # steps x neurons x samples at once

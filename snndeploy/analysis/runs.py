@@ -9,6 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from snndeploy.analysis.layers import SpikingLayer
+from snndeploy.engines.attention import attend
+from snndeploy.engines.boundary import Injected
+from snndeploy.engines.engine import run_network
 from snndeploy.graph import Graph, Node
 from snndeploy.network import (
     MEMBRANE_MAXIMUM,
@@ -20,9 +23,6 @@ from snndeploy.network import (
 from snndeploy.ops import neuron
 from snndeploy.ops.evaluate import by_step, evaluate
 from snndeploy.program import Program
-from snndeploy.simulator.attention import attend
-from snndeploy.simulator.boundary import Injected
-from snndeploy.simulator.engine import run_network
 from snndeploy.simulator.run import injections_of
 
 

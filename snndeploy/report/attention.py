@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from snndeploy.network import Network, Population
-from snndeploy.simulator.attention_work import buffer_bytes, runs, work_of
+from snndeploy.traffic.attention_work import buffer_bytes, runs, work_of
 
 
 def attention(network: Network) -> dict[str, Any] | None:

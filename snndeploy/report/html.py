@@ -10,7 +10,7 @@ from math import floor
 from pathlib import Path
 from typing import Any
 
-from snndeploy.files import replacing
+from snndeploy.files.writing import replacing
 from snndeploy.report import svg, traffic_page
 from snndeploy.report.svg import Markup, bullets, card, column, element, find, join, quiet, shown
 from snndeploy.report.terminal import FLAGS, PAPERS, number, percent, si

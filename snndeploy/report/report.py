@@ -23,9 +23,9 @@ from snndeploy.network import Network
 from snndeploy.program import Program
 from snndeploy.report.attention import attention
 from snndeploy.report.traffic import MESSAGE_BITS, real_time, traffic
-from snndeploy.simulator.energy import Energy
 from snndeploy.simulator.run import Simulation
 from snndeploy.target import MARKS
+from snndeploy.timing.energy import Energy
 
 SCHEMA = "snndeploy.report/1"
 PAPER_CONVENTIONS = {

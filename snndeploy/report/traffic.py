@@ -8,10 +8,10 @@ import numpy as np
 
 from snndeploy.mapping.layout import Layout
 from snndeploy.program import Program
-from snndeploy.simulator.hotspots import BARRIER, LINK, RECEIVE, SEND, Hotspots
 from snndeploy.simulator.run import Simulation
-from snndeploy.simulator.timing import BOUNDS
 from snndeploy.target import MARKS, Target
+from snndeploy.timing.analytic import BOUNDS
+from snndeploy.timing.hotspots import BARRIER, LINK, RECEIVE, SEND, Hotspots
 
 BUSIEST = 8  # cores and links that are listed
 HOST_LINK = "host.io_bytes_per_second"

@@ -8,21 +8,21 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.engines.boundary import describe_overflows
+from snndeploy.engines.engine import engine_name, late_arrival, run_network
+from snndeploy.engines.functional import misaligned
 from snndeploy.errors import DataError
 from snndeploy.graph import Graph
 from snndeploy.network import Network, Population, fan_out
 from snndeploy.ops.evaluate import by_step, evaluate
 from snndeploy.program import Program
-from snndeploy.simulator.boundary import describe_overflows
-from snndeploy.simulator.cycle import CycleTiming, cycle_timing
-from snndeploy.simulator.cycle_walk import SpikeRecorder
-from snndeploy.simulator.energy import Energy, chip_energy
-from snndeploy.simulator.engine import engine_name, late_arrival, run_network
-from snndeploy.simulator.functional import misaligned
-from snndeploy.simulator.hotspots import Hotspots, hotspots
-from snndeploy.simulator.timing import Timing, analytic_timing, load_of
-from snndeploy.simulator.traffic import TrafficCounter
-from snndeploy.simulator.traffic_layers import merge
+from snndeploy.timing.analytic import Timing, analytic_timing, load_of
+from snndeploy.timing.cycle import CycleTiming, cycle_timing
+from snndeploy.timing.cycle_walk import SpikeRecorder
+from snndeploy.timing.energy import Energy, chip_energy
+from snndeploy.timing.hotspots import Hotspots, hotspots
+from snndeploy.traffic.counter import TrafficCounter
+from snndeploy.traffic.layers import merge
 
 COUNTER_BYTES = 400_000_000  # what one chunk's traffic counters may take
 BATCH_ELEMENTS = 60_000_000  # neuron values of the float model and the chip in one batch

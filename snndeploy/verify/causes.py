@@ -13,10 +13,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from snndeploy.engines.functional import misaligned
 from snndeploy.network import Network
 from snndeploy.ops.evaluate import by_step
 from snndeploy.program import Program
-from snndeploy.simulator.functional import misaligned
 from snndeploy.verify.divergence import (
     Divergence,
     Spikes,

@@ -9,11 +9,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from snndeploy.engines.engine import run_network
+from snndeploy.engines.reference import run_reference
 from snndeploy.network import Network
 from snndeploy.ops.evaluate import by_step, evaluate
 from snndeploy.program import Program
-from snndeploy.simulator.engine import run_network
-from snndeploy.simulator.reference import run_reference
 from snndeploy.simulator.run import check_input, encode, injections_of
 from snndeploy.verify.causes import explain_float, explain_integers
 from snndeploy.verify.divergence import Divergence, Spikes, first_divergence, unpack

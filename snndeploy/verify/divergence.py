@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from snndeploy.engines.activity import Activity
+from snndeploy.engines.engine import run_network
 from snndeploy.network import Injection, Network, Population
-from snndeploy.simulator.activity import Activity
-from snndeploy.simulator.engine import run_network
 
 Spikes = Mapping[str, np.ndarray]
 """By population, (samples, timesteps, channels, height, width)."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snndeploy.engines.functional import misaligned
 from snndeploy.graph import Graph
+from snndeploy.lower.lower import lower
+from snndeploy.lower.real_network import RealNetwork, RealPopulation, Term
 from snndeploy.network import MEMBRANE_SHIFT, Network, Population, Projection
 from snndeploy.ops.fixed_point import fixed_point
-from snndeploy.passes.lower import lower
-from snndeploy.passes.real_network import RealNetwork, RealPopulation, Term
 from snndeploy.program import Program
-from snndeploy.simulator.functional import misaligned
 from snndeploy.target import Target
 from snndeploy.verify.reduced_numbers import (
     carrier,

@@ -15,12 +15,12 @@ from typing import Any, Literal
 import numpy as np
 
 from snndeploy.data import Data
+from snndeploy.engines.activity import Activity
+from snndeploy.engines.engine import run_network
 from snndeploy.mapping.layout import Layout
 from snndeploy.network import SILENT, STEADY, Network
-from snndeploy.passes.reduce import Observed, Reduction, neurons_left, reduce
 from snndeploy.program import Program
-from snndeploy.simulator.activity import Activity
-from snndeploy.simulator.engine import run_network
+from snndeploy.reduce.reduce import Observed, Reduction, neurons_left, reduce
 from snndeploy.simulator.run import Simulation, check_input, encode, logits_of, simulate
 
 Mode = Literal["exact", "calibrated"]

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.lower.real_network import RealNetwork, RealPopulation, Term
 from snndeploy.network import MEMBRANE_SHIFT, STEADY, Conv, Network
-from snndeploy.passes.real_network import RealNetwork, RealPopulation, Term
-from snndeploy.passes.reduce_bounds import tap_sums
-from snndeploy.passes.reduce_copies import one_to_one
-from snndeploy.passes.registers import bias_registers
 from snndeploy.program import Program
+from snndeploy.quantize.registers import bias_registers
+from snndeploy.reduce.bounds import tap_sums
+from snndeploy.reduce.copies import one_to_one
 from snndeploy.target import Target
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 from target_variants import stating
 
-from snndeploy.backends.sanafe import export_sanafe
-from snndeploy.backends.sanafe_network import synapses_of
-from snndeploy.simulator.cycle import cycle_timing
-from snndeploy.simulator.cycle_walk import SpikeRecorder
-from snndeploy.simulator.energy import chip_energy
-from snndeploy.simulator.engine import run_network
-from snndeploy.simulator.timing import analytic_timing
-from snndeploy.simulator.traffic import TrafficCounter
+from snndeploy.backends.sanafe.export import export_sanafe
+from snndeploy.backends.sanafe.network import synapses_of
+from snndeploy.engines.engine import run_network
+from snndeploy.timing.analytic import analytic_timing
+from snndeploy.timing.cycle import cycle_timing
+from snndeploy.timing.cycle_walk import SpikeRecorder
+from snndeploy.timing.energy import chip_energy
+from snndeploy.traffic.counter import TrafficCounter
 
 RUNNER = Path(__file__).parent / "sanafe_runner.py"
 VERSION = "2.2.9"

@@ -6,11 +6,11 @@ import h5py
 import numpy as np
 import pytest
 
-from snndeploy.backends.netx import export_netx
+from snndeploy.backends.netx.export import export_netx
+from snndeploy.engines.engine import run_network
 from snndeploy.errors import DeployError, UnsupportedError
-from snndeploy.frontend.netx import load_netx
+from snndeploy.frontend.netx.reader import load_netx
 from snndeploy.network import Conv, Dense, Injection, Network, Population, Projection, Readout
-from snndeploy.simulator.engine import run_network
 
 STEPS = 12
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from snndeploy.backends.netx_weights import chip_holds, dense_holds
+from snndeploy.backends.netx.weights import chip_holds, dense_holds
 
 RUNNER = Path(__file__).with_name("netx_weights_runner.py")
 LIMITS = (0, 1, 3, 20, 63, 64, 127, 128, 129, 200, 254, 255, 256, 300)

@@ -12,14 +12,14 @@ import pytest
 from sanafe_compare import compare, interpreter, observe, on_chip, run_sample, run_sanafe
 
 from snndeploy import pipeline
-from snndeploy.backends.sanafe import SanafeExport, export_program, export_sanafe
+from snndeploy.backends.sanafe.export import SanafeExport, export_program, export_sanafe
+from snndeploy.engines.engine import run_network
 from snndeploy.errors import DataError, UnsupportedError
 from snndeploy.mapping import place
 from snndeploy.mapping.layout import Layout, Tile
 from snndeploy.network import Conv, Dense, Injection, Network, Population, Projection
-from snndeploy.simulator.cycle_walk import SpikeRecorder
-from snndeploy.simulator.engine import run_network
 from snndeploy.target import Target
+from snndeploy.timing.cycle_walk import SpikeRecorder
 
 LOIHI1 = Target.load("loihi1")
 

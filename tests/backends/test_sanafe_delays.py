@@ -8,9 +8,9 @@ from sanafe_compare import observe, on_chip, run_sample, run_sanafe, stating
 from sanafe_delays import durations, read_messages
 from test_sanafe import LOIHI1, mlp, sanafe, small_conv
 
-from snndeploy.backends.sanafe import export_sanafe
+from snndeploy.backends.sanafe.export import export_sanafe
 from snndeploy.mapping import place
-from snndeploy.simulator.cycle import cycle_timing
+from snndeploy.timing.cycle import cycle_timing
 
 __all__ = ["sanafe"]  # the fixture
 

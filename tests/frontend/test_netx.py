@@ -4,10 +4,10 @@ import h5py
 import numpy as np
 import pytest
 
+from snndeploy.engines.reference import run_reference
 from snndeploy.errors import DeployError, ModelError, UnsupportedError
-from snndeploy.frontend.netx import InputNeuron, load_netx
+from snndeploy.frontend.netx.reader import InputNeuron, load_netx
 from snndeploy.network import Conv, Dense
-from snndeploy.simulator.reference import run_reference
 
 LIF = {"type": "LOIHI", "iDecay": 4096, "vDecay": 1024, "vThMant": 25, "refDelay": 1}
 

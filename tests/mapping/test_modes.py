@@ -18,10 +18,10 @@ from snndeploy.mapping.anneal import annealed, stretched
 from snndeploy.mapping.arrange import row_major, snake
 from snndeploy.mapping.cost import Costs
 from snndeploy.mapping.expect import expect
-from snndeploy.simulator.energy import chip_energy
-from snndeploy.simulator.timing import analytic_timing
-from snndeploy.simulator.traffic import PER_CORE, PER_STEP, TrafficCounter
 from snndeploy.target import Target
+from snndeploy.timing.analytic import analytic_timing
+from snndeploy.timing.energy import chip_energy
+from snndeploy.traffic.counter import PER_CORE, PER_STEP, TrafficCounter
 
 FEATURES = Features(recurrent=True, populations=3, timesteps=3)
 HOPS = ("hops_east_west", "hops_north_south", "hops_inter_chip")

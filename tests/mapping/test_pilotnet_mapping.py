@@ -11,8 +11,8 @@ import recordings
 
 from snndeploy.mapping import place
 from snndeploy.mapping.arrange import row_major
-from snndeploy.simulator.traffic import TrafficCounter
 from snndeploy.target import Target
+from snndeploy.traffic.counter import TrafficCounter
 
 STEPS = 24
 LAYERS = {
@@ -25,7 +25,7 @@ LOIHI1 = Target.load("loihi1")
 @pytest.fixture(scope="module")
 def pilotnet(tmp_path_factory):
     """The network, its recorded spikes (1, steps, channels, height, width), and their rates."""
-    from snndeploy.frontend.netx import load_netx
+    from snndeploy.frontend.netx.reader import load_netx
 
     folder = tmp_path_factory.mktemp("pilotnet")
     network = load_netx(recordings.network_file("gts/pilotnet_lif/network.net", folder), STEPS)

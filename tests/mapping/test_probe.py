@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from snndeploy.engines.engine import run_network
 from snndeploy.mapping.arrange import snake
 from snndeploy.mapping.layout import Layout, Tile
 from snndeploy.network import Conv, Injection, Network, Population, Projection, Readout
-from snndeploy.simulator.engine import run_network
-from snndeploy.simulator.traffic import TrafficCounter
 from snndeploy.target import Target
+from snndeploy.traffic.counter import TrafficCounter
 
 DELAY = 2
 

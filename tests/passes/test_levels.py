@@ -12,20 +12,20 @@ from random_models import Neuron
 from test_lowering_property import answer, check_real
 from torch import nn
 
+from snndeploy.engines.engine import run_network
+from snndeploy.engines.reference import run_reference
 from snndeploy.errors import UnsupportedError
 from snndeploy.frontend.torch import trace
 from snndeploy.graph import Graph, Node, Signal
+from snndeploy.lower.lower import lower
 from snndeploy.ops import KINDS
 from snndeploy.ops.evaluate import evaluate
 from snndeploy.passes.audit import audit
-from snndeploy.passes.calibration import calibrate
 from snndeploy.passes.levels import MOST_LEVELS, split_levels
-from snndeploy.passes.lower import lower
 from snndeploy.passes.partition import block, partition
-from snndeploy.passes.quantize import quantize
 from snndeploy.passes.signals import infer_signals
-from snndeploy.simulator.engine import run_network
-from snndeploy.simulator.reference import run_reference
+from snndeploy.quantize.calibration import calibrate
+from snndeploy.quantize.quantize import quantize
 from snndeploy.simulator.run import injections_of
 from snndeploy.target import Target
 

@@ -10,8 +10,8 @@ from torch import nn
 from snndeploy.errors import UnsupportedError
 from snndeploy.frontend.load import load
 from snndeploy.frontend.torch import trace
+from snndeploy.lower.lower import lower
 from snndeploy.passes.audit import audit
-from snndeploy.passes.lower import lower
 from snndeploy.passes.partition import partition
 from snndeploy.passes.signals import infer_signals
 

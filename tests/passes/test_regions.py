@@ -13,10 +13,10 @@ from torch import nn
 
 from snndeploy.errors import UnsupportedError
 from snndeploy.frontend.torch import trace
+from snndeploy.lower.lower import lower
 from snndeploy.ops import neuron as neuron_op
 from snndeploy.ops.evaluate import by_step, evaluate
 from snndeploy.passes.gates import score_layers
-from snndeploy.passes.lower import lower
 from snndeploy.passes.partition import SYNAPTIC, partition
 from snndeploy.passes.regions import attention_regions
 from snndeploy.passes.signals import infer_signals

@@ -17,13 +17,13 @@ from snndeploy.network import Dense, Network, Population, Projection
 from snndeploy.program import Program
 from snndeploy.report import summarize
 from snndeploy.report.report import rated_neurons
-from snndeploy.simulator.energy import chip_energy
-from snndeploy.simulator.hotspots import hotspots
 from snndeploy.simulator.run import LayerActivity, Simulation
-from snndeploy.simulator.timing import analytic_timing, load_of
-from snndeploy.simulator.traffic import TrafficCounter
-from snndeploy.simulator.traffic_layers import merge
 from snndeploy.target import Target
+from snndeploy.timing.analytic import analytic_timing, load_of
+from snndeploy.timing.energy import chip_energy
+from snndeploy.timing.hotspots import hotspots
+from snndeploy.traffic.counter import TrafficCounter
+from snndeploy.traffic.layers import merge
 
 STEPS, SAMPLES = 2, 4
 FIRST, SECOND = 10, 6  # neurons

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from snndeploy.data import load_data
+from snndeploy.engines.engine import run_network
 from snndeploy.network import Network, Projection
 from snndeploy.pipeline import compile
 from snndeploy.program import Program
 from snndeploy.shelf import model_entry
-from snndeploy.simulator.engine import run_network
 from snndeploy.simulator.run import encode
 from snndeploy.verify import Link, Verification, compare, verify
 from snndeploy.verify.chain import recorded

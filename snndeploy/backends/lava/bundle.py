@@ -34,7 +34,7 @@ def write_bundle(
 ) -> Path:
     """Write the bundle of a network with its inputs and what it must compute.
 
-    injected: host values by index into network.injections (`simulator.boundary.Injected`).
+    injected: host values by index into network.injections (`engines.boundary.Injected`).
     expected: aligned spikes (samples, T, C, H, W) of every lif and relay population (others are
         ignored); expected_outputs: the readout's integers, (samples, classes).
     folder: created, or replaced when it is a bundle already; anything else there is refused.

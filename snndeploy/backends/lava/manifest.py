@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from snndeploy.backends.lava import express
+from snndeploy.engines.arithmetic import own_bias, shift
+from snndeploy.engines.boundary import count_samples
 from snndeploy.network import Conv, Network, Population, Projection
-from snndeploy.simulator.arithmetic import own_bias, shift
-from snndeploy.simulator.boundary import count_samples
 
 FORMAT = "snndeploy lava bundle"
 VERSION = 1

@@ -10,9 +10,9 @@ import pytest
 
 from snndeploy.backends.lava.bundle import write_bundle
 from snndeploy.backends.lava.environment import setup_environment
+from snndeploy.engines.activity import Activity
+from snndeploy.engines.reference import run_reference
 from snndeploy.network import Network
-from snndeploy.simulator.activity import Activity
-from snndeploy.simulator.reference import run_reference
 
 LAVA_TIMEOUT_S = 180
 

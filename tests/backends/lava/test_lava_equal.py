@@ -35,7 +35,7 @@ def test_a_network_by_hand(name, bundled, lava_python):
 
 def draw(seed: int, features: Features):
     """A random network whose currents stay inside 24 bits: beyond, Lava wraps in its own way."""
-    from snndeploy.simulator.reference import run_reference
+    from snndeploy.engines.reference import run_reference
 
     for attempt in range(seed * 1000, seed * 1000 + 100):
         network = random_network(attempt, features)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from snndeploy.data import load_data
-from snndeploy.deploy import lava_link
 from snndeploy.pipeline import compile
+from snndeploy.pipeline.deploy import lava_link
 from snndeploy.shelf import model_entry
 
 pytestmark = [pytest.mark.lava, pytest.mark.torch]

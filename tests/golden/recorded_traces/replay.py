@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from snndeploy.engines.engine import run_network
 from snndeploy.network import Injection, Network, Population
-from snndeploy.simulator.engine import run_network
 
 REFRACTORY = 128  # Loihi stores refDelay << 7 in v in the step of a spike
 

@@ -5,7 +5,7 @@ import pytest
 from recordings import network_file, trace
 from replay import as_recorded, chip_order, driven_by_spikes, replay
 
-from snndeploy.frontend.netx import load_netx
+from snndeploy.frontend.netx.reader import load_netx
 
 pytestmark = pytest.mark.recordings
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from snndeploy.frontend.netx import InputNeuron, load_netx
-from snndeploy.simulator.engine import run_network
+from snndeploy.engines.engine import run_network
+from snndeploy.frontend.netx.reader import InputNeuron, load_netx
 
 
 def test_mnist_accuracy(shared_data):

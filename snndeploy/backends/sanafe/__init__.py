@@ -1,0 +1,1 @@
+"""SANA-FE's files, written."""

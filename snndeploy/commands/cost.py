@@ -1,0 +1,253 @@
+"""The papers' costs on the command line: `inspect --energy` and `compare`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import click
+
+from snndeploy.commands.console import (
+    FILE,
+    Progress,
+    check_json,
+    clear_step,
+    json_option,
+    show,
+    show_step,
+)
+from snndeploy.errors import DataError, DeployError, one_line
+
+CONVENTION_HELP = (
+    "default, s1, gac, no-encoder, exact, or KEY=VALUE,...: how the papers' formula is read"
+    " (docs/costs.md)."
+)
+
+
+class Share(click.FloatRange):
+    """A number from 0 to 1; NaN, which no comparison finds outside, is none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        found = float(super().convert(value, param, ctx))
+        if isnan(found):
+            self.fail(f"{found} is not in the range 0<=x<=1.", param, ctx)
+        return found
+
+
+RATE = Share(0, 1)
+
+
+def activity_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Where firing rates come from, and how the formula is read."""
+    for option in reversed(
+        (
+            click.option("--rate", type=RATE, metavar="R",
+                         help="One firing rate for every neuron (spikes a neuron and step)."),
+            click.option("--input-rate", type=RATE, metavar="PHI0",
+                         help="Share of the first layer's input that is not zero, for events."),
+            click.option("--rates", type=FILE, metavar="FILE.json",
+                         help='A rate for every layer of neurons, and "input" for PHI0.'),
+            click.option("--data", type=FILE, metavar="DATA.npz",
+                         help="Measure the rates: run the float model on this."),
+            click.option("--samples", type=click.IntRange(1), help="The first N of --data only."),
+            click.option("--convention", metavar="NAME", help=CONVENTION_HELP),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One network's activity as the options have it; at most one of rate, rates and data."""
+
+    rate: float | None
+    input_rate: float | None
+    rates: Path | None
+    data: Path | None
+    samples: int | None
+
+    def check(self) -> Asked:
+        """Itself, or a usage error."""
+        given = [name for name in ("rate", "rates", "data") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise click.UsageError(f"give one of --{' and --'.join(given)}: each says the rates")
+        if self.samples is not None and self.data is None:
+            raise click.UsageError("--samples belongs to --data")
+        if self.input_rate is not None and self.data is not None:
+            raise click.UsageError("--data measures the input's rate: leave --input-rate out")
+        return self
+
+    @property
+    def given(self) -> bool:
+        return any(value is not None for value in vars(self).values())
+
+
+def taken_activity(options: dict[str, Any], energy: bool) -> tuple[Asked, str | None]:
+    """The options of `activity_options`, taken out of the others."""
+    names = ("rate", "input_rate", "rates", "data", "samples")
+    asked = Asked(**{name: options.pop(name) for name in names}).check()
+    convention = options.pop("convention")
+    if not energy and (asked.given or convention):
+        raise click.UsageError("rates, data and conventions belong to --energy")
+    return asked, convention
+
+
+def parameters(module: Any) -> int:
+    """Trainable numbers of a torch module."""
+    return sum(p.numel() for p in module.parameters())
+
+
+def energy_facts(
+    graph: Any, name: str, trainable: int, asked: Asked, convention: str | None
+) -> tuple[str, dict[str, Any]]:
+    """What `inspect --energy` prints of a partitioned graph, and the same for programs."""
+    from snndeploy.costs.convention import parse_convention
+    from snndeploy.report.costs import energy_text
+
+    read = parse_convention(convention or "default")
+    costed = _price(graph, name, trainable, asked, read)
+    return energy_text(costed), {"schema": "snndeploy.costs/1", **costed.as_json()}
+
+
+def program_graph(path: str) -> tuple[Any, str, int]:
+    """A program's model without the nodes that lowering added, its name and parameters.
+
+    Raises:
+        DeployError: the program was imported, so that it has no model.
+    """
+    from snndeploy.program import load
+
+    made = load(path)
+    if not made.facts["layers"]:
+        raise DeployError(
+            f"{path} was imported as integers: it names no layers that the papers' formula counts"
+        )
+    graph = made.model.select(made.model.outputs)
+    return graph, made.name, made.facts["model"]["parameters"]
+
+
+def _price(graph: Any, name: str, trainable: int, asked: Asked, convention: Any) -> Any:
+    from snndeploy.costs.comparison import network_costs, price
+
+    network = network_costs(graph, name, trainable)
+    return price(network, _activity(graph, network, asked), convention)
+
+
+def _activity(graph: Any, network: Any, asked: Asked) -> Any:
+    from snndeploy.costs.activity import from_table, uniform
+
+    if not network.spiking and asked.data is None:
+        return None
+    if asked.rate is not None:
+        return uniform(network.neurons, asked.rate, asked.input_rate)
+    if asked.rates is not None:
+        table = _read_table(asked.rates)
+        return from_table(network.neurons, table, asked.rates.name, asked.input_rate)
+    return None if asked.data is None else _measured(graph, asked)
+
+
+def _read_table(path: Path) -> Any:
+    if not path.is_file():
+        raise DataError(f"rates file {path} does not exist")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not readable as JSON: {one_line(error)}") from None
+
+
+def _measured(graph: Any, asked: Asked) -> Any:
+    from snndeploy.costs.activity import measure
+    from snndeploy.data import load_data
+
+    assert asked.data is not None
+    found = load_data(asked.data).take(asked.samples)
+    classes = graph.by_name[graph.outputs[0]].shape[-1]
+    found.fit(graph.input.shape[1:], graph.input.attributes["signal"], classes)
+    clear_step()
+    with Progress("measure", len(found.x)) as progress:
+        return measure(graph, found.inputs(), found.y, found.name, progress=progress)
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@activity_options
+@click.option("--rate-b", type=RATE, metavar="R", help="Another rate for B.")
+@click.option("--rates-b", type=FILE, metavar="FILE.json", help="Other rates for B.")
+@click.option("--convention-b", metavar="NAME", help="Another convention for B.")
+@click.option("--checkpoint", type=FILE, metavar="FILE", help="Weights of A.")
+@click.option("--checkpoint-b", type=FILE, metavar="FILE", help="Weights of B.")
+@click.option("--random-weights", is_flag=True, help="With --data: random weights (seed 0).")
+@click.option("--adapters", type=FILE, metavar="FILE.py",
+              help="A file with a list ADAPTERS that recognises your neurons.")  # fmt: skip
+@json_option("both")
+def compare(
+    a: str,
+    b: str,
+    rate: float | None,
+    input_rate: float | None,
+    rates: Path | None,
+    data: Path | None,
+    samples: int | None,
+    convention: str | None,
+    rate_b: float | None,
+    rates_b: Path | None,
+    convention_b: str | None,
+    checkpoint: Path | None,
+    checkpoint_b: Path | None,
+    random_weights: bool,
+    adapters: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Two networks, or one by two conventions, side by side in the papers' figures.
+
+    A and B are SPECs or program files.  Without --data no weights are needed: the formula knows
+    none.  r_EE above 1 and r_REC below 0 mean that B takes less energy than A.
+    """
+    check_json(json_file)
+    first = Asked(rate, input_rate, rates, data, samples).check()
+    second = first
+    if rate_b is not None or rates_b is not None:
+        if data is not None:
+            raise click.UsageError("--data measures both networks: leave --rate-b, --rates-b out")
+        if rate is None and rates is None:
+            raise click.UsageError(
+                "rates of B alone compare it with a bound: give --rate or --rates"
+            )
+        second = Asked(rate_b, input_rate, rates_b, None, None).check()
+    from snndeploy.costs.comparison import Comparison
+    from snndeploy.costs.convention import parse_convention
+    from snndeploy.report.costs import comparison_text
+
+    read = parse_convention(convention or "default")
+    read_b = parse_convention(convention_b) if convention_b else read
+    any_weights = random_weights or data is None
+    found = Comparison(
+        _price(*_open(a, checkpoint, adapters, any_weights), first, read),
+        _price(*_open(b, checkpoint_b, adapters, any_weights), second, read_b),
+    )
+    clear_step()
+    show(comparison_text(found), found.as_json(), json_file)
+
+
+def _open(
+    spec: str, checkpoint: Path | None, adapters: Path | None, any_weights: bool
+) -> tuple[Any, str, int]:
+    """Partitioned graph, name and parameters."""
+    if spec.endswith(".snnp"):
+        return program_graph(spec)
+    from snndeploy import pipeline
+    from snndeploy.frontend.load import load_adapters
+
+    loaded, graph = pipeline.load_graph(
+        spec, checkpoint, random_weights=any_weights, spiking=False, step=show_step,
+        adapters=load_adapters(adapters) if adapters else (),
+    )  # fmt: skip
+    return pipeline.inspect(graph)[0], loaded.name, parameters(loaded.module)

@@ -1,0 +1,1 @@
+"""What a network computes, bit for bit: the reference step and the fast engines."""

@@ -1,0 +1,99 @@
+"""What a run keeps: collects populations batch by batch into one Activity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+
+from snndeploy.engines.activity import Activity
+from snndeploy.engines.boundary import OVERFLOW_KINDS, describe_overflows, read_outputs
+from snndeploy.engines.layer import Layer, Result, channels_first
+from snndeploy.errors import DataError, near_names
+from snndeploy.network import Network, Population
+
+
+class Observer(Protocol):
+    """Sees every population once per batch of samples, in the order of the network's list.
+
+    Batches are consecutive: the n-th call for a population holds the samples after those of its
+    (n-1)-th call.  spikes, (samples, timesteps, C, H, W), is uint8, or int32 for relays and graded
+    inputs; updated, uint8 of that shape, marks neurons with input, bias or a membrane that is not
+    zero before the step (None for inputs).  Both are views of channels-last memory and are freed
+    after the call.
+    """
+
+    def __call__(
+        self, population: Population, spikes: np.ndarray, updated: np.ndarray | None
+    ) -> None: ...
+
+
+class Recording:
+    """Counts always; spikes and membranes of the populations asked for."""
+
+    def __init__(
+        self,
+        network: Network,
+        record: Iterable[str] = (),
+        record_membranes: Iterable[str] = (),
+        observer: Observer | None = None,
+    ) -> None:
+        self.network = network
+        self.record = set(record)
+        self.record_membranes = set(record_membranes)
+        self.observer = observer
+        for name in sorted(self.record | self.record_membranes):
+            if name not in network.by_name:
+                hint = near_names(name, network.by_name)
+                raise DataError(f"no population {name!r} to record{hint}")
+        for name in sorted(self.record_membranes):
+            if network.by_name[name].kind in ("relay", "input"):
+                raise DataError(f"population {name!r} has no membrane to record")
+        self.overflows = {
+            p.name: np.zeros(len(OVERFLOW_KINDS), dtype=np.int64) for p in network.populations
+        }
+        self._outputs: list[np.ndarray] = []
+        self._counts: dict[str, list[np.ndarray]] = {p.name: [] for p in network.populations}
+        self._spikes: dict[str, list[np.ndarray]] = {name: [] for name in self.record}
+        self._membranes: dict[str, list[np.ndarray]] = {name: [] for name in self.record_membranes}
+
+    @property
+    def wants_updated(self) -> bool:
+        return self.observer is not None
+
+    def take(self, layer: Layer, result: Result) -> None:
+        """One population's whole window for one batch."""
+        population = layer.population
+        name = population.name
+        spikes = channels_first(result.payload, population)
+        self.overflows[name] += layer.overflows
+        self._counts[name].append(result.counts)
+        if name in self.record:
+            self._spikes[name].append(np.ascontiguousarray(spikes))
+        if result.membranes is not None:
+            membranes = channels_first(result.membranes, population)
+            self._membranes[name].append(np.ascontiguousarray(membranes))
+        readout = self.network.readout
+        if readout is not None and readout.population == name:
+            final, count = None, None
+            if readout.kind == "membrane":
+                final = channels_first(layer.v, population)
+            else:
+                count = channels_first(result.payload.sum(axis=1, dtype=np.int64), population)
+            self._outputs.append(read_outputs(self.network, layer.samples, final, count))
+        if self.observer is not None:
+            updated = result.updated
+            marked = None if updated is None else channels_first(updated, population)
+            self.observer(population, spikes, marked)
+
+    def activity(self, samples: int) -> Activity:
+        outputs = self._outputs or [read_outputs(self.network, samples, None, None)]
+        return Activity(
+            outputs=np.concatenate(outputs),
+            spike_counts={name: np.concatenate(parts) for name, parts in self._counts.items()},
+            spikes={name: np.concatenate(parts) for name, parts in self._spikes.items()},
+            membranes={name: np.concatenate(parts) for name, parts in self._membranes.items()},
+            overflows=self.overflows,
+            warnings=describe_overflows(self.network, self.overflows),
+        )

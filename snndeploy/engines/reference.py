@@ -1,0 +1,236 @@
+"""The definition: one chip step of a Network, written to be read, not to be fast.
+
+Everything is int64 numpy (`arithmetic.py`) and follows `snndeploy.network` line by line; every
+other engine, and every backend, must equal what this file computes.  It imports no kernel and
+shares no arithmetic with the fast engines.
+
+The chip is *pipelined*: in chip step t (from 1) a population sees only spikes that were sent in
+earlier chip steps: one step for the synapse, plus the projection's delay, plus the axonal delay.
+A population of depth d therefore works on its aligned step tau in chip step tau + d + 1.  Its
+*window* is the chip steps d+1 .. d+T, and it is reset right before the first of them.
+
+Outside its window a population is stepped like any other (what arrives is integrated, its own bias
+included), but it sends nothing and nothing of it is recorded or counted: on the chip the previous
+or the next sample owns it then.  Spikes sent inside the window that are still inside a delay do
+arrive, whenever that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from snndeploy.engines.activity import Activity
+from snndeploy.engines.arithmetic import (
+    Stepped,
+    attended_current,
+    connect,
+    shift,
+    step_attended,
+    step_neurons,
+    step_relay,
+)
+from snndeploy.engines.attention import attend
+from snndeploy.engines.boundary import (
+    OVERFLOW_KINDS,
+    Injected,
+    count_samples,
+    describe_overflows,
+    read_outputs,
+)
+from snndeploy.network import Network, Population, Projection
+
+
+class ReferenceChip:
+    """The pipelined chip, `samples` copies side by side.
+
+    chip_step: the last step done, 0 before the first.
+    u, v, sent: by population; (samples, C, H, W) int64, `sent[name][t - 1]` in chip step t.
+    held: what arrived for attention over the full window, step by step.
+    overflows: by population, events inside its windows.
+    """
+
+    def __init__(self, network: Network, samples: int = 1) -> None:
+        self.network = network
+        self.samples = samples
+        self.chip_step = 0
+        self.u = {p.name: self._silence(p) for p in network.populations}
+        self.v = {p.name: self._silence(p) for p in network.populations}
+        self.held: dict[str, list[np.ndarray]] = {p.name: [] for p in network.populations}
+        self.sent: dict[str, list[np.ndarray]] = {p.name: [] for p in network.populations}
+        self.overflows = {
+            p.name: np.zeros(len(OVERFLOW_KINDS), dtype=np.int64) for p in network.populations
+        }
+
+    def _silence(self, population: Population) -> np.ndarray:
+        return np.zeros((self.samples, *population.shape), dtype=np.int64)
+
+    def aligned_step(self, population: Population) -> int | None:
+        """tau of the chip step at hand, None outside the population's window."""
+        tau = self.chip_step - population.depth - 1
+        return tau if 0 <= tau < self.network.timesteps else None
+
+    def step(self, values: Mapping[int, np.ndarray]) -> None:
+        """One chip step.
+
+        values: by index into network.injections, what the host sends for this chip step,
+        (samples, C, H, W) integers: bias mantissas, graded values, or payloads of an input.
+        """
+        self.chip_step += 1
+        stepped = {p.name: self._step_population(p, values) for p in self.network.populations}
+        for population in self.network.populations:
+            new = stepped[population.name]
+            self.u[population.name], self.v[population.name] = new.u, new.v
+            inside = self.aligned_step(population) is not None
+            self.sent[population.name].append(new.payload if inside else self._silence(population))
+            if inside or self._arrives(population) is not None:
+                self.overflows[population.name] += new.overflows
+
+    def _step_population(self, population: Population, values: Mapping[int, np.ndarray]) -> Stepped:
+        u, v = self.u[population.name], self.v[population.name]
+        if self._arrives(population) == 0:
+            u = self._silence(population)
+        if self.aligned_step(population) == 0:
+            v = self._silence(population)
+        a, bias, payload = (self._silence(population) for _ in range(3))
+        for index, injection in enumerate(self.network.injections):
+            if injection.target != population.name or index not in values:
+                continue
+            value = values[index].astype(np.int64)
+            if injection.mode == "bias":
+                bias += shift(value, injection.exponent)
+            elif injection.mode == "graded":
+                a += shift(value, injection.exponent)
+            else:
+                payload += value
+        if population.kind == "input":
+            return step_relay(population, u, v, payload)
+        for projection in self.network.incoming(population.name):
+            total = connect(projection.connection, self._arriving(projection))
+            a += shift(total, projection.exponent)
+        if population.attention:
+            return self._step_attended(population, u, v, a, bias)
+        if population.kind == "relay":
+            return step_relay(population, u, v, a >> population.payload_shift)
+        return step_neurons(population, u, v, a, bias)
+
+    def _step_attended(
+        self, population: Population, u: np.ndarray, v: np.ndarray, a: np.ndarray, bias: np.ndarray
+    ) -> Stepped:
+        """Refine the current, at once or when all T steps have arrived, then integrate it."""
+        before = population.attention_at("current")
+        u, w, overflows = attended_current(population, u, a, bias)
+        arrives = self._arrives(population)
+        if before is not None and not before.full_window:
+            w = attend(population, before, w[:, None], overflows)[:, 0]
+        elif before is not None:
+            held = self.held[population.name]
+            if arrives is not None:
+                held.append(w)
+            else:
+                overflows = np.zeros_like(overflows)  # what no step of the sample brought
+            tau = self.aligned_step(population)
+            if tau is None:
+                return Stepped(u, v, self._silence(population), overflows)
+            if tau == 0:
+                refined = attend(population, before, np.stack(held, axis=1), overflows)
+                held[:] = list(np.moveaxis(refined, 1, 0))
+            w = held[tau]
+        stepped = step_attended(population, u, v, w)
+        return stepped._replace(overflows=stepped.overflows + overflows)
+
+    def _arrives(self, population: Population) -> int | None:
+        """tau of the inputs that arrive in this chip step; not the one computed behind a window."""
+        tau = self.chip_step - population.arrival - 1
+        return tau if 0 <= tau < self.network.timesteps else None
+
+    def _arriving(self, projection: Projection) -> np.ndarray:
+        """Payloads (samples, C, H, W) that this chip step sees of the projection's source."""
+        source = self.network.by_name[projection.source]
+        extra = np.zeros(source.shape, dtype=np.int64)
+        if projection.axonal_delay is not None:
+            extra += np.asarray(projection.axonal_delay).reshape(source.shape)
+        sent_in = self.chip_step - 1 - projection.delay - extra  # chip step, per source neuron
+        arriving = self._silence(source)
+        for chip_step in np.unique(sent_in[sent_in >= 1]).tolist():
+            if chip_step < self.chip_step:  # a negative delay would read the future
+                now = self.sent[source.name][chip_step - 1]
+                arriving = np.where(sent_in == chip_step, now, arriving)
+        return arriving
+
+
+def host_values(network: Network, injected: Injected, chip_step: int) -> dict[int, np.ndarray]:
+    """What the host sends for one chip step: each injection inside its population's window."""
+    values = {}
+    for index, injection in enumerate(network.injections):
+        tau = chip_step - network.by_name[injection.target].arrival - 1
+        if 0 <= tau < network.timesteps:
+            given = injected[index]
+            values[index] = given if injection.mode == "bias" else given[:, tau]
+    return values
+
+
+def run_reference(
+    network: Network,
+    injected: Injected,
+    record: Iterable[str] | None = None,
+    samples: int = 1,
+) -> Activity:
+    """Run `network.chip_steps` chip steps; everything in the result is aligned to tau.
+
+    record: populations whose spikes and membranes are kept (None: all).  Membranes exist for lif
+    and integrator populations.  samples: only for a network without injections.
+    """
+    samples = count_samples(network, injected, samples)
+    chip = ReferenceChip(network, samples)
+    spikes = {
+        p.name: np.zeros((samples, network.timesteps, *p.shape), dtype=np.int64)
+        for p in network.populations
+    }
+    membranes = {p.name: np.zeros_like(spikes[p.name]) for p in network.populations}
+    for chip_step in range(1, network.chip_steps + 1):
+        chip.step(host_values(network, injected, chip_step))
+        for population in network.populations:
+            tau = chip.aligned_step(population)
+            if tau is not None:
+                spikes[population.name][:, tau] = chip.sent[population.name][-1]
+                membranes[population.name][:, tau] = chip.v[population.name]
+    return _activity(network, chip, spikes, membranes, record)
+
+
+def _activity(
+    network: Network,
+    chip: ReferenceChip,
+    spikes: dict[str, np.ndarray],
+    membranes: dict[str, np.ndarray],
+    record: Iterable[str] | None,
+) -> Activity:
+    kept = set(network.by_name) if record is None else set(record)
+    answer = None if network.readout is None else network.readout.population
+    stateless = {p.name for p in network.populations if p.kind in ("relay", "input")}
+    wide = {p.name for p in network.populations if p.kind == "relay" or p.sends_graded}
+    return Activity(
+        outputs=read_outputs(
+            network,
+            chip.samples,
+            None if answer is None else membranes[answer][:, -1],
+            None if answer is None else spikes[answer].sum(axis=1),
+        ),
+        spike_counts={
+            name: np.count_nonzero(sent, axis=(2, 3, 4)).astype(np.int64)
+            for name, sent in spikes.items()
+        },
+        spikes={
+            name: sent.astype(np.int32 if name in wide else np.uint8)
+            for name, sent in spikes.items()
+            if name in kept
+        },
+        membranes={
+            name: v.astype(np.int32)
+            for name, v in membranes.items()
+            if name in kept and name not in stateless
+        },
+        overflows=chip.overflows,
+        warnings=describe_overflows(network, chip.overflows),
+    )

@@ -1,0 +1,1 @@
+"""Reading defensively and writing whole files or none."""

@@ -1,0 +1,1 @@
+"""From a partitioned graph to populations and projections, in real numbers."""

@@ -1,0 +1,90 @@
+"""Expression: what a node's value is, at each step, in terms of populations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from snndeploy.graph import Graph, Node, sizes
+from snndeploy.lower.compose import identity, scale_outputs, sum_of
+from snndeploy.lower.real_network import Term
+from snndeploy.network import Shape
+from snndeploy.ops import KINDS
+from snndeploy.ops.evaluate import by_step, node_inputs
+from snndeploy.ops.tensors import tensor, zeros
+from snndeploy.passes.regions import Region
+from snndeploy.passes.signals import contracts_time
+
+
+@dataclass(frozen=True, eq=False)
+class Expression:
+    """sum of terms + the host's part + offset.
+
+    shape: the value as (channels, rows, columns).  terms: connections from populations.
+    offset: the node's own tensor (float64, one sample, one step) at zero spikes and zero encoder
+    values, None when that is zero.  host: node of the encoder graph with the encoder's part, or ''.
+    summed: factor on the sum over T, for values behind a mean or sum over time; None before.
+    refined: attention that the neurons it enters must apply to it first.
+    """
+
+    shape: Shape
+    terms: tuple[Term, ...] = ()
+    offset: Any = None
+    host: str = ""
+    summed: float | None = None
+    refined: Region | None = None
+
+
+def spikes_of(population: str, shape: Shape) -> Expression:
+    """The spikes of a population themselves."""
+    return Expression(shape, (Term(population, identity(shape[0])),))
+
+
+def merged(first: Sequence[Term], second: Sequence[Term], factor: float) -> tuple[Term, ...]:
+    """Terms of first + factor * second; kernels of equal form from one source become one."""
+    found = list(first)
+    for term in second:
+        scaled = term if factor == 1.0 else _scaled(term, factor)
+        for index, old in enumerate(found):
+            total = sum_of(old.connection, scaled.connection) if old.source == term.source else None
+            if total is not None:
+                found[index] = Term(term.source, total)
+                break
+        else:
+            found.append(scaled)
+    return tuple(found)
+
+
+def _scaled(term: Term, factor: float) -> Term:
+    return Term(term.source, scale_outputs(term.connection, np.asarray(factor)))
+
+
+def offset_behind(graph: Graph, node: Node, sources: Sequence[Expression]) -> Any:
+    """The node's value where no neuron fires and the encoder sends zero; None for zero."""
+    silent = all(source.offset is None for source in sources)
+    bias = node.parameters.get("bias")
+    adds = bias is not None or "shift" in node.parameters or node.attributes.get("offset")
+    if silent and not adds:
+        return None
+    if silent and bias is not None:  # a layer of zeros is its bias
+        places = (-1, 1, 1) if node.op == "conv" else (-1,)
+        return tensor(np.asarray(bias, np.float64)).reshape(places).expand(sizes(node.axes, 1, 1))
+    before = node_inputs(graph, node)
+    inputs = [
+        zeros(sizes(origin.axes, 1, 1)) if source.offset is None else source.offset
+        for origin, source in zip(before, sources, strict=True)
+    ]
+    value = KINDS[node.op].evaluate(node, inputs, 1, 1)
+    over_time = node.op == "sum" and contracts_time(node, list(before))
+    return value * graph.timesteps if over_time else value
+
+
+def constant_part(node: Node, expression: Expression) -> np.ndarray | None:
+    """The offset of the node's expression, in its shape; None when it is zero everywhere."""
+    if expression.offset is None:
+        return None
+    offset = by_step(node, expression.offset, 1)[0, 0].reshape(expression.shape)
+    return offset if np.any(offset) else None

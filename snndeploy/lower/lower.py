@@ -1,0 +1,362 @@
+"""Lower a partitioned graph to populations and projections, in real numbers.
+
+Everything between two layers of neurons is linear, so the current of a population is a sum
+
+    current = sum over sources of connection(spikes of source)  +  encoder's part  +  offset
+
+which is carried along the graph as an `Expression` and written down when a neuron is reached.
+Norms scale kernels, average pools and 1x1 shortcut convolutions compose with the kernels behind
+them, the offset is the graph evaluated at zero spikes, and the encoder's part is left to the host.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import Any, Literal
+
+import numpy as np
+
+from snndeploy.errors import UnsupportedError
+from snndeploy.graph import Graph, Node
+from snndeploy.lower.compose import NotComposable, compose_dense, is_count, is_identity
+from snndeploy.lower.expression import (
+    Expression,
+    constant_part,
+    merged,
+    offset_behind,
+    spikes_of,
+)
+from snndeploy.lower.host_part import HostPart
+from snndeploy.lower.real_network import RealNetwork, RealPopulation, RealReadout, Term
+from snndeploy.lower.through import Operation, pair
+from snndeploy.network import Conv, Dense, Shape
+from snndeploy.ops import KINDS
+from snndeploy.ops.evaluate import node_inputs
+from snndeploy.passes.levels import is_level
+from snndeploy.passes.partition import SYNAPTIC, block
+from snndeploy.passes.regions import Region, attention_regions
+from snndeploy.passes.signals import contracts_time
+from snndeploy.passes.streams import reads_current
+
+Shortcuts = Literal["compose", "relay"]
+
+
+def lower(graph: Graph, shortcuts: Shortcuts, *, attention: bool = False) -> RealNetwork:
+    """The network of a partitioned graph.
+
+    shortcuts: 'compose' merges a layer that reads currents with the kernels before it; 'relay'
+    gives it a population that forwards the current as graded spikes.  attention: there is a unit
+    for attention in the body, on the chip or the host; without one it is refused.
+
+    Raises:
+        UnsupportedError: a node that the chip cannot do, with the reason and a way out.
+    """
+    return _Lowering(graph, shortcuts, attention).network()
+
+
+class _Lowering:
+    def __init__(self, graph: Graph, shortcuts: Shortcuts, attention: bool) -> None:
+        self.graph, self.shortcuts, self.attention = graph, shortcuts, attention
+        self.regions = attention_regions(graph)
+        self.results = {r.result: r for r in self.regions if r.location != "membrane"}
+        self.inside = {n.name for r in self.results.values() for n in r.graph.nodes}
+        self.inside -= {region.source for region in self.results.values()}
+        self.expressions: dict[str, Expression] = {}
+        self.populations: dict[str, RealPopulation] = {}
+        self.host = HostPart(graph)
+        self.driven = {n.name for n in graph.nodes if n.side in ("body", "readout")}
+        self.crossed = False
+        self.notes: list[str] = []
+
+    def network(self) -> RealNetwork:
+        for node in self.graph.nodes:
+            if node.name in self.results and node.side != "encoder":
+                self.expressions[node.name] = self._refined(node, self.results[node.name])
+            elif node.side != "encoder" and node.name not in self.inside:
+                self.expressions[node.name] = self._expression(node)
+        readout = self._readout(self.graph.by_name[self.graph.outputs[0]])
+        populations = tuple(self.populations.values())
+        used = [p.host for p in populations if p.host]
+        used += [p.node for p in populations if p.kind == "input"]
+        return RealNetwork(
+            populations=populations,
+            readout=readout,
+            encoder=self.host.encoder(used),
+            timesteps=self.graph.timesteps,
+            shortcuts=self.shortcuts if self.crossed else "none",
+            notes=tuple(self.notes),
+        )
+
+    # one node
+
+    def _expression(self, node: Node) -> Expression:
+        sources = [self._source(name) for name in node.inputs]
+        if node.op == "neuron":
+            return self._neuron(node, sources[0])
+        if node.op == "max_pool":
+            return self._or(node, sources[0])
+        if is_level(node, self.graph.by_name[node.inputs[0]]):
+            return self._level(node, sources[0])
+        over_time = node.side == "readout" and node.op in ("mean", "sum")
+        refused = None if over_time else block(node, self.graph, self.driven)
+        if refused:
+            raise self._refuse(node, refused.reason + _place(node))
+        if not KINDS[node.op].linear:
+            raise self._refuse(node, "is not a linear operation")
+        try:
+            return replace(self._linear(node, sources), refined=sources[0].refined)
+        except NotComposable as reason:
+            raise self._refuse(node, f"has no single spike-driven kernel: {reason}") from None
+
+    def _source(self, name: str) -> Expression:
+        """The expression of an input; an encoder node becomes host work or an input population."""
+        if name in self.expressions:
+            return self.expressions[name]
+        node = self.graph.by_name[name]
+        assert node.side == "encoder" and node.signal is not None
+        shape = self._volume(node)
+        if node.signal.kind == "real" or node.signal.constant:
+            found = Expression(shape, host=name)
+        else:
+            population = self._add(RealPopulation(self._unique(node.label), "input", shape, name))
+            found = spikes_of(population.name, shape)
+        self.expressions[name] = found
+        return found
+
+    def _neuron(self, node: Node, source: Expression) -> Expression:
+        refined = source.refined
+        inside = next((r for r in self.regions if node.body and r.result == node.name), None)
+        if inside is not None and not self.attention:
+            raise self._no_unit(node, inside)
+        population = self._add(
+            RealPopulation(
+                name=self._unique(node.label),
+                kind="lif",
+                shape=source.shape,
+                node=node.name,
+                current=refined.source if refined else node.inputs[0],
+                terms=source.terms,
+                host=source.host,
+                host_constant=self.host.is_constant(source.host),
+                offset=constant_part(self.graph.by_name[node.inputs[0]], source),
+                neuron=node.attributes,
+                attention=tuple(region for region in (refined, inside) if region),
+            )
+        )
+        return spikes_of(population.name, source.shape)
+
+    def _refined(self, node: Node, region: Region) -> Expression:
+        """Attention in front of neurons is theirs; any other gets a population that forwards it."""
+        if not self.attention:
+            raise self._no_unit(node, region)
+        source = self._source(region.source)
+        before = self.graph.by_name[region.source]
+        if source.summed is not None or not source.terms:
+            raise self._refuse(node, "refines values that no spike of the chip enters")
+        if region.location == "current" and before.axes == node.axes:
+            return replace(source, refined=region)
+        population = self._add(
+            RealPopulation(
+                name=self._unique(f"attention:{region.label}"),
+                kind="relay",
+                shape=source.shape,
+                node=region.result,
+                current=region.source,
+                terms=source.terms,
+                host=source.host,
+                host_constant=self.host.is_constant(source.host),
+                offset=constant_part(before, source),
+                attention=(region,),
+            )
+        )
+        return spikes_of(population.name, source.shape)
+
+    def _or(self, node: Node, source: Expression) -> Expression:
+        """Max pooling of spikes: a neuron that fires when any spike arrives."""
+        refused = block(node, self.graph, self.driven)
+        if refused:
+            raise self._refuse(node, refused.reason)
+        self._require_counts(node, source)
+        window = Conv(
+            np.ones((source.shape[0], 1, *pair(node.attributes["kernel"]))),
+            pair(node.attributes["stride"]),
+            pair(node.attributes["padding"]),
+            groups=source.shape[0],
+        )
+        terms = tuple(Term(term.source, window) for term in source.terms)
+        return self._any(node, window.output_shape(source.shape), terms, 1)
+
+    def _level(self, node: Node, source: Expression) -> Expression:
+        """[v >= level] of a sum of spikes: a neuron that fires when as many arrive at once."""
+        self._require_counts(node, source)
+        level = int(node.attributes["number"])
+        users = self.graph.users[node.name]
+        if level == 1 and all(self.graph.by_name[user].op == "max_pool" for user in users):
+            return source  # `_or` asks for any spike, and may ask the sources themselves
+        return self._any(node, source.shape, source.terms, level)
+
+    def _any(self, node: Node, shape: Shape, terms: tuple[Term, ...], level: int) -> Expression:
+        population = self._add(
+            RealPopulation(
+                self._unique(node.label), "or", shape, node.name, terms=terms, level=level
+            )
+        )
+        return spikes_of(population.name, shape)
+
+    def _require_counts(self, node: Node, source: Expression) -> None:
+        """Refuse what is not a sum of spikes of the neurons in the same place."""
+        counted = all(is_count(term.connection) for term in source.terms)
+        if not source.terms or not counted or source.host or source.offset is not None:
+            raise self._refuse(node, "reads values that are no sum of spikes")
+
+    # linear operations
+
+    def _linear(self, node: Node, sources: list[Expression]) -> Expression:
+        if node.op in ("add", "subtract"):
+            return self._sum(node, sources)
+        (source,) = sources
+        offset = offset_behind(self.graph, node, sources)
+        if node.op in SYNAPTIC and self._wants_relay(node, source):
+            return self._behind(node, self._relay(node, source), offset)
+        try:
+            return self._behind(node, source, offset)
+        except NotComposable:
+            if self.shortcuts != "relay" or node.op not in SYNAPTIC or node.side != "body":
+                raise
+        self.crossed = True
+        return self._behind(node, self._relay(node, source), offset)
+
+    def _behind(self, node: Node, source: Expression, offset: Any) -> Expression:
+        """The node, an operation with one input, on every term and on the host's part."""
+        (before,) = node_inputs(self.graph, node)
+        operation = Operation(node, before, source.shape)
+        terms = tuple(
+            Term(t.source, operation.behind(t.connection, self.populations[t.source].shape))
+            for t in source.terms
+        )
+        host = self.host.behind(node, [source.host])
+        summed = source.summed
+        if contracts_time(node, [before]):
+            summed = 1.0 if node.op == "sum" else 1.0 / self.graph.timesteps
+        return Expression(operation.result, terms, offset, host, summed)
+
+    def _sum(self, node: Node, sources: list[Expression]) -> Expression:
+        first, second = sources
+        if first.shape != second.shape:
+            raise NotComposable(f"adding values of shapes {first.shape} and {second.shape}")
+        factor = -1.0 if node.op == "subtract" else 1.0
+        if (first.summed is None) != (second.summed is None):
+            raise NotComposable("adding values of one step to sums over time")
+        if first.summed is not None and second.summed is not None:
+            factor *= second.summed / first.summed
+        return Expression(
+            first.shape,
+            merged(first.terms, second.terms, factor),
+            offset_behind(self.graph, node, sources),
+            self.host.behind(node, [first.host, second.host]),
+            first.summed,
+        )
+
+    # relays
+
+    def _wants_relay(self, node: Node, source: Expression) -> bool:
+        """A layer that reads currents instead of spikes, in front of a neuron."""
+        direct = all(is_identity(term.connection) for term in source.terms)
+        if node.side != "body" or direct or not reads_current(self.graph, node):
+            return False
+        self.crossed = True
+        return self.shortcuts == "relay"
+
+    def _relay(self, node: Node, source: Expression) -> Expression:
+        """A population that forwards the current; one for all layers that read the same value."""
+        current = self.graph.by_name[node.inputs[0]]
+        while KINDS[current.op].view:
+            current = self.graph.by_name[current.inputs[0]]
+        name = f"relay:{current.name}"
+        host = "" if self.host.is_constant(source.host) else source.host
+        if name not in self.populations:
+            self._add(
+                RealPopulation(
+                    name, "relay", source.shape, current.name, current.name, source.terms, host
+                )
+            )
+        relayed = spikes_of(name, source.shape)
+        return replace(source, terms=relayed.terms, host="" if host else source.host)
+
+    # the answer
+
+    def _readout(self, node: Node) -> RealReadout:
+        expression = self._source(node.name)
+        if expression.host:
+            raise self._refuse(node, "adds the encoder's values behind the last neuron")
+        if not expression.terms:
+            raise self._refuse(node, "does not depend on any spike")
+        factor = expression.summed
+        if factor is None:
+            factor = 1.0 / self.graph.timesteps
+            self.notes.append("the model answers at every step; the steps' answers are averaged")
+        offset = constant_part(node, expression)
+        constant = np.zeros(prod(expression.shape)) if offset is None else offset.reshape(-1)
+        (first, *others) = expression.terms
+        counts = self.populations[first.source].kind in ("lif", "or")
+        if not others and counts and is_identity(first.connection) and offset is None:
+            return RealReadout(first.source, "count", factor, constant)
+        name = self._unique("readout")
+        terms = tuple(self._dense(term, expression.shape) for term in expression.terms)
+        self._add(RealPopulation(name, "integrator", expression.shape, node.name, terms=terms))
+        return RealReadout(name, "membrane", factor, constant)
+
+    def _dense(self, term: Term, shape: Shape) -> Term:
+        """Integrators without a plane read through dense connections."""
+        if isinstance(term.connection, Dense) or shape[1:] != (1, 1):
+            return term
+        eye = np.eye(shape[0]).reshape(shape[0], shape[0], 1, 1)
+        source = self.populations[term.source].shape
+        return Term(term.source, compose_dense(eye, term.connection, source))
+
+    # helpers
+
+    def _volume(self, node: Node) -> Shape:
+        """The node's step shape as (channels, rows, columns)."""
+        shape = (*node.step_shape, 1, 1, 1)[: max(3, len(node.step_shape))]
+        if len(shape) != 3:
+            raise self._refuse(node, f"has {len(shape)} dimensions {tuple(node.step_shape)}")
+        return shape
+
+    def _add(self, population: RealPopulation) -> RealPopulation:
+        self.populations[population.name] = population
+        return population
+
+    def _unique(self, label: str) -> str:
+        found, count = label, 1
+        while found in self.populations:
+            count += 1
+            found = f"{label}#{count}"
+        return found
+
+    def _no_unit(self, node: Node, region: Region) -> UnsupportedError:
+        """Attention on a chip that has no unit for it: what, where, and the nearest legal form."""
+        return UnsupportedError(
+            f"{region.label}: {region.reason}, which the chip cannot do; let the host do it between"
+            " steps (--host-attention), choose a target with a MAC unit (hybrid45nm), fold fixed"
+            " gates into the weights of the layer in front, or drop it and fine-tune",
+            node=node.label,
+            reason=region.reason,
+        )
+
+    def _refuse(self, node: Node, reason: str) -> UnsupportedError:
+        way_out = (
+            "move it into the encoder, fold a static scaling into the weights, or drop it and"
+            " fine-tune"
+        )
+        return UnsupportedError(
+            f"{node.label} ({node.op}) cannot run on the chip: it {reason}; {way_out}",
+            node=node.label,
+            reason=reason,
+        )
+
+
+def _place(node: Node) -> str:
+    """Attention behind the last neuron is refused on every target: the answer is a sum there."""
+    return " behind the last neuron" if node.side == "readout" else ""

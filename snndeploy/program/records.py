@@ -1,0 +1,225 @@
+"""Graph, Network and Layout as JSON values with references to arrays, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from snndeploy.files.archive import ArrayStore
+from snndeploy.graph import Graph, Node, Signal
+from snndeploy.mapping.layout import Layout, Tile
+from snndeploy.network import (
+    Attention,
+    Connection,
+    Conv,
+    Dense,
+    Injection,
+    Network,
+    Population,
+    Projection,
+    Readout,
+    Reduced,
+)
+
+Fetch = Callable[[str | None], Any]
+
+
+def graph_record(graph: Graph, arrays: ArrayStore) -> dict[str, Any]:
+    return {
+        "name": graph.name,
+        "timesteps": graph.timesteps,
+        "outputs": list(graph.outputs),
+        "nodes": [_node_record(node, arrays) for node in graph.nodes],
+    }
+
+
+def _node_record(node: Node, arrays: ArrayStore) -> dict[str, Any]:
+    body = {} if node.body is None else {"body": graph_record(node.body, arrays)}
+    return body | {
+        "name": node.name,
+        "op": node.op,
+        "inputs": list(node.inputs),
+        "attributes": dict(node.attributes),
+        "parameters": {key: arrays.put(value) for key, value in node.parameters.items()},
+        "axes": [[list(atom) for atom in dimension] for dimension in node.axes],
+        "module": node.module,
+        "signal": asdict(node.signal) if node.signal else None,
+        "side": node.side,
+        "why": node.why,
+    }
+
+
+def read_graph(record: dict[str, Any], fetch: Fetch) -> Graph:
+    nodes = []
+    for entry in record["nodes"]:
+        axes = tuple(tuple((str(k), int(v)) for k, v in dim) for dim in entry["axes"])
+        nodes.append(
+            Node(
+                name=entry["name"],
+                op=entry["op"],
+                inputs=tuple(entry["inputs"]),
+                attributes=entry["attributes"],
+                parameters={key: fetch(ref) for key, ref in entry["parameters"].items()},
+                axes=axes,
+                module=entry["module"],
+                signal=Signal(**entry["signal"]) if entry["signal"] else None,
+                side=entry["side"],
+                why=entry["why"],
+                body=read_graph(entry["body"], fetch) if "body" in entry else None,
+            )
+        )
+    outputs = tuple(record["outputs"])
+    return Graph(tuple(nodes), outputs, int(record["timesteps"]), record["name"])
+
+
+def network_record(network: Network, arrays: ArrayStore) -> dict[str, Any]:
+    connections: list[Connection] = []
+    for projection in network.projections:
+        if not any(projection.connection is known for known in connections):
+            connections.append(projection.connection)
+    index = {id(connection): place for place, connection in enumerate(connections)}
+    readout = network.readout
+    return {
+        "timesteps": network.timesteps,
+        "populations": [
+            {
+                **_plain(p, "bias", "attention"),
+                "bias": arrays.put(p.bias),
+                "attention": [_attention_record(a, arrays) for a in p.attention],
+            }
+            for p in network.populations
+        ],
+        "connections": [_connection_record(c, arrays) for c in connections],
+        "projections": [
+            {
+                **_plain(p, "connection", "axonal_delay"),
+                "connection": index[id(p.connection)],
+                "axonal_delay": arrays.put(p.axonal_delay),
+            }
+            for p in network.projections
+        ],
+        "injections": [
+            {**_plain(i, "offset"), "offset": arrays.put(i.offset)} for i in network.injections
+        ],
+        "readout": None
+        if readout is None
+        else {**_plain(readout, "offset"), "offset": arrays.put(readout.offset)},
+        "notes": list(network.notes),
+        "reduced": [
+            {**_plain(entry, "place"), "place": arrays.put(entry.place)}
+            for entry in network.reduced
+        ],
+    }
+
+
+def _attention_record(attention: Attention, arrays: ArrayStore) -> dict[str, Any]:
+    return {**_plain(attention, "graph"), "graph": graph_record(attention.graph, arrays)}
+
+
+def _read_attention(entry: dict[str, Any], fetch: Fetch) -> Attention:
+    return Attention(**{**entry, "graph": read_graph(entry["graph"], fetch)})
+
+
+def _plain(value: Any, *without: str) -> dict[str, Any]:
+    """The fields of a dataclass that JSON can hold."""
+    fields = value.__dataclass_fields__
+    kept = {name: getattr(value, name) for name in fields if name not in without}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()}
+
+
+def _connection_record(connection: Connection, arrays: ArrayStore) -> dict[str, Any]:
+    kind = "dense" if isinstance(connection, Dense) else "conv"
+    return {
+        "kind": kind,
+        **_plain(connection, "weight"),
+        "weight": arrays.put(connection.weight),
+    }
+
+
+def read_network(record: dict[str, Any], fetch: Fetch) -> Network:
+    connections = [_read_connection(entry, fetch) for entry in record["connections"]]
+    readout = record["readout"]
+    return Network(
+        timesteps=int(record["timesteps"]),
+        populations=tuple(
+            Population(
+                **{
+                    **e,
+                    "shape": tuple(e["shape"]),
+                    "bias": fetch(e["bias"]),
+                    "attention": tuple(_read_attention(a, fetch) for a in e.get("attention", ())),
+                }
+            )
+            for e in record["populations"]
+        ),
+        projections=tuple(
+            Projection(
+                **{
+                    **e,
+                    "connection": connections[e["connection"]],
+                    "axonal_delay": fetch(e["axonal_delay"]),
+                }
+            )
+            for e in record["projections"]
+        ),
+        injections=tuple(
+            Injection(**{**e, "offset": fetch(e["offset"])}) for e in record["injections"]
+        ),
+        readout=Readout(**{**readout, "offset": fetch(readout["offset"])}) if readout else None,
+        notes=tuple(record["notes"]),
+        reduced=tuple(
+            Reduced(**{**e, "shape": tuple(e["shape"]), "place": fetch(e["place"])})
+            for e in record.get("reduced", ())
+        ),
+    )
+
+
+def _read_connection(entry: dict[str, Any], fetch: Fetch) -> Connection:
+    kind, weight = entry["kind"], fetch(entry["weight"])
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in entry.items()
+        if key not in ("kind", "weight")
+    }
+    return Dense(weight, **values) if kind == "dense" else Conv(weight, **values)
+
+
+def layout_record(layout: Layout, arrays: ArrayStore) -> dict[str, Any]:
+    boxes = [[*t.channels, *t.rows, *t.columns, t.core] for t in layout.tiles]
+    names = list(dict.fromkeys(tile.population for tile in layout.tiles))
+    owner = [names.index(tile.population) for tile in layout.tiles]
+    return {
+        "populations": names,
+        "tiles": arrays.put(np.array(boxes, dtype=np.int32).reshape(-1, 7)),
+        "tile_population": arrays.put(np.array(owner, dtype=np.int32)),
+        "positions": arrays.put(layout.positions),
+        "mesh": list(layout.mesh),
+        "board": list(layout.board),
+        "use": {key: arrays.put(value) for key, value in layout.use.items()},
+        "limits": dict(layout.limits),
+        "binding": layout.binding,
+        "notes": list(layout.notes),
+    }
+
+
+def read_layout(record: dict[str, Any], fetch: Fetch) -> Layout:
+    names = record["populations"]
+    tiles = tuple(
+        Tile(names[owner], (box[0], box[1]), (box[2], box[3]), (box[4], box[5]), box[6])
+        for owner, box in zip(
+            fetch(record["tile_population"]).tolist(), fetch(record["tiles"]).tolist(), strict=True
+        )
+    )
+    return Layout(
+        tiles=tiles,
+        positions=fetch(record["positions"]),
+        mesh=tuple(record["mesh"]),
+        board=tuple(record["board"]),
+        use={key: fetch(ref) for key, ref in record["use"].items()},
+        limits=record["limits"],
+        binding=record["binding"],
+        notes=tuple(record["notes"]),
+    )

@@ -1,0 +1,341 @@
+"""Quantization: real kernels, thresholds, decays and offsets into the chip's integers.
+
+One scale a population: `unit` is the real current of one unit of the accumulator a, so that
+
+    threshold / unit = M, an integer            V > 64 (M - 1)  is  U >= threshold   (M for '>')
+    weight = mantissa * 2^exponent * unit       mantissas of `weight_bits` signed bits
+    offset = (mantissa << exponent) * unit / 64
+
+How units are chosen is in `scales`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from snndeploy.errors import UnsupportedError
+from snndeploy.lower.pipeline_delay import assign_depths
+from snndeploy.lower.real_network import RealNetwork, RealPopulation
+from snndeploy.network import (
+    MEMBRANE_SHIFT,
+    Attention,
+    Connection,
+    Network,
+    Population,
+    Projection,
+    Readout,
+)
+from snndeploy.ops.fixed_point import fixed_point
+from snndeploy.quantize.calibration import Calibration
+from snndeploy.quantize.host_input import HostInput
+from snndeploy.quantize.kernels import Kernel, Mantissas, mantissas, weight_error, worst_case
+from snndeploy.quantize.registers import bias_registers, decay_register, threshold_register
+from snndeploy.quantize.scales import MARGIN, WRAP_LIMIT, Scale, Scales
+from snndeploy.target import Target
+
+AttentionUnit = Literal["chip", "host"]
+RELAY_PAYLOAD_BITS = 9  # sign included; wider payloads leave the weights behind them no bits
+
+
+@dataclass(frozen=True)
+class LayerQuantization:
+    """What quantizing one population did; one line of the report."""
+
+    population: str
+    unit: float
+    threshold: int | None
+    membrane_decay: int
+    decay_error: float
+    weight_bits: int
+    exponents: tuple[int, ...]
+    clip: float
+    clipped_weights: int
+    relative_weight_error: float
+    worst_case_sum: int
+    sum_limit: int
+    proved: bool
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Quantized:
+    network: Network
+    layers: tuple[LayerQuantization, ...]
+    notes: tuple[str, ...]
+
+
+def quantize(
+    network: RealNetwork,
+    target: Target,
+    calibration: Calibration,
+    attention_unit: AttentionUnit = "chip",
+) -> Quantized:
+    """The integer network; attention_unit: what refines currents and membranes.
+
+    Raises:
+        UnsupportedError: soft reset, a reset value or graded input that the target does not have.
+        FitError: a threshold or offset that no scale fits into its register, or a shortcut that
+            must wait too long.
+    """
+    return _Quantizer(network, target, calibration, attention_unit).run()
+
+
+class _Quantizer:
+    def __init__(
+        self,
+        network: RealNetwork,
+        target: Target,
+        calibration: Calibration,
+        attention_unit: AttentionUnit,
+    ) -> None:
+        self.real, self.target, self.calibration = network, target, calibration
+        self.attention_unit: AttentionUnit = attention_unit
+        self.scales = Scales(network, target, calibration)
+        self.host = HostInput(self.scales)
+        self.connections: dict[tuple[int, float, float, float], Connection] = {}
+        self.populations: list[Population] = []
+        self.projections: list[Projection] = []
+        self.layers: list[LayerQuantization] = []
+        self.notes: list[str] = []
+
+    def run(self) -> Quantized:
+        for population in self.real.populations:
+            if population.kind == "input":
+                self.populations.append(self.host.input_population(population))
+            elif population.kind == "or":
+                self._or(population)
+            else:
+                self._neurons(population)
+        bits = self.target.accumulator_bits
+        network = Network(
+            self.real.timesteps,
+            tuple(replace(p, accumulator_bits=bits) for p in self.populations),
+            tuple(self.projections),
+            tuple(self.host.injections),
+            self._readout(),
+        )
+        return Quantized(
+            assign_depths(network, self.target),
+            tuple(self.layers),
+            (*self.real.notes, *self.host.notes, *self.notes),
+        )
+
+    # kinds of populations
+
+    def _or(self, population: RealPopulation) -> None:
+        """Fires when `level` inputs do: V > 64 (level - 1), with weights that count spikes.
+
+        Nothing is kept: one part in `decay_one` of a smaller membrane rounds to zero.
+        """
+        if (population.level - 1) << MEMBRANE_SHIFT >= self.target.decay_one:
+            raise UnsupportedError(
+                f"{population.name}: {population.level - 1} spikes that do not fire must be"
+                f" forgotten at once, and a decay of {self.target.decay_bits} bits keeps some;"
+                " pool spikes instead of their sums",
+                node=population.name,
+                reason="max pooling of counts",
+            )
+        self.populations.append(
+            Population(
+                population.name,
+                population.shape,
+                "lif",
+                threshold=population.level - 1,
+                membrane_decay=decay_register(0.0, self.target),
+                origin=population.node,
+            )
+        )
+        for term in population.terms:
+            counts = term.connection.weight.astype(np.int8)
+            self._project(population, term.source, with_weight(term.connection, counts), 0)
+
+    def _neurons(self, population: RealPopulation) -> None:
+        refuse_neuron(population, self.target)
+        scale = self.scales.of(population)
+        kernels = self.scales.kernels(population)
+        found = [mantissas(k, scale.unit, scale.clip, self.target.weight_bits) for k in kernels]
+        parts = []
+        for kernel, integers in zip(kernels, found, strict=True):
+            connection = self._connection(kernel, integers, scale)
+            self._project(population, kernel.source, connection, integers.exponent)
+            parts.append((connection, integers.exponent, kernel.payload))
+        injected = self.host.inject(population, scale.unit) if population.host else 0
+        worst = worst_case(parts, injected)
+        made = self._population(population, scale.unit, worst)
+        self.populations.append(made)
+        self._report(population, made, scale, kernels, found, worst)
+
+    def _population(self, population: RealPopulation, unit: float, worst: int) -> Population:
+        name, shape, origin = population.name, population.shape, population.node
+        if population.kind == "integrator":
+            return Population(name, shape, "integrator", origin=origin, scale=unit)
+        if population.kind == "relay":
+            return self._relay(population, unit, worst)
+        register = threshold_register(population, unit, self.target)
+        bias, exponent = bias_registers(population, unit, self.target)
+        soft = population.neuron["reset"] == "soft"
+        return Population(
+            name,
+            shape,
+            "lif",
+            threshold=register,
+            membrane_decay=decay_register(population.neuron["decay"], self.target),
+            bias=bias,
+            bias_exponent=exponent,
+            reset="soft" if soft else "hard",
+            reset_amount=round(population.neuron["threshold"] / unit) if soft else 0,
+            scale=unit,
+            origin=origin,
+            attention=self._attention(population),
+        )
+
+    def _attention(self, population: RealPopulation) -> tuple[Attention, ...]:
+        return tuple(
+            Attention(
+                fixed_point(region.graph),
+                "membrane" if region.location == "membrane" else "current",
+                region.full_window,
+                self.attention_unit,
+            )
+            for region in population.attention
+        )
+
+    def _relay(self, population: RealPopulation, unit: float, worst: int) -> Population:
+        """Payload bits are few, so that the weights behind keep theirs.
+
+        Attention has no worst case: what it sends is clipped to what calibration saw, with room.
+        """
+        limit = (1 << (RELAY_PAYLOAD_BITS - 1)) - 1
+        bits = self.target.payload_bits_default or self.target.payload_bits or 1
+        widest = (1 << (bits - 1)) - 1 or 1
+        seen = self.scales.largest_seen(population.node) / unit
+        expected = max(1, math.ceil(MARGIN * seen))
+        bias, bias_exponent = None, 0
+        if population.attention:
+            worst = expected
+            bias, bias_exponent = bias_registers(population, unit, self.target)
+        expected = min(worst, expected)
+        shift = max(0, math.ceil(math.log2(max(1.0, expected / limit, worst / widest))))
+        step, bound = unit * (1 << shift), max(2, (worst >> shift) + 1)
+        self.scales.payload_unit[population.name] = step
+        self.scales.payload_bound[population.name] = bound
+        self.notes.append(
+            f"{population.name}: forwards currents in steps of {step:.4g}"
+            f" (payloads up to {bound:,})"
+        )
+        return Population(
+            population.name,
+            population.shape,
+            "relay",
+            bias=bias,
+            bias_exponent=bias_exponent,
+            payload_shift=shift,
+            payload_bound=bound,
+            scale=unit,
+            origin=population.node,
+            attention=self._attention(population),
+        )
+
+    # projections
+
+    def _connection(self, kernel: Kernel, integers: Mantissas, scale: Scale) -> Connection:
+        """One integer connection for each real kernel, source unit and scale."""
+        key = (id(kernel.connection), kernel.payload_unit, scale.unit, scale.clip)
+        if key not in self.connections:
+            self.connections[key] = with_weight(kernel.connection, integers.values)
+        return self.connections[key]
+
+    def _project(
+        self, population: RealPopulation, source: str, connection: Connection, exponent: int
+    ) -> None:
+        target = population.name
+        same = sum(p.source == source and p.target == target for p in self.projections)
+        suffix = f"#{same + 1}" if same else ""
+        self.projections.append(
+            Projection(f"{source}->{target}{suffix}", source, target, connection, exponent)
+        )
+
+    # what was done
+
+    def _report(
+        self,
+        population: RealPopulation,
+        made: Population,
+        scale: Scale,
+        kernels: Sequence[Kernel],
+        found: Sequence[Mantissas],
+        worst: int,
+    ) -> None:
+        spikes, one, limit = made.kind == "lif", self.target.decay_one, self.target.accumulator_max
+        decay = float(population.neuron.get("decay", 1.0))
+        kept = (one - made.membrane_decay) / one
+        self.layers.append(
+            LayerQuantization(
+                population=population.name,
+                unit=scale.unit,
+                threshold=made.threshold if spikes else None,
+                membrane_decay=made.membrane_decay,
+                decay_error=abs(kept - decay) if spikes else 0.0,
+                weight_bits=self.target.weight_bits,
+                exponents=tuple(integers.exponent for integers in found),
+                clip=scale.clip,
+                clipped_weights=sum(integers.clipped for integers in found),
+                relative_weight_error=weight_error(kernels, found, scale.unit),
+                worst_case_sum=worst,
+                sum_limit=limit,
+                proved=worst <= limit,
+                notes=scale.notes,
+            )
+        )
+        if spikes and decay == 0.0 and kept:
+            self.notes.append(
+                f"{population.name}: decay 0 needs a register of {one}, {self.target.decay_bits}"
+                f" bits hold {one - 1}; 1/{one} of the membrane stays"
+            )
+        if worst > limit:
+            wraps = "could wrap" if worst > WRAP_LIMIT else "cannot wrap"
+            self.notes.append(
+                f"{population.name}: the worst-case input sum {worst:,} exceeds the declared"
+                f" {limit:,} of {self.target.accumulator_bits} bits ({wraps} at 24 bits);"
+                " overflows are counted when simulated"
+            )
+        self.notes.extend(f"{population.name}: {note}" for note in scale.notes)
+
+    def _readout(self) -> Readout:
+        readout = self.real.readout
+        scale = readout.factor
+        if readout.kind == "membrane":
+            unit = next(p.scale for p in self.populations if p.name == readout.population)
+            scale *= unit / (1 << MEMBRANE_SHIFT)
+        return Readout(readout.population, readout.kind, scale, readout.offset)
+
+
+def with_weight(connection: Connection, weight: np.ndarray) -> Connection:
+    """The same connection with other weights."""
+    return replace(connection, weight=weight)
+
+
+def refuse_neuron(population: RealPopulation, target: Target) -> None:
+    """Raise for a reset that the target, or any integer form, does not have."""
+    if population.kind != "lif":
+        return
+    neuron = population.neuron
+    if neuron["reset"] == "soft" and not target.soft_reset:
+        raise UnsupportedError(
+            f"{population.name}: {target.name} has no soft reset; fine-tune with a hard"
+            " reset, or choose a target that has it",
+            node=population.name,
+            reason="soft reset",
+        )
+    if neuron["v_reset"] != 0:
+        raise UnsupportedError(
+            f"{population.name}: a reset to {neuron['v_reset']:g} has no exact integer form with"
+            " leak; fine-tune with a reset to 0",
+            node=population.name,
+            reason="reset value",
+        )

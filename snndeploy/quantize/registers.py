@@ -1,0 +1,69 @@
+"""Threshold, decay and bias registers of a population at a given unit."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from snndeploy.errors import FitError
+from snndeploy.lower.real_network import RealPopulation
+from snndeploy.network import MEMBRANE_SHIFT
+from snndeploy.target import Target
+
+
+def threshold_register(population: RealPopulation, unit: float, target: Target) -> int:
+    """M - 1 for a neuron that fires at U >= threshold, M for U > threshold (hardware.md section 2).
+
+    Raises:
+        FitError: the register is too narrow.
+    """
+    threshold = population.neuron["threshold"]
+    units = round(threshold / unit)
+    register = units - 1 if population.neuron["fires_at"] == "ge" else units
+    if not 0 <= register <= target.threshold_max:
+        raise FitError(
+            f"{population.name}: threshold {threshold:g} becomes {register:,}; the register holds"
+            f" 0..{target.threshold_max:,}; rescale the layer's weights and threshold together"
+        )
+    return register
+
+
+def decay_register(decay: float, target: Target) -> int:
+    """The register that keeps `decay` of the membrane: round(4096 (1 - decay)), at most 4095."""
+    one = target.decay_one
+    return min(round(one * (1.0 - decay)), one - 1)
+
+
+def bias_registers(
+    population: RealPopulation, unit: float, target: Target
+) -> tuple[np.ndarray | None, int]:
+    """Mantissas (one a channel where that is enough, else one a neuron) and their exponent.
+
+    None where there is no offset, or where the host adds it to the value it sends.
+    """
+    if population.offset is None or (population.host and population.host_constant):
+        return None, 0
+    values = population.offset / unit * (1 << MEMBRANE_SHIFT)
+    flat = values.reshape(values.shape[0], -1)
+    if np.allclose(flat, flat[:, :1], rtol=1e-9, atol=1e-6):  # rounding noise of float64 sums
+        values = flat[:, 0]
+    exponent = bias_exponent(population.name, float(np.abs(values).max(initial=0)), target)
+    return np.rint(values / (1 << exponent)).astype(np.int32), exponent
+
+
+def bias_exponent(name: str, largest: float, target: Target) -> int:
+    """The smallest exponent that fits a bias of `largest` units of v.
+
+    Raises:
+        FitError: no exponent does.
+    """
+    limit = (1 << (target.bias_mantissa_bits - 1)) - 1
+    exponent = max(0, math.ceil(math.log2(max(largest, 1.0) / limit)))
+    most = (1 << target.bias_exponent_bits) - 1
+    if exponent > most:
+        raise FitError(
+            f"{name}: a bias of {largest:,.0f} units needs exponent {exponent}, the register holds"
+            f" 0..{most}; the layer's offsets are far larger than its threshold"
+        )
+    return exponent

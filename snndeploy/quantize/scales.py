@@ -1,0 +1,203 @@
+"""Choosing units: the real current of one unit of a population's accumulator.
+
+Populations that share a kernel and a threshold share the unit.  It is chosen from worst-case sums:
+as fine as the kernels can use, never so fine that the accumulator could leave its declared width,
+unless no choice with full mantissas avoids that, and never so fine that what calibration saw leaves
+it.  `clip` narrows the kernels' range where calibration shows that the current's error falls
+(hardware.md section 2; the search is empirical).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from snndeploy.lower.real_network import RealNetwork, RealPopulation
+from snndeploy.network import MEMBRANE_SHIFT
+from snndeploy.quantize.calibration import Calibration
+from snndeploy.quantize.kernels import Kernel, mantissas, reach
+from snndeploy.quantize.membrane_error import current_error
+from snndeploy.target import Target
+
+CLIPS = (1.0, 0.85, 0.7, 0.55)  # candidate kernel ranges, as a part of the largest weight
+ROUNDING_ROOM = 0.98  # part of the register that a proof uses; rounding mantissas takes the rest
+EXTRA_FINENESS = 16  # how much finer than the kernels the unit may be, for leak and threshold
+MARGIN = 2.0  # head room over what calibration saw, where no proof is possible
+MINIMUM_RELAY_MANTISSA = 31
+WRAP_LIMIT = (1 << 17) - 1  # |a| beyond which a << 6 wraps at 24 bits
+
+
+@dataclass(frozen=True)
+class Scale:
+    unit: float
+    clip: float = 1.0
+    notes: tuple[str, ...] = ()
+
+
+class Scales:
+    """The units of a network's populations, and what their sources send.
+
+    payload_unit, payload_bound: real value of a payload of 1, and the largest |payload|, by
+    population; those of relays and inputs are entered while the network is quantized.
+    """
+
+    def __init__(self, network: RealNetwork, target: Target, calibration: Calibration) -> None:
+        self.real, self.target, self.calibration = network, target, calibration
+        self.populations = network.by_name
+        spiking = [p.name for p in network.populations if p.kind in ("lif", "or")]
+        self.payload_unit = dict.fromkeys(spiking, 1.0)
+        self.payload_bound = dict.fromkeys(spiking, 1)
+        self.members = groups(network)
+        self.chosen: dict[str, Scale] = {}
+
+    def of(self, population: RealPopulation) -> Scale:
+        """The population's scale; chosen for its whole group when the first member comes."""
+        members = self.members[population.name]
+        leader = members[0].name
+        if leader not in self.chosen:
+            integrates = population.kind == "integrator"
+            self.chosen[leader] = (
+                self._integrator(population) if integrates else self._choose(members)
+            )
+        return self.chosen[leader]
+
+    def kernels(self, population: RealPopulation) -> list[Kernel]:
+        return [
+            Kernel(
+                term.source,
+                term.connection,
+                self.payload_unit[term.source],
+                self.payload_bound[term.source],
+            )
+            for term in population.terms
+        ]
+
+    def largest_bias(self, population: RealPopulation) -> float:
+        """Largest real offset; with head room where the encoder's value fills the register."""
+        offset = 0.0 if population.offset is None else population.offset
+        if population.host and population.host_constant:
+            values = self.calibration.values[population.host].reshape(-1, *population.shape)
+            return MARGIN * float(np.abs(values + offset).max(initial=0))
+        return float(np.abs(offset).max(initial=0))
+
+    def largest_seen(self, node: str) -> float:
+        """Largest |value| of a node in the calibration data; 0 for ''."""
+        return float(np.abs(self.calibration.values[node]).max(initial=0)) if node else 0.0
+
+    # spiking populations and relays
+
+    def _choose(self, members: Sequence[RealPopulation]) -> Scale:
+        known = [m for m in members if all(t.source in self.payload_unit for t in m.terms)]
+        kernels = list({id(k.connection): k for m in known for k in self.kernels(m)}.values())
+        best: tuple[float, Scale] | None = None
+        for clip in CLIPS if kernels else CLIPS[:1]:
+            scale = Scale(self._unit(members, known, kernels, clip), clip)
+            error = sum(self._error(kernel, scale) for kernel in kernels)
+            if best is None or error < best[0]:
+                best = (error, scale)
+        assert best is not None
+        return best[1]
+
+    def _error(self, kernel: Kernel, scale: Scale) -> float:
+        """Mean square error of the currents that the kernel causes on calibration data."""
+        values = self.calibration.values[self.populations[kernel.source].node]
+        used = mantissas(kernel, scale.unit, scale.clip, self.target.weight_bits).real(scale.unit)
+        payloads = values if kernel.payload_unit == 1.0 else values / kernel.payload_unit
+        return current_error(kernel.connection, kernel.weight, used, payloads)
+
+    def _unit(
+        self,
+        members: Sequence[RealPopulation],
+        known: Sequence[RealPopulation],
+        kernels: Sequence[Kernel],
+        clip: float,
+    ) -> float:
+        threshold = next((float(m.neuron["threshold"]) for m in members if m.kind == "lif"), 0.0)
+        worst = max(self._worst(m) for m in known)
+        seen = MARGIN * max(self.largest_seen(m.current) for m in members)
+        limit = self.target.accumulator_max
+        useful = self._useful(kernels, clip)
+        if useful:
+            proof = worst / (ROUNDING_ROOM * limit)
+            unit = max(useful / EXTRA_FINENESS, min(proof, useful), seen / limit)
+        else:
+            unit = max(worst, seen, threshold) / (limit // 2) or 1.0
+        unit = max(unit, max(self.largest_bias(m) for m in members) / self._bias_units())
+        if not threshold:
+            return unit
+        register = max(1, math.floor(threshold / unit * (1 + 1e-12)))
+        return threshold / min(register, self.target.threshold_max)
+
+    def _bias_units(self) -> float:
+        """Largest bias in units of a, with room for the threshold's rounding to an integer."""
+        mantissa = (1 << (self.target.bias_mantissa_bits - 1)) - 1
+        largest = mantissa << ((1 << self.target.bias_exponent_bits) - 1)
+        return ROUNDING_ROOM * largest / (1 << MEMBRANE_SHIFT)
+
+    def _useful(self, kernels: Sequence[Kernel], clip: float) -> float:
+        """The coarsest unit that costs no precision: the step of the coarsest kernel, but fine
+        enough that weights on graded payloads keep a few bits.  0 when there is no weight."""
+        full = (1 << (self.target.weight_bits - 1)) - 1
+        plain = [clip * k.largest / full for k in kernels if k.payload == 1 and k.largest]
+        graded = [clip * k.largest / MINIMUM_RELAY_MANTISSA for k in kernels if k.payload > 1]
+        steps = [max(plain)] if plain else []
+        return min(steps + [step for step in graded if step], default=0.0)
+
+    def _worst(self, population: RealPopulation) -> float:
+        """Largest one-sided sum of a step's input, in real units."""
+        sums = [reach(k.connection, k.weight, k.payload) for k in self.kernels(population)]
+        total = float(np.sum(sums, axis=0).max()) if sums else 0.0
+        if population.host and not population.host_constant:
+            total += MARGIN * self.largest_seen(population.host)
+        return total
+
+    # the readout
+
+    def _integrator(self, population: RealPopulation) -> Scale:
+        """Integrators sum over T in 24 bits: the worst case, or what was seen, stays inside."""
+        kernels = [k for k in self.kernels(population) if k.largest]
+        if not kernels:
+            return Scale(1.0)
+        full = (1 << (self.target.weight_bits - 1)) - 1
+        useful = min(k.largest for k in kernels) / full
+        worst = self.real.timesteps * self._worst(population)
+        if worst / useful <= WRAP_LIMIT:
+            return Scale(useful)
+        seen = self.largest_seen(population.node) / self.real.readout.factor
+        unit = max(useful, 2 * MARGIN * seen / WRAP_LIMIT)
+        if worst / unit <= WRAP_LIMIT:
+            return Scale(unit)
+        return Scale(
+            unit,
+            notes=(
+                f"the integrators hold {WRAP_LIMIT:,} units; the worst case of {worst / unit:,.0f}"
+                f" is not excluded, calibration reached {seen / unit:,.0f}",
+            ),
+        )
+
+
+def groups(network: RealNetwork) -> dict[str, tuple[RealPopulation, ...]]:
+    """For every population, those that share its unit: by a common kernel object and threshold."""
+    group = {p.name: [p] for p in network.populations}
+    owner: dict[tuple[int, float], str] = {}
+    for population in network.populations:
+        if population.kind != "lif":
+            continue
+        for term in population.terms:
+            key = (id(term.connection), float(population.neuron["threshold"]))
+            _join(group, owner.setdefault(key, population.name), population.name)
+    order = {p.name: index for index, p in enumerate(network.populations)}
+    return {
+        name: tuple(sorted(members, key=lambda p: order[p.name])) for name, members in group.items()
+    }
+
+
+def _join(group: dict[str, list[RealPopulation]], first: str, second: str) -> None:
+    if group[first] is group[second]:
+        return
+    both = group[first] + group[second]
+    for population in both:
+        group[population.name] = both

@@ -1,0 +1,1 @@
+"""Redundant channels, found and removed in integers."""

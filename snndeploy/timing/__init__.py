@@ -1,0 +1,1 @@
+"""How long a run takes and what energy it takes, from its counts."""

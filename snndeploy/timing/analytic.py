@@ -1,0 +1,240 @@
+"""Analytic timing: how long each chip step takes, from its traffic alone.
+
+A step lasts until its slowest part is done, then all cores synchronise:
+
+    send(core)    = accesses * neuron_access_ns + updates * neuron_update_ns
+                    + spikes * spike_generation_ns + messages_out * message_out_ns
+                    + attention_macs * mac_ns + attention_additions * synaptic_operation_ns
+    receive(core) = messages_in * message_in_ns + synaptic_operations * synaptic_operation_ns
+    link(l)       = messages on it * the latency of one hop over it
+    step          = max over cores of send, over cores of receive, over links of link
+                    + barrier(mapped routers, chips) + bytes of host attention / link speed
+
+Sending, receiving and moving are taken to overlap perfectly, as in SANA-FE's *simple* model, so
+this is a lower bound on an event-driven model: a core that waits for its first message, and the
+time of flight, are not seen.  A link passes one message in the time of one hop, and all synaptic
+operations take the time of a dense one (both assumed).
+
+A sample's *latency* is the sum over its timesteps + depth chip steps.  In a pipeline a new sample
+enters every `timesteps` steps, so that two or more samples share the chip: the *interval* between
+answers is the time of `timesteps` steps in which the traffic of steps s, s + timesteps, ... falls
+together, each sample standing for its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from snndeploy.engines.activity import Traffic
+from snndeploy.mapping.layout import Layout
+from snndeploy.mapping.routes import crosses_chips
+from snndeploy.target import Target
+
+BOUNDS = ("send", "receive", "link", "barrier", "host")
+NANO = 1e-9
+
+SEND_COSTS = {
+    "neuron_accesses": "timing.neuron_access_ns",
+    "neuron_updates": "timing.neuron_update_ns",
+    "spikes": "timing.spike_generation_ns",
+    "messages_out": "timing.message_out_ns",
+}
+ATTENTION_COSTS = {
+    "attention_macs": "timing.mac_ns",
+    "attention_additions": "timing.synaptic_operation_ns",
+}
+RECEIVE_COSTS = {
+    "messages_in": "timing.message_in_ns",
+    "synaptic_operations": "timing.synaptic_operation_ns",
+}
+HOP_COSTS = ("timing.hop_east_west_ns", "timing.hop_north_south_ns")
+INTER_CHIP_COST = "timing.inter_chip_hop_ns"
+BARRIER = "timing.barrier_ns"
+BOARD_BARRIER = "timing.board_barrier_ns"
+HOST_LINK = "host.io_bytes_per_second"
+
+
+@dataclass(frozen=True, eq=False)
+class Timing:
+    """How long a run takes on the chip.
+
+    step_seconds: float64 (samples, steps), barrier included.
+    bound: uint8 (samples, steps), index into BOUNDS: the longest part of the step.
+    critical: int32 (samples, steps), the slowest core (send, receive) or row of `Traffic.links`
+        (link); -1 where the barrier or the host is the longest part.
+    latency_seconds, interval_seconds: float64 (samples,), see the top of this file.
+    host_waiting_seconds: float64 (samples, steps), part of step_seconds: currents on their way to
+        the host's attention and back.
+    host_seconds: float64 (samples,), to move a sample's other bytes over the host link, apart from
+        the steps; None where the target does not state the link's speed.
+    mark: the least trustworthy mark among the times used.
+    pipelined_busy_seconds, pipelined_bound, pipelined_critical: of the (samples, timesteps) steps
+        of a full pipeline, as above but by the analytic model always: what the slowest core or
+        link takes, barrier left out, the kind of that part, which is never the barrier, and which
+        one it is.
+    """
+
+    model: str
+    step_seconds: np.ndarray
+    bound: np.ndarray
+    critical: np.ndarray
+    barrier_seconds: float
+    latency_seconds: np.ndarray
+    interval_seconds: np.ndarray
+    host_waiting_seconds: np.ndarray
+    host_seconds: np.ndarray | None
+    mark: str
+    pipelined_busy_seconds: np.ndarray
+    pipelined_bound: np.ndarray
+    pipelined_critical: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Load:
+    """Seconds that each core sends, each core receives and each link moves messages.
+
+    Arrays float64 (samples, steps, cores), the same, and (samples, steps, links).
+    """
+
+    send: np.ndarray
+    receive: np.ndarray
+    link: np.ndarray
+
+
+def load_of(traffic: Traffic, layout: Layout, target: Target) -> Load:
+    """The time that a run's traffic takes at each core and link."""
+    return Load(
+        send=_per_core(traffic, {**SEND_COSTS, **ATTENTION_COSTS}, target),
+        receive=_per_core(traffic, RECEIVE_COSTS, target),
+        link=traffic.link_load * _hop_seconds(traffic, layout, target),
+    )
+
+
+def analytic_timing(
+    traffic: Traffic, layout: Layout, target: Target, timesteps: int, load: Load | None = None
+) -> Timing:
+    """Time a run from its traffic; `timesteps` is the network's, without the pipeline's fill.
+
+    load: of the same traffic, where the caller has it already.
+    """
+    barrier = NANO * target.barrier_ns(layout.mapped_routers, layout.chips)
+    load = load or load_of(traffic, layout, target)
+    parts = (load.send, load.receive, load.link)
+    busy, longest, slowest = _longest(parts)
+    waiting = _host_waiting(traffic, target)
+    which = np.where(busy < barrier, BOUNDS.index("barrier"), longest)
+    which = np.where(waiting > np.maximum(busy, barrier), BOUNDS.index("host"), which)
+    step_seconds = busy + barrier + waiting
+    folded, folded_longest, folded_slowest = _longest([_fold(part, timesteps) for part in parts])
+    keys = _keys(traffic, layout, target)
+    return Timing(
+        model="analytic",
+        step_seconds=step_seconds,
+        bound=which.astype(np.uint8),
+        critical=np.where(which < BOUNDS.index("barrier"), slowest, -1).astype(np.int32),
+        barrier_seconds=barrier,
+        latency_seconds=step_seconds.sum(axis=1),
+        interval_seconds=(folded + barrier).sum(axis=1) + waiting.sum(axis=1),
+        host_waiting_seconds=waiting,
+        host_seconds=_host_seconds(traffic, target),
+        mark=target.weakest_mark(keys),
+        pipelined_busy_seconds=folded,
+        pipelined_bound=folded_longest.astype(np.uint8),
+        pipelined_critical=folded_slowest.astype(np.int32),
+        notes=_notes(traffic, target),
+    )
+
+
+def _per_core(traffic: Traffic, costs: dict[str, str], target: Target) -> np.ndarray:
+    """Seconds of every core, (samples, steps, cores)."""
+    total = np.zeros(traffic.spikes.shape)
+    for counter, key in costs.items():
+        events = getattr(traffic, counter)
+        if events.any():
+            total += events * (NANO * target.number(key))
+    return total
+
+
+def _hop_seconds(traffic: Traffic, layout: Layout, target: Target) -> np.ndarray:
+    """Seconds that one message holds each link, (links,)."""
+    east_west, north_south = (NANO * target.number(key) for key in HOP_COSTS)
+    seconds = np.where(traffic.links[:, 2] != 0, east_west, north_south)
+    if target.has(INTER_CHIP_COST):
+        inter_chip = NANO * target.number(INTER_CHIP_COST)
+        seconds = np.where(crosses_chips(traffic.links, layout.mesh), inter_chip, seconds)
+    return seconds
+
+
+def _longest(parts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Per sample and step: the largest value of any part, that part's index, and where in it."""
+    values, places = zip(*(_slowest(part) for part in parts), strict=True)
+    stacked = np.stack(values)
+    which = stacked.argmax(axis=0)
+    where = np.take_along_axis(np.stack(places), which[None], axis=0)[0]
+    return stacked.max(axis=0), which, where
+
+
+def _slowest(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The largest value along the last axis and where it is; 0 and -1 where there is none."""
+    if not part.shape[-1]:
+        return np.zeros(part.shape[:-1]), np.full(part.shape[:-1], -1)
+    where = part.argmax(axis=-1)
+    return np.take_along_axis(part, where[..., None], axis=-1)[..., 0], where
+
+
+def _fold(part: np.ndarray, timesteps: int) -> np.ndarray:
+    """Add up the chip steps that fall together in a full pipeline: (samples, timesteps, ...)."""
+    folded = np.zeros((part.shape[0], timesteps, *part.shape[2:]))
+    for start in range(0, part.shape[1], timesteps):
+        piece = part[:, start : start + timesteps]
+        folded[:, : piece.shape[1]] += piece
+    return folded
+
+
+def _host_seconds(traffic: Traffic, target: Target) -> np.ndarray | None:
+    if not target.has(HOST_LINK):
+        return None
+    moved = (traffic.host_bytes_in + traffic.host_bytes_out - traffic.attention_bytes).sum(axis=1)
+    return moved / target.number(HOST_LINK)
+
+
+def _host_waiting(traffic: Traffic, target: Target) -> np.ndarray:
+    """Seconds that each step waits while the host refines currents, (samples, steps)."""
+    if not traffic.attention_bytes.any() or not target.has(HOST_LINK):
+        return np.zeros(traffic.attention_bytes.shape)
+    return traffic.attention_bytes / target.number(HOST_LINK)
+
+
+def _keys(traffic: Traffic, layout: Layout, target: Target) -> list[str]:
+    """The times that this run really used."""
+    costs = {**SEND_COSTS, **RECEIVE_COSTS, **ATTENTION_COSTS}
+    keys = [BARRIER, *(key for counter, key in costs.items() if getattr(traffic, counter).any())]
+    hops = ("hops_east_west", "hops_north_south", "hops_inter_chip")
+    used = zip(hops, (*HOP_COSTS, INTER_CHIP_COST), strict=True)
+    keys += [key for counter, key in used if getattr(traffic, counter).any() and target.has(key)]
+    if layout.chips > 1 and target.has(BOARD_BARRIER):
+        keys.append(BOARD_BARRIER)
+    if traffic.attention_bytes.any() and target.has(HOST_LINK):
+        keys.append(HOST_LINK)  # the steps wait for it
+    return keys
+
+
+def _notes(traffic: Traffic, target: Target) -> tuple[str, ...]:
+    notes = []
+    if not target.has(INTER_CHIP_COST) and traffic.hops_inter_chip.any():
+        notes.append(
+            f"{target.name} does not state {INTER_CHIP_COST}: hops between chips cost a hop"
+        )
+    if traffic.attention_bytes.any():
+        timed = "" if target.has(HOST_LINK) else " nor the link's time"
+        notes.append(
+            "attention is computed by the host between steps; its own computing time is not"
+            f" counted{timed}"
+        )
+    if not target.has(HOST_LINK):
+        notes.append(f"{target.name} does not state {HOST_LINK}: the host link is not timed")
+    return tuple(notes)

@@ -1,0 +1,1 @@
+"""What a run moves: messages, hops, synaptic operations, counted on a mapping."""
