@@ -21,18 +21,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from snndeploy.connections import Connection, Conv, Dense
 from snndeploy.engines.engine import run_network
 from snndeploy.engines.onednn import kernel_name
-from snndeploy.network import (
-    Connection,
-    Conv,
-    Dense,
-    Injection,
-    Network,
-    Population,
-    Projection,
-    Readout,
-)
+from snndeploy.network import Injection, Network, Population, Projection, Readout
 
 C_LAYERS = ((128, 1), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1))
 R34_LAYERS = (

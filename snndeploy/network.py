@@ -36,13 +36,13 @@ from typing import Literal
 
 import numpy as np
 
+from snndeploy.connections import Connection, Shape, fan_out
 from snndeploy.graph import Graph
 
 MEMBRANE_SHIFT = 6
 MEMBRANE_MAXIMUM = (1 << 23) - 1
 NO_CURRENT_MEMORY = 4096
 
-Shape = tuple[int, int, int]
 PopulationKind = Literal["lif", "integrator", "relay", "input"]
 
 
@@ -111,55 +111,6 @@ class Population:
     @property
     def sends_graded(self) -> bool:
         return self.payload_bound > 1
-
-
-@dataclass(frozen=True, eq=False)
-class Conv:
-    """Shared-kernel connection: cross-correlation as in torch `conv2d`, zero padding.
-
-    weight: integer mantissas (out_channels, in_channels / groups, kernel_h, kernel_w).
-    """
-
-    weight: np.ndarray
-    stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int] = (0, 0)
-    dilation: tuple[int, int] = (1, 1)
-    groups: int = 1
-
-    def output_shape(self, source: Shape) -> Shape:
-        _, height, width = source
-        sizes = [
-            (size + 2 * pad - dil * (kernel - 1) - 1) // stride + 1
-            for size, pad, dil, kernel, stride in zip(
-                (height, width),
-                self.padding,
-                self.dilation,
-                self.weight.shape[2:],
-                self.stride,
-                strict=True,
-            )
-        ]
-        return (self.weight.shape[0], sizes[0], sizes[1])
-
-
-@dataclass(frozen=True, eq=False)
-class Dense:
-    """All-to-all connection, optionally shared over `pool` windows of the source plane.
-
-    weight: integer mantissas (targets, channels, height // pool_h, width // pool_w).  The source
-    neuron (c, y, x) uses column (c, y // pool_h, x // pool_w): sum pooling followed by a dense
-    layer, without expanding it.  pool == (height, width) is a global sum.  Rows and columns past
-    the last whole window connect to nothing.
-    """
-
-    weight: np.ndarray
-    pool: tuple[int, int] = (1, 1)
-
-    def output_shape(self, source: Shape) -> Shape:
-        return (self.weight.shape[0], 1, 1)
-
-
-Connection = Conv | Dense
 
 
 @dataclass(frozen=True, eq=False)
@@ -344,45 +295,6 @@ class Network:
         """Every projection with its number of synapses as if expanded (taps inside the bounds)."""
         for projection in self.projections:
             yield projection, synapse_count(projection, self.by_name[projection.source].shape)
-
-
-def taps_per_position(
-    size: int, kernel: int, stride: int, padding: int, dilation: int
-) -> np.ndarray:
-    """Along one axis: how many output positions read each source position, int64 (size,)."""
-    outputs = (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
-    positions = (
-        np.arange(outputs)[:, None] * stride + np.arange(kernel)[None, :] * dilation - padding
-    ).ravel()
-    inside = positions[(positions >= 0) & (positions < size)]
-    return np.bincount(inside, minlength=size).astype(np.int64)
-
-
-def fan_out(connection: Connection, source: Shape) -> np.ndarray:
-    """Synapses that one spike of each source neuron triggers, int64, shape (height, width).
-
-    The same for every channel (groups split the outputs evenly).
-    """
-    _, height, width = source
-    if isinstance(connection, Dense):
-        rows, columns = connection.weight.shape[2:]
-        reach = np.zeros((height, width), dtype=np.int64)
-        pool_rows, pool_columns = connection.pool
-        reach[: rows * pool_rows, : columns * pool_columns] = connection.weight.shape[0]
-        return reach
-    kernel = connection.weight.shape[2:]
-    taps = [
-        taps_per_position(size, k, s, p, d)
-        for size, k, s, p, d in zip(
-            (height, width),
-            kernel,
-            connection.stride,
-            connection.padding,
-            connection.dilation,
-            strict=True,
-        )
-    ]
-    return np.outer(taps[0], taps[1]) * (connection.weight.shape[0] // connection.groups)
 
 
 def synapse_count(projection: Projection, source: Shape) -> int:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from snndeploy.network import Conv
+from snndeploy.connections import Conv
 
 HOST_MESSAGE_BYTES, BIAS_BYTES, READOUT_BYTES = 4, 2, 4
 

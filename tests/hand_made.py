@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from snndeploy.connections import Dense
 from snndeploy.mapping.layout import Layout, Tile
-from snndeploy.network import Dense, Network, Population, Projection
+from snndeploy.network import Network, Population, Projection
 from snndeploy.traffic.counter import TrafficCounter
 
 

@@ -11,18 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from snndeploy.network import (
-    NO_CURRENT_MEMORY,
-    Connection,
-    Conv,
-    Dense,
-    Injection,
-    Network,
-    Population,
-    Projection,
-    Readout,
-    Shape,
-)
+from snndeploy.connections import Connection, Conv, Dense, Shape
+from snndeploy.network import NO_CURRENT_MEMORY, Injection, Network, Population, Projection, Readout
 
 SMALLEST_WEIGHT, LARGEST_WEIGHT = -128, 127
 

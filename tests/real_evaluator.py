@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from snndeploy.network import Dense
+from snndeploy.connections import Dense
 from snndeploy.ops.evaluate import by_step, evaluate
 
 

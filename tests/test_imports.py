@@ -17,6 +17,8 @@ ORDER = (
     "shelf",
     "target",
     "graph",
+    "tensors",
+    "connections",
     "network",
     "ops",
     "frontend",
@@ -51,6 +53,7 @@ DOORS = {
         "frontend/load.py",
         "ops/",
         "engines/",
+        "tensors.py",
     ),
     "numba": (
         "mapping/anneal_kernels.py",

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
+from snndeploy.connections import Dense
 from snndeploy.errors import DataError, near_names
 from snndeploy.graph import Graph, Node
-from snndeploy.network import Dense, Network, Population
+from snndeploy.network import Network, Population
 from snndeploy.program import Program
 
 Shape = tuple[int, int, int]

@@ -10,8 +10,8 @@ from math import prod
 
 import numpy as np
 
+from snndeploy.connections import taps_per_position
 from snndeploy.graph import Graph, Node
-from snndeploy.network import taps_per_position
 from snndeploy.ops import KINDS
 from snndeploy.ops.evaluate import node_inputs
 

@@ -10,15 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from snndeploy.connections import Connection, Conv, Dense
 from snndeploy.engines.attention import attend
-from snndeploy.network import (
-    MEMBRANE_MAXIMUM,
-    MEMBRANE_SHIFT,
-    Connection,
-    Conv,
-    Dense,
-    Population,
-)
+from snndeploy.network import MEMBRANE_MAXIMUM, MEMBRANE_SHIFT, Population
 
 DECAY_BITS = 12
 DECAY_ONE = 1 << DECAY_BITS

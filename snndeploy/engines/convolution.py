@@ -25,10 +25,10 @@ from functools import cache
 import numpy as np
 import torch
 
+from snndeploy.connections import Connection, Conv, Dense, Shape
 from snndeploy.engines import onednn
 from snndeploy.engines.kernels import gather_sums
 from snndeploy.errors import DeployError
-from snndeploy.network import Connection, Conv, Dense, Shape
 
 FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53

@@ -14,7 +14,7 @@ from functools import cache
 
 import torch
 
-from snndeploy.network import Conv, Shape
+from snndeploy.connections import Conv, Shape
 
 # (channels, outputs, kernel, stride, padding, dilation, groups) of the self-test, on 11 x 9 images
 TRIALS = (

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.connections import Shape
+from snndeploy.connections.algebra import identity, scale_outputs, sum_of
 from snndeploy.graph import Graph, Node, sizes
-from snndeploy.lower.compose import identity, scale_outputs, sum_of
 from snndeploy.lower.real_network import Term
-from snndeploy.network import Shape
 from snndeploy.ops import KINDS
 from snndeploy.ops.evaluate import by_step, node_inputs
-from snndeploy.ops.tensors import tensor, zeros
 from snndeploy.passes.regions import Region
 from snndeploy.passes.signals import contracts_time
+from snndeploy.tensors import tensor, zeros
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,9 +17,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from snndeploy.connections import Conv, Dense, Shape
+from snndeploy.connections.algebra import NotComposable, compose_dense, is_count, is_identity
 from snndeploy.errors import UnsupportedError
 from snndeploy.graph import Graph, Node
-from snndeploy.lower.compose import NotComposable, compose_dense, is_count, is_identity
 from snndeploy.lower.expression import (
     Expression,
     constant_part,
@@ -30,7 +31,6 @@ from snndeploy.lower.expression import (
 from snndeploy.lower.host_part import HostPart
 from snndeploy.lower.real_network import RealNetwork, RealPopulation, RealReadout, Term
 from snndeploy.lower.through import Operation, pair
-from snndeploy.network import Conv, Dense, Shape
 from snndeploy.ops import KINDS
 from snndeploy.ops.evaluate import node_inputs
 from snndeploy.passes.levels import is_level

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from snndeploy.connections import Connection, Shape, fan_out
 from snndeploy.graph import Graph
-from snndeploy.network import Connection, Shape, fan_out
 from snndeploy.passes.regions import Region
 
 

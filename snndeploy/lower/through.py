@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from snndeploy.graph import Node
-from snndeploy.lower.compose import (
+from snndeploy.connections import Connection, Conv, Shape
+from snndeploy.connections.algebra import (
     LARGEST_DENSE,
     NotComposable,
     average_pool,
@@ -16,7 +16,7 @@ from snndeploy.lower.compose import (
     scale_outputs,
     symmetric,
 )
-from snndeploy.network import Connection, Conv, Shape
+from snndeploy.graph import Node
 
 
 class Operation:

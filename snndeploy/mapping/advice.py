@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from snndeploy.connections import Conv, Dense
 from snndeploy.errors import DeployError
 from snndeploy.mapping.assign import assign
 from snndeploy.mapping.checks import check_neurons
 from snndeploy.mapping.cut import Cutter
-from snndeploy.network import Conv, Dense, Network, Population, Projection
+from snndeploy.network import Network, Population, Projection
 from snndeploy.shelf import target_names
 from snndeploy.target import Target
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from snndeploy.connections import Connection, Shape
 from snndeploy.mapping.parts import (
     Part,
     count_plane,
@@ -23,7 +24,7 @@ from snndeploy.mapping.parts import (
     reached_positions,
 )
 from snndeploy.mapping.reach import Range, group_reach, is_shared_by_position
-from snndeploy.network import Connection, Network, Projection, Shape
+from snndeploy.network import Network, Projection
 
 
 def input_axons(network: Network, part: Part) -> int:

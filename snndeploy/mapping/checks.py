@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from snndeploy.connections import Conv
 from snndeploy.errors import FitError
 from snndeploy.mapping.layout import Layout
 from snndeploy.mapping.memory import state_bytes
 from snndeploy.mapping.parts import Part, fed_by_group, parts_of
 from snndeploy.mapping.wiring import population_wiring
-from snndeploy.network import Conv, Network, Projection
+from snndeploy.network import Network, Projection
 from snndeploy.target import Target
 
 

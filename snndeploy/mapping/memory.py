@@ -28,11 +28,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from snndeploy.connections import Connection, Conv, Shape
 from snndeploy.mapping.axons import input_axons, output_axons
 from snndeploy.mapping.layout import Tile
 from snndeploy.mapping.parts import Box, Part, fed_by_group, parts_of
 from snndeploy.mapping.reach import axis_reach, group_reach
-from snndeploy.network import NO_CURRENT_MEMORY, Connection, Conv, Network, Population, Shape
+from snndeploy.network import NO_CURRENT_MEMORY, Network, Population
 from snndeploy.target import Target
 
 NEURONS = "neurons"

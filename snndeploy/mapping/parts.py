@@ -12,9 +12,9 @@ from functools import cached_property
 
 import numpy as np
 
+from snndeploy.connections import Connection, Shape
 from snndeploy.mapping.layout import Tile
 from snndeploy.mapping.reach import Range, axis_reach, axis_table, group_reach
-from snndeploy.network import Connection, Shape
 
 Box = tuple[Range, Range, Range]  # channels, rows, columns
 

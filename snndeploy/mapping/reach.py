@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from snndeploy.network import Connection, Conv, Dense, Shape
+from snndeploy.connections import Connection, Conv, Dense, Shape
 
 Range = tuple[int, int]
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from snndeploy.connections import Shape
 from snndeploy.errors import FitError
 from snndeploy.mapping.layout import Tile
 from snndeploy.mapping.memory import NEURONS, limits_of, part_use
 from snndeploy.mapping.parts import Box, parts_of
 from snndeploy.mapping.tile import WAYS_OUT, WORDS
-from snndeploy.network import Network, Population, Shape
+from snndeploy.network import Network, Population
 from snndeploy.target import Target
 
 

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sparse
 
+from snndeploy.connections import Connection, Shape
 from snndeploy.mapping.layout import Layout, Tile
 from snndeploy.mapping.reach import Range, axis_reach, channel_reach
-from snndeploy.network import Connection, Network, Population, Shape
+from snndeploy.network import Network, Population
 
 HOST = -1  # in place of a source core
 

@@ -14,7 +14,7 @@ import torch
 from snndeploy.graph import Axes, Node, Signal
 from snndeploy.ops.elementwise import broadcast_axes
 from snndeploy.ops.kind import OpKind, all_constant, has_time
-from snndeploy.ops.tensors import tensor
+from snndeploy.tensors import tensor
 
 RELATIONS = {"ge": torch.ge, "gt": torch.gt, "le": torch.le, "lt": torch.lt, "eq": torch.eq}
 

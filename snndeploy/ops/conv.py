@@ -13,7 +13,7 @@ import torch
 
 from snndeploy.graph import Axes, Node
 from snndeploy.ops.kind import OpKind, feature, has_time, real, refuse_batch, same
-from snndeploy.ops.tensors import tensor
+from snndeploy.tensors import tensor
 
 
 def evaluate(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> Any:

@@ -14,7 +14,7 @@ import torch
 
 from snndeploy.graph import Graph, Node, sizes
 from snndeploy.ops import KINDS
-from snndeploy.ops.tensors import tensor
+from snndeploy.tensors import tensor
 
 Observe = Callable[[Node, Sequence[Any], Any], Any]
 """(node, its inputs' tensors, its tensor) -> the tensor that the nodes behind shall see."""

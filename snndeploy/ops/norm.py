@@ -10,7 +10,7 @@ from typing import Any
 
 from snndeploy.graph import Axes, Node
 from snndeploy.ops.kind import OpKind, has_time, real, refuse_batch
-from snndeploy.ops.tensors import tensor
+from snndeploy.tensors import tensor
 
 
 def evaluate(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> Any:

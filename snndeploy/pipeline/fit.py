@@ -14,21 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.connections import Connection
 from snndeploy.errors import FitError, UnsupportedError
 from snndeploy.graph import Graph
 from snndeploy.lower.pipeline_delay import assign_depths
 from snndeploy.lower.real_network import RealNetwork, RealPopulation
 from snndeploy.mapping import place
 from snndeploy.mapping.advice import Suggestion, suggestions
-from snndeploy.network import (
-    Attention,
-    Connection,
-    Injection,
-    Network,
-    Population,
-    Projection,
-    Readout,
-)
+from snndeploy.network import Attention, Injection, Network, Population, Projection, Readout
 from snndeploy.passes.partition import partition
 from snndeploy.passes.signals import infer_signals
 from snndeploy.pipeline.walk import Shortcuts, attention_unit, lowering_costs, lowerings

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from snndeploy.connections import Dense
 from snndeploy.costs import layer_costs
 from snndeploy.data import Data, load_data
 from snndeploy.engines.engine import run_network
@@ -23,7 +24,7 @@ from snndeploy.lower.lower import lower
 from snndeploy.lower.real_network import LoweringCost, RealNetwork, lowering_cost
 from snndeploy.mapping import Mode, Objective, place
 from snndeploy.mapping.layout import Layout
-from snndeploy.network import Dense, Network
+from snndeploy.network import Network
 from snndeploy.passes.audit import Audit, AuditRow, audit
 from snndeploy.passes.partition import partition
 from snndeploy.passes.signals import infer_signals

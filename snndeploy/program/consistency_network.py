@@ -6,11 +6,9 @@ import math
 from math import prod
 from typing import get_args
 
+from snndeploy.connections import Connection, Conv, Dense
 from snndeploy.network import (
     UNREAD,
-    Connection,
-    Conv,
-    Dense,
     Injection,
     Network,
     Population,

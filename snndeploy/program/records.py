@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.connections import Connection, Conv, Dense
 from snndeploy.files.archive import ArrayStore
 from snndeploy.graph import Graph, Node, Signal
 from snndeploy.mapping.layout import Layout, Tile
 from snndeploy.network import (
     Attention,
-    Connection,
-    Conv,
-    Dense,
     Injection,
     Network,
     Population,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snndeploy.network import Connection, Dense
+from snndeploy.connections import Connection, Dense
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from snndeploy.network import Connection, Dense
-from snndeploy.ops.tensors import convolve
+from snndeploy.connections import Connection, Dense
+from snndeploy.tensors import convolve
 
 LARGEST_WORK = 400_000_000  # multiply-accumulates spent on one candidate
 

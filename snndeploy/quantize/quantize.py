@@ -18,18 +18,11 @@ from typing import Literal
 
 import numpy as np
 
+from snndeploy.connections import Connection
 from snndeploy.errors import UnsupportedError
 from snndeploy.lower.pipeline_delay import assign_depths
 from snndeploy.lower.real_network import RealNetwork, RealPopulation
-from snndeploy.network import (
-    MEMBRANE_SHIFT,
-    Attention,
-    Connection,
-    Network,
-    Population,
-    Projection,
-    Readout,
-)
+from snndeploy.network import MEMBRANE_SHIFT, Attention, Network, Population, Projection, Readout
 from snndeploy.ops.fixed_point import fixed_point
 from snndeploy.quantize.calibration import Calibration
 from snndeploy.quantize.host_input import HostInput

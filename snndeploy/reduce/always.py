@@ -14,11 +14,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from snndeploy.connections import Connection
 from snndeploy.network import (
     MEMBRANE_SHIFT,
     NO_CURRENT_MEMORY,
     STEADY,
-    Connection,
     Network,
     Population,
     Projection,

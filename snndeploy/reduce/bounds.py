@@ -19,16 +19,14 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.connections import Connection, Dense, Shape
 from snndeploy.network import (
     MEMBRANE_MAXIMUM,
     MEMBRANE_SHIFT,
     NO_CURRENT_MEMORY,
-    Connection,
-    Dense,
     Network,
     Population,
     Projection,
-    Shape,
 )
 
 BLOCK = 1 << 22  # weights widened at once

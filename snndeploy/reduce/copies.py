@@ -15,14 +15,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from snndeploy.connections import Connection, Conv
 from snndeploy.errors import FitError
 from snndeploy.lower.pipeline_delay import assign_depths
 from snndeploy.network import (
     MEMBRANE_MAXIMUM,
     MEMBRANE_SHIFT,
     NO_CURRENT_MEMORY,
-    Connection,
-    Conv,
     Network,
     Population,
     Projection,

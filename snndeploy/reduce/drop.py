@@ -17,12 +17,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from snndeploy.connections import Connection, Conv
 from snndeploy.network import (
     SILENT,
     STEADY,
     UNREAD,
-    Connection,
-    Conv,
     Injection,
     Network,
     Population,

@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from snndeploy.network import Connection, Network, Population, Projection
+from snndeploy.connections import Connection
+from snndeploy.network import Network, Population, Projection
 from snndeploy.reduce.drop import Pass, Skip, drop, fixed, grouped, staying
 from snndeploy.target import Target
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from snndeploy.network import UNREAD, Conv, Network, Population, Projection
+from snndeploy.connections import Conv
+from snndeploy.network import UNREAD, Network, Population, Projection
 from snndeploy.reduce.drop import Pass, drop, fixed, staying, whole_groups
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.connections import fan_out
 from snndeploy.engines.boundary import describe_overflows
 from snndeploy.engines.engine import engine_name, late_arrival, run_network
 from snndeploy.engines.functional import misaligned
 from snndeploy.errors import DataError
 from snndeploy.graph import Graph
-from snndeploy.network import Network, Population, fan_out
+from snndeploy.network import Network, Population
 from snndeploy.ops.evaluate import by_step, evaluate
 from snndeploy.program import Program
 from snndeploy.timing.analytic import Timing, analytic_timing, load_of

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snndeploy.connections import fan_out
 from snndeploy.mapping.layout import Layout
 from snndeploy.mapping.wiring import HOST, Wiring
-from snndeploy.network import Network, Population, fan_out
+from snndeploy.network import Network, Population
 
 MESSAGE_COUNTS = ("spikes", "messages_out", "host_messages", "hops", "hops_inter_chip",
                   "host_bytes_in")  # fmt: skip

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.connections import Conv
 from snndeploy.lower.real_network import RealNetwork, RealPopulation, Term
-from snndeploy.network import MEMBRANE_SHIFT, STEADY, Conv, Network
+from snndeploy.network import MEMBRANE_SHIFT, STEADY, Network
 from snndeploy.program import Program
 from snndeploy.quantize.registers import bias_registers
 from snndeploy.reduce.bounds import tap_sums

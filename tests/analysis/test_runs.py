@@ -11,10 +11,11 @@ from random_networks import networks
 
 from snndeploy.analysis.layers import layers_of_chip
 from snndeploy.analysis.runs import ChipRun, with_twins
+from snndeploy.connections import Conv
 from snndeploy.engines.engine import run_network
 from snndeploy.engines.reference import run_reference
 from snndeploy.graph import Graph, Node
-from snndeploy.network import Attention, Conv, Injection, Network, Population, Projection
+from snndeploy.network import Attention, Injection, Network, Population, Projection
 
 pytestmark = pytest.mark.torch
 FORWARD = Features(current_decay=True, axonal_delays=True)

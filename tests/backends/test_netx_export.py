@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from snndeploy.backends.netx.export import export_netx
+from snndeploy.connections import Conv, Dense
 from snndeploy.engines.engine import run_network
 from snndeploy.errors import DeployError, UnsupportedError
 from snndeploy.frontend.netx.reader import load_netx
-from snndeploy.network import Conv, Dense, Injection, Network, Population, Projection, Readout
+from snndeploy.network import Injection, Network, Population, Projection, Readout
 
 STEPS = 12
 

@@ -13,11 +13,12 @@ from sanafe_compare import compare, interpreter, observe, on_chip, run_sample, r
 
 from snndeploy import pipeline
 from snndeploy.backends.sanafe.export import SanafeExport, export_program, export_sanafe
+from snndeploy.connections import Conv, Dense
 from snndeploy.engines.engine import run_network
 from snndeploy.errors import DataError, UnsupportedError
 from snndeploy.mapping import place
 from snndeploy.mapping.layout import Layout, Tile
-from snndeploy.network import Conv, Dense, Injection, Network, Population, Projection
+from snndeploy.network import Injection, Network, Population, Projection
 from snndeploy.target import Target
 from snndeploy.timing.cycle_walk import SpikeRecorder
 

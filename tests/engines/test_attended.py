@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_networks import Case, Features, random_injected, random_network
 
+from snndeploy.connections import Conv
 from snndeploy.engines.attention import attend
 from snndeploy.engines.boundary import OVERFLOW_KINDS
 from snndeploy.engines.engine import engine_name
@@ -19,7 +20,7 @@ from snndeploy.engines.functional import run_functional
 from snndeploy.engines.reference import run_reference
 from snndeploy.engines.stepwise import run_stepwise
 from snndeploy.lower.pipeline_delay import assign_depths
-from snndeploy.network import Attention, Conv, Injection, Network, Population, Projection
+from snndeploy.network import Attention, Injection, Network, Population, Projection
 from snndeploy.target import Target
 
 pytestmark = pytest.mark.torch

@@ -11,12 +11,13 @@ import torch
 from comparison import assert_same, compare, everything
 from random_networks import Case, Features, random_injected, random_network
 
+from snndeploy.connections import Conv, Dense
 from snndeploy.engines.engine import engine_name, run_network
 from snndeploy.engines.functional import misaligned, run_functional
 from snndeploy.engines.reference import run_reference
 from snndeploy.engines.stepwise import run_stepwise
 from snndeploy.errors import DeployError
-from snndeploy.network import Conv, Dense, Injection, Network, Population, Projection, Readout
+from snndeploy.network import Injection, Network, Population, Projection, Readout
 
 pytestmark = pytest.mark.torch
 

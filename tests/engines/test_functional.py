@@ -12,6 +12,7 @@ from comparison import assert_same, compare, everything
 from hypothesis import HealthCheck, given, settings
 from random_networks import Case, Features, networks, random_injected, random_network
 
+from snndeploy.connections import Conv
 from snndeploy.engines import convolution, onednn
 from snndeploy.engines.activity import Activity
 from snndeploy.engines.arithmetic import own_bias
@@ -20,14 +21,7 @@ from snndeploy.engines.functional import batch_size, run_functional
 from snndeploy.engines.reference import ReferenceChip, host_values, run_reference
 from snndeploy.engines.stepwise import run_stepwise
 from snndeploy.errors import DataError
-from snndeploy.network import (
-    Conv,
-    Injection,
-    Network,
-    Population,
-    Projection,
-    Readout,
-)
+from snndeploy.network import Injection, Network, Population, Projection, Readout
 
 pytestmark = pytest.mark.torch
 

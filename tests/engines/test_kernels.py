@@ -12,12 +12,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from snndeploy.connections import Conv, Dense
 from snndeploy.engines import arithmetic, convolution, onednn
 from snndeploy.engines.convolution import Synapses, synapses
 from snndeploy.engines.layer import Contribution, Layer
 from snndeploy.engines.onednn import kernel_name, largest_byte
 from snndeploy.errors import DeployError
-from snndeploy.network import Conv, Dense, Network, Population
+from snndeploy.network import Network, Population
 
 pytestmark = pytest.mark.torch
 

@@ -7,18 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from snndeploy.connections import Conv, Dense
 from snndeploy.engines.arithmetic import connect, rz, sat24, step_neurons, wrap24
 from snndeploy.engines.reference import ReferenceChip, run_reference
 from snndeploy.errors import DataError
-from snndeploy.network import (
-    Conv,
-    Dense,
-    Injection,
-    Network,
-    Population,
-    Projection,
-    Readout,
-)
+from snndeploy.network import Injection, Network, Population, Projection, Readout
 
 ONE = (1, 1, 1)
 

@@ -4,10 +4,10 @@ import h5py
 import numpy as np
 import pytest
 
+from snndeploy.connections import Conv, Dense
 from snndeploy.engines.reference import run_reference
 from snndeploy.errors import DeployError, ModelError, UnsupportedError
 from snndeploy.frontend.netx.reader import InputNeuron, load_netx
-from snndeploy.network import Conv, Dense
 
 LIF = {"type": "LOIHI", "iDecay": 4096, "vDecay": 1024, "vThMant": 25, "refDelay": 1}
 

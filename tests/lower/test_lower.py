@@ -9,10 +9,10 @@ from nets import MSResNet, Net, Pooled, Sew, SpikingResNet, conv, neuron, over_t
 from real_evaluator import run_real
 from torch import nn
 
+from snndeploy.connections import Conv, Dense
 from snndeploy.errors import UnsupportedError
 from snndeploy.lower.lower import lower
 from snndeploy.lower.real_network import lowering_cost
-from snndeploy.network import Conv, Dense
 
 pytestmark = pytest.mark.torch
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from snndeploy.network import Conv, Dense, Network, Population, Projection
+from snndeploy.connections import Conv, Dense
+from snndeploy.network import Network, Population, Projection
 
 
 def _conv(target, source, stride):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from random_layouts import random_layout
 from random_networks import Features, networks
 
+from snndeploy.connections import Conv, Dense
 from snndeploy.mapping.layout import Tile
 from snndeploy.mapping.memory import (
     core_use,
@@ -23,7 +24,7 @@ from snndeploy.mapping.memory import (
 )
 from snndeploy.mapping.parts import Part
 from snndeploy.mapping.strips import boxes_of
-from snndeploy.network import Conv, Dense, Injection, Network, Population, Projection
+from snndeploy.network import Injection, Network, Population, Projection
 from snndeploy.target import Target
 
 LOIHI1 = Target.load("loihi1")

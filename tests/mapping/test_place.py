@@ -12,10 +12,11 @@ from big_networks import residual_network
 from hypothesis import given, settings
 from random_networks import Features, networks
 
+from snndeploy.connections import Conv, Dense
 from snndeploy.errors import FitError
 from snndeploy.mapping import place
 from snndeploy.mapping.arrange import snake
-from snndeploy.network import Conv, Dense, Network, Population, Projection
+from snndeploy.network import Network, Population, Projection
 from snndeploy.target import Target
 
 LOIHI1, LOIHI2 = Target.load("loihi1"), Target.load("loihi2")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from snndeploy.connections import Conv
 from snndeploy.engines.engine import run_network
 from snndeploy.mapping.arrange import snake
 from snndeploy.mapping.layout import Layout, Tile
-from snndeploy.network import Conv, Injection, Network, Population, Projection, Readout
+from snndeploy.network import Injection, Network, Population, Projection, Readout
 from snndeploy.target import Target
 from snndeploy.traffic.counter import TrafficCounter
 

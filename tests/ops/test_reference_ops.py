@@ -12,7 +12,7 @@ import torch
 from snndeploy.graph import Graph, Node, Signal
 from snndeploy.ops import KINDS
 from snndeploy.ops.evaluate import by_step, evaluate
-from snndeploy.ops.tensors import tensor
+from snndeploy.tensors import tensor
 
 pytestmark = pytest.mark.torch
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from snndeploy.connections import Conv, Dense
 from snndeploy.errors import DeployError
 from snndeploy.mapping.advice import thinner
-from snndeploy.network import Conv, Dense, Network, Population, Projection, Readout
+from snndeploy.network import Network, Population, Projection, Readout
 from snndeploy.pipeline import inspect, load_graph, lowerings
 from snndeploy.pipeline.fit import fit, fit_spec, fit_text, structure
 from snndeploy.target import Target

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from snndeploy.connections import Conv, Dense
 from snndeploy.engines.engine import run_network
 from snndeploy.errors import FitError, UnsupportedError
 from snndeploy.graph import Graph, Node
 from snndeploy.lower.pipeline_delay import assign_depths
 from snndeploy.lower.real_network import RealNetwork, RealPopulation, RealReadout, Term
-from snndeploy.network import Conv, Dense, Injection, Network, Population, Projection
-from snndeploy.ops.tensors import tensor
+from snndeploy.network import Injection, Network, Population, Projection
 from snndeploy.quantize.calibration import Calibration
 from snndeploy.quantize.kernels import Kernel, mantissas, reach, worst_case
 from snndeploy.quantize.membrane_error import current_error
@@ -23,6 +23,7 @@ from snndeploy.quantize.quantize import quantize
 from snndeploy.quantize.scales import groups
 from snndeploy.simulator.run import injections_of
 from snndeploy.target import Target
+from snndeploy.tensors import tensor
 
 LOIHI2, LOIHI1 = Target.load("loihi2"), Target.load("loihi1")
 LIF = {"threshold": 1.0, "decay": 1.0, "v_reset": 0.0, "fires_at": "ge", "reset": "hard"}

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_networks import Case, Features, networks
 
+from snndeploy.connections import Conv, Dense
 from snndeploy.engines.activity import Activity
 from snndeploy.engines.engine import run_network
 from snndeploy.engines.reference import run_reference
@@ -19,8 +20,6 @@ from snndeploy.network import (
     STEADY,
     UNREAD,
     Attention,
-    Conv,
-    Dense,
     Injection,
     Network,
     Population,

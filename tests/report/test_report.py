@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from snndeploy.connections import Dense
 from snndeploy.costs import AC_PJ, GAC_EQUATION_11, MAC_PJ, Convention, LayerCost
 from snndeploy.graph import Graph, Node
 from snndeploy.mapping.layout import Layout, Tile
-from snndeploy.network import Dense, Network, Population, Projection
+from snndeploy.network import Network, Population, Projection
 from snndeploy.program import Program
 from snndeploy.report import summarize
 from snndeploy.report.report import rated_neurons

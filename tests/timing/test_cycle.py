@@ -7,8 +7,9 @@ import pytest
 from hand_made import ten_to_ten, traffic_of
 from target_variants import stating
 
+from snndeploy.connections import Dense
 from snndeploy.mapping.layout import Layout, Tile
-from snndeploy.network import Dense, Injection, Network, Population, Projection
+from snndeploy.network import Injection, Network, Population, Projection
 from snndeploy.target import Target
 from snndeploy.timing.analytic import BOUNDS, analytic_timing
 from snndeploy.timing.cycle import cycle_timing

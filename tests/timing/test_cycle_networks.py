@@ -12,9 +12,10 @@ from random_networks import Features, random_network
 from target_variants import stating
 from test_traffic import count, random_spikes
 
+from snndeploy.connections import Conv
 from snndeploy.errors import DataError
 from snndeploy.mapping.layout import Layout, Tile
-from snndeploy.network import Conv, Network, Population, Projection
+from snndeploy.network import Network, Population, Projection
 from snndeploy.target import Target
 from snndeploy.timing.analytic import analytic_timing
 from snndeploy.timing.cycle import cycle_timing

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from snndeploy.connections import Conv
 from snndeploy.mapping import place
-from snndeploy.network import Conv, Network, Population, Projection
+from snndeploy.network import Network, Population, Projection
 from snndeploy.target import Target
 from snndeploy.timing.analytic import analytic_timing, load_of
 from snndeploy.timing.hotspots import hotspots

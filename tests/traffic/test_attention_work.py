@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from attention_graphs import channel_gate, window_gate
 
+from snndeploy.connections import Conv
 from snndeploy.engines.engine import run_network
 from snndeploy.errors import UnsupportedError
 from snndeploy.lower.pipeline_delay import assign_depths
 from snndeploy.mapping import place
-from snndeploy.network import Attention, Conv, Injection, Network, Population, Projection
+from snndeploy.network import Attention, Injection, Network, Population, Projection
 from snndeploy.target import Target
 from snndeploy.timing.analytic import BOUNDS, analytic_timing
 from snndeploy.timing.cycle import cycle_timing

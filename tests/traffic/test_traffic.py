@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from random_layouts import random_layout
 from random_networks import Features, networks
 
+from snndeploy.connections import Conv
 from snndeploy.mapping import place
 from snndeploy.mapping.layout import Layout, Tile
-from snndeploy.network import Conv, Network, Population, Projection
+from snndeploy.network import Network, Population, Projection
 from snndeploy.target import Target
 from snndeploy.traffic.counter import PER_CORE, PER_STEP, TrafficCounter
 from snndeploy.traffic.layers import LAYER_COUNTS

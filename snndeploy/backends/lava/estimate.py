@@ -7,7 +7,8 @@ import os
 import numpy as np
 
 from snndeploy.backends.lava.express import reads_the_past
-from snndeploy.network import Conv, Network, Projection
+from snndeploy.connections import Conv
+from snndeploy.network import Network, Projection
 
 # Measured with lava-nc 0.10.0 on two cores of a 2.x GHz server; within a factor of two elsewhere.
 START_S = 2.0

@@ -8,15 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from snndeploy.connections import Conv
 from snndeploy.errors import UnsupportedError
-from snndeploy.network import (
-    MEMBRANE_SHIFT,
-    NO_CURRENT_MEMORY,
-    Conv,
-    Network,
-    Population,
-    Projection,
-)
+from snndeploy.network import MEMBRANE_SHIFT, NO_CURRENT_MEMORY, Network, Population, Projection
 
 BIAS_BITS = 16  # the CPU model stores int16; the chip's register has 13 bits
 CONV_BITS = 24  # Lava's Conv wraps its sum at 24 bits

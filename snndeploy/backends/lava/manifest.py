@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from snndeploy.backends.lava import express
+from snndeploy.connections import Conv
 from snndeploy.engines.arithmetic import own_bias, shift
 from snndeploy.engines.boundary import count_samples
-from snndeploy.network import Conv, Network, Population, Projection
+from snndeploy.network import Network, Population, Projection
 
 FORMAT = "snndeploy lava bundle"
 VERSION = 1

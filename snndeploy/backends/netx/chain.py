@@ -6,14 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snndeploy.connections import Conv
 from snndeploy.errors import UnsupportedError
-from snndeploy.network import (
-    Conv,
-    Injection,
-    Network,
-    Population,
-    Projection,
-)
+from snndeploy.network import Injection, Network, Population, Projection
 
 LARGEST_THRESHOLD = 131071  # 17 bit register (lava/proc/lif/models.py)
 LARGEST_DELAY = 62  # netx/hdf5.py, max_delay of DelayDense

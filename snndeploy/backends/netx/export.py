@@ -24,8 +24,9 @@ from snndeploy.backends.netx.chain import (
     unsupported,
 )
 from snndeploy.backends.netx.weights import as_kernel, chip_holds, dense_holds, effective_weight
+from snndeploy.connections import Conv, Dense
 from snndeploy.errors import DeployError, one_line
-from snndeploy.network import Conv, Dense, Network, Population
+from snndeploy.network import Network, Population
 
 Fields = dict[str, Any]
 """A group of the file: arrays, numbers, the text of `type`, and groups in it."""

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from snndeploy.backends.netx.chain import unsupported
-from snndeploy.network import Conv, Dense, Projection, Shape
+from snndeploy.connections import Conv, Dense, Shape
+from snndeploy.network import Projection
 
 LARGEST_EXPANSION = 1 << 28  # weights of one layer once a shared pool is written out
 NARROWEST, WIDEST = -256, 255  # mixed signs, netx/utils.py

@@ -22,8 +22,9 @@ from snndeploy.backends.sanafe.chip import (
     soma_unit,
     tile_number,
 )
+from snndeploy.connections import Conv
 from snndeploy.mapping.layout import Layout
-from snndeploy.network import Conv, Network, Projection
+from snndeploy.network import Network, Projection
 from snndeploy.target import Target
 from snndeploy.timing.cycle_walk import Source, Walk
 

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from snndeploy.connections import Conv, Dense
 from snndeploy.frontend.netx.layers import DECAY_ONE, INT16, LARGEST_THRESHOLD, Layer, Neuron
 from snndeploy.frontend.netx.network import NETX_INPUT_WEIGHT, Builder
-from snndeploy.network import (
-    MEMBRANE_MAXIMUM,
-    MEMBRANE_SHIFT,
-    NO_CURRENT_MEMORY,
-    Conv,
-    Dense,
-)
+from snndeploy.network import MEMBRANE_MAXIMUM, MEMBRANE_SHIFT, NO_CURRENT_MEMORY
 
 LARGEST_STEP = 1 << 15  # of stride, padding and dilation
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from snndeploy.connections import Shape
 from snndeploy.errors import ModelError, UnsupportedError
-from snndeploy.network import NO_CURRENT_MEMORY, Shape
+from snndeploy.network import NO_CURRENT_MEMORY
 
 LARGEST_THRESHOLD = 131071  # 17 bit register (lava/proc/lif/models.py)
 DECAY_ONE = 4096

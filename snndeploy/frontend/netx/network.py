@@ -15,18 +15,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from snndeploy.connections import Connection, Conv, Shape
 from snndeploy.frontend.netx.layers import BIAS_EXPONENT, Layer, Neuron
-from snndeploy.network import (
-    MEMBRANE_SHIFT,
-    Connection,
-    Conv,
-    Injection,
-    Network,
-    Population,
-    Projection,
-    Readout,
-    Shape,
-)
+from snndeploy.network import MEMBRANE_SHIFT, Injection, Network, Population, Projection, Readout
 
 UNIT = 1 / 64  # SLAYER's real value of one weight unit (slayer/neuron/base.py, scale 1 << 6)
 NETX_INPUT_WEIGHT = 64  # netx/hdf5.py create_input: an input layer without `weight`

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.connections import Shape
 from snndeploy.errors import ModelError, UnsupportedError, near_names, one_line
 from snndeploy.frontend.netx.kinds import add_layer
 from snndeploy.frontend.netx.layers import Layer
 from snndeploy.frontend.netx.network import Builder, InputNeuron
-from snndeploy.network import Network, Shape
+from snndeploy.network import Network
 
 try:
     import h5py

@@ -6,15 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from snndeploy.network import (
-    Conv,
-    Dense,
-    Injection,
-    Network,
-    Population,
-    Projection,
-    Readout,
-)
+from snndeploy.connections import Conv, Dense
+from snndeploy.network import Injection, Network, Population, Projection, Readout
 
 Case = tuple[Network, dict[int, np.ndarray]]
 CASES: dict[str, Callable[[], Case]] = {}

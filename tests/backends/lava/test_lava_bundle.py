@@ -11,9 +11,10 @@ from lava_networks import CASES, INPUT, fed, lif, link, weights
 
 from snndeploy.backends.lava import express
 from snndeploy.backends.lava.bundle import check_network, write_bundle
+from snndeploy.connections import Conv, Dense
 from snndeploy.engines.reference import run_reference
 from snndeploy.errors import DeployError, UnsupportedError
-from snndeploy.network import Conv, Dense, Injection, Population
+from snndeploy.network import Injection, Population
 
 
 def write(network, injected, folder):

@@ -9,9 +9,10 @@ import pytest
 from recordings import network_file, trace
 from replay import chip_order, probe, with_current_probes
 
+from snndeploy.connections import Dense
 from snndeploy.engines.engine import run_network
 from snndeploy.frontend.netx.reader import load_netx
-from snndeploy.network import Dense, Injection, Network, Population, Projection
+from snndeploy.network import Injection, Network, Population, Projection
 
 pytestmark = pytest.mark.recordings
 

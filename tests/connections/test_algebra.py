@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_evaluator import connect
 
-from snndeploy.lower.compose import (
+from snndeploy.connections import Conv, Dense
+from snndeploy.connections.algebra import (
     NotComposable,
     average_pool,
     compose_conv,
@@ -21,7 +22,6 @@ from snndeploy.lower.compose import (
     sum_of,
     symmetric,
 )
-from snndeploy.network import Conv, Dense
 
 pytestmark = pytest.mark.torch
 

@@ -13,8 +13,11 @@ from math import gcd, prod
 
 import numpy as np
 
-from snndeploy.network import Connection, Conv, Dense, Shape
-from snndeploy.ops.tensors import convolve_transposed
+from snndeploy.connections.conv import Conv
+from snndeploy.connections.dense import Dense
+from snndeploy.connections.reach import Connection
+from snndeploy.connections.shape import Shape
+from snndeploy.tensors import convolve_transposed
 
 # A composed dense layer larger than this is not built (weights).
 LARGEST_DENSE = 50_000_000

@@ -1,0 +1,102 @@
+"""compile: from a model to a program file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from snndeploy.commands.console import (
+    FILE,
+    check_json,
+    clear_step,
+    json_option,
+    show,
+    show_step,
+)
+from snndeploy.commands.imported import imported_options
+from snndeploy.commands.model_options import SPEC_HELP, model_options, with_adapters
+from snndeploy.files.writing import check_writable
+
+
+def _numbers(context: click.Context, option: click.Parameter, text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))[:3]
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not like 255,255,0") from None
+
+
+@click.command(epilog=SPEC_HELP)
+@model_options
+@click.option(
+    "--target", default="loihi2", show_default=True, help="A shipped chip or a TOML file."
+)
+@click.option(
+    "--calibration", type=FILE, metavar="DATA.npz", help="Samples that set the integer scales."
+)
+@click.option(
+    "--shortcuts",
+    type=click.Choice(["auto", "compose", "relay"]),
+    default="auto",
+    show_default=True,
+    help="How membrane shortcuts become spike-driven.",
+)
+@click.option(
+    "--host-attention",
+    is_flag=True,
+    help="The host computes attention between steps, where the chip has no MAC unit.",
+)
+@click.option(
+    "--mapping",
+    type=click.Choice(["naive", "channel", "tiles", "anneal"]),
+    default="anneal",
+    show_default=True,
+    help="How neurons are cut into cores and placed.",
+)
+@click.option(
+    "--objective",
+    type=click.Choice(["cores", "latency", "energy", "balanced"]),
+    default="balanced",
+    show_default=True,
+    help="What the mapping spends more cores for (balanced: energy x delay).",
+)
+@click.option(
+    "--reduce",
+    type=click.Choice(["off", "exact", "calibrated"]),
+    default="off",
+    show_default=True,
+    help="Remove redundant channels: by proof, or also by what they do on calibration data.",
+)
+@click.option(
+    "--held-back", type=FILE, metavar="DATA.npz", help="Samples on which --reduce is checked."
+)
+@click.option(
+    "--input-neuron",
+    metavar="THRESHOLD[,WEIGHT[,DECAY]]",
+    callback=_numbers,
+    help="A .net file without input neurons: integrate the data as a bias and fire.",
+)
+@click.option("-o", "--output", type=FILE, required=True, metavar="NET.snnp")
+@json_option("what was decided")
+def compile(spec: str, output: Path, json_file: Path | None, **options: Any) -> None:
+    """Compile a trained model into a program file."""
+    check_writable(output)
+    check_json(json_file)
+    from snndeploy import pipeline, program
+    from snndeploy.report.compiled import compiled_text
+
+    if options["held_back"] and options["reduce"] == "off":
+        raise click.UsageError("--held-back is what --reduce is checked on: give --reduce as well")
+    if spec.endswith(".net"):
+        made = pipeline.compile_imported(spec, step=show_step, **imported_options(options))
+    elif options.pop("input_neuron"):
+        raise click.UsageError("--input-neuron belongs to a .net file")
+    else:
+        made = pipeline.compile(spec, step=show_step, **with_adapters(options))
+    show_step("write the program")
+    program.save(made, output)
+    clear_step()
+    show(compiled_text(made, output), dict(made.facts), json_file)
