@@ -7,9 +7,9 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lowering_checks import answer, check_real
 from nets import over_time
 from random_models import Neuron
-from test_lowering_property import answer, check_real
 from torch import nn
 
 from snndeploy.engines.engine import run_network

@@ -10,7 +10,7 @@ from cycle_reference import Reference
 from random_layouts import random_layout
 from random_networks import Features, random_network
 from target_variants import stating
-from test_traffic import count, random_spikes
+from traffic_runs import count, random_spikes
 
 from snndeploy.connections import Conv
 from snndeploy.errors import DataError

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_layouts import random_layout
 from random_networks import Features, networks
+from traffic_runs import count, random_spikes
 
 from snndeploy.connections import Conv
 from snndeploy.mapping import place
@@ -20,38 +21,6 @@ from snndeploy.traffic.layers import LAYER_COUNTS
 
 HOPS = ("hops_east_west", "hops_north_south", "hops_inter_chip")
 FEATURES = Features(recurrent=True, axonal_delays=True, populations=3, timesteps=3)
-
-
-def random_spikes(network, random, samples):
-    """Spikes and updates of every population: arrays of the kind the simulator hands over."""
-    spikes, updated = {}, {}
-    for population in network.populations:
-        shape = (samples, network.timesteps, *population.shape)
-        values = (random.random(shape) < random.choice([0.05, 0.3, 1.0])).astype(np.uint8)
-        if population.kind == "relay" or population.sends_graded:
-            values = values * random.integers(-3, 300, shape).astype(np.int32)
-        spikes[population.name] = channels_last(values)
-        updated[population.name] = channels_last((random.random(shape) < 0.5).astype(np.uint8))
-    return spikes, updated
-
-
-def channels_last(values):
-    """The same values, (samples, timesteps, C, H, W), on channels-last memory."""
-    return np.moveaxis(np.ascontiguousarray(np.moveaxis(values, 2, -1)), -1, 2)
-
-
-def count(network, layout, spikes, updated, injected, batches):
-    counter = TrafficCounter(network, layout, samples=sum(batches))
-    for index, values in injected.items():
-        counter.observe_injection(index, values)
-    first = 0
-    for size in batches:
-        part = slice(first, first + size)
-        for population in network.populations:
-            marks = updated[population.name][part] if population.kind != "input" else None
-            counter(population, spikes[population.name][part], marks)
-        first += size
-    return counter
 
 
 def assert_layers_equal(counter, expected):
