@@ -36,7 +36,7 @@ from typing import Literal
 
 import numpy as np
 
-from snndeploy.connections import Connection, Shape, fan_out
+from snndeploy.connections import Connection, Shape
 from snndeploy.graph import Graph
 
 MEMBRANE_SHIFT = 6
@@ -294,8 +294,5 @@ class Network:
     def synapses(self) -> Iterator[tuple[Projection, int]]:
         """Every projection with its number of synapses as if expanded (taps inside the bounds)."""
         for projection in self.projections:
-            yield projection, synapse_count(projection, self.by_name[projection.source].shape)
-
-
-def synapse_count(projection: Projection, source: Shape) -> int:
-    return int(fan_out(projection.connection, source).sum()) * source[0]
+            source = self.by_name[projection.source].shape
+            yield projection, projection.connection.synapses(source)

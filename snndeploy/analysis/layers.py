@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from math import prod
 from typing import Literal
 
-from snndeploy.connections import Dense
 from snndeploy.errors import DataError, near_names
 from snndeploy.graph import Graph, Node
 from snndeploy.network import Network, Population
@@ -110,7 +109,7 @@ def _kind(node: Node) -> Kind:
 
 def _wired_kind(network: Network, population: Population) -> Kind:
     wires = [p.connection for p in network.incoming(population.name)]
-    return "fc" if wires and all(isinstance(wire, Dense) for wire in wires) else "conv"
+    return "fc" if wires and not any(wire.has_plane for wire in wires) else "conv"
 
 
 def _few(names: Iterable[str]) -> str:

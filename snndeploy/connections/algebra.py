@@ -13,9 +13,9 @@ from math import gcd, prod
 
 import numpy as np
 
+from snndeploy.connections.connection import Connection
 from snndeploy.connections.conv import Conv
 from snndeploy.connections.dense import Dense
-from snndeploy.connections.reach import Connection
 from snndeploy.connections.shape import Shape
 from snndeploy.tensors import convolve_transposed
 
@@ -67,34 +67,28 @@ def spread(weight: np.ndarray, dilation: tuple[int, int]) -> np.ndarray:
 def scale_outputs(connection: Connection, factor: np.ndarray) -> Connection:
     """Every target channel times its factor (or one factor for all)."""
     factor = np.broadcast_to(np.asarray(factor, dtype=np.float64), connection.weight.shape[:1])
-    weight = connection.weight * factor[:, None, None, None]
-    if isinstance(connection, Dense):
-        return Dense(weight, connection.pool)
-    return _conv(weight, connection)
-
-
-def _conv(weight: np.ndarray, like: Conv) -> Conv:
-    return Conv(weight, like.stride, like.padding, like.dilation, like.groups)
+    each = factor.reshape(-1, *(1 for _ in connection.weight.shape[1:]))
+    return connection.with_weight(connection.weight * each)
 
 
 def is_identity(connection: Connection) -> bool:
     """Exactly the unit connection (weight one, in place)."""
-    return bool(
-        is_pooling(connection)
-        and connection.weight.shape[2:] == (1, 1)
-        and np.all(connection.weight == 1.0)
-    )
+    return _in_place(connection) and bool(np.all(connection.weight == 1.0))
 
 
 def is_count(connection: Connection) -> bool:
     """Every spike counts some whole number of times, in place."""
     whole = np.all((connection.weight >= 0) & (connection.weight % 1 == 0))
-    return bool(whole and is_pooling(connection) and connection.weight.shape[2:] == (1, 1))
+    return bool(whole) and _in_place(connection)
 
 
-def is_pooling(connection: Connection) -> bool:
+def _in_place(connection: Connection) -> bool:
+    return connection.one_to_one(len(connection.weight))
+
+
+def is_pooling(connection: Conv) -> bool:
     """A depthwise window sum that tiles the plane, with one factor a channel."""
-    if not isinstance(connection, Conv) or connection.groups != connection.weight.shape[0]:
+    if connection.groups != connection.weight.shape[0]:
         return False
     kernel = connection.weight.shape[2:]
     uniform = np.all(connection.weight == connection.weight[:, :, :1, :1])
@@ -109,17 +103,10 @@ def is_pooling(connection: Connection) -> bool:
 
 def sum_of(first: Connection, second: Connection) -> Connection | None:
     """One connection for the sum of two from the same source, or None."""
-    if isinstance(first, Dense) and isinstance(second, Dense):
-        if first.pool == second.pool and first.weight.shape == second.weight.shape:
-            return Dense(first.weight + second.weight, first.pool)
+    same = type(first) is type(second) and first.weight.shape == second.weight.shape
+    if not same or any(getattr(first, key) != getattr(second, key) for key in first.fields):
         return None
-    if isinstance(first, Conv) and isinstance(second, Conv):
-        same = (first.stride, first.padding, first.dilation, first.groups) == (
-            second.stride, second.padding, second.dilation, second.groups,
-        )  # fmt: skip
-        if same and first.weight.shape == second.weight.shape:
-            return _conv(first.weight + second.weight, first)
-    return None
+    return first.with_weight(first.weight + second.weight)
 
 
 def compose_conv(outer: Conv, inner: Connection, source: Shape) -> Conv:
@@ -128,10 +115,18 @@ def compose_conv(outer: Conv, inner: Connection, source: Shape) -> Conv:
     Raises:
         NotComposable: when no single kernel computes the same.
     """
-    if isinstance(inner, Dense):
-        raise NotComposable("a convolution behind a dense layer")
     if is_identity(inner):
         return outer
+    match inner:
+        case Conv():
+            return _compose_convs(outer, inner, source)
+        case Dense():
+            raise NotComposable("a convolution behind a dense layer")
+        case other:
+            raise NotComposable(f"a convolution behind connection {other.kind!r}")
+
+
+def _compose_convs(outer: Conv, inner: Conv, source: Shape) -> Conv:
     middle = inner.output_shape(source)
     for axis in (0, 1):
         _check_padding(outer, inner, source, middle, axis)
@@ -231,11 +226,19 @@ def compose_dense(weight: np.ndarray, inner: Connection, source: Shape) -> Dense
     """A dense layer (targets, middle channels, rows, columns) behind `inner`, from `source`.
 
     Raises:
-        NotComposable: when the result would be too large to store.
+        NotComposable: when the result would be too large to store, or no dense layer.
     """
-    if isinstance(inner, Dense):
-        flat = weight.reshape(weight.shape[0], -1)
-        return Dense(np.tensordot(flat, inner.weight, axes=(1, 0)), inner.pool)
+    match inner:
+        case Dense():
+            flat = weight.reshape(weight.shape[0], -1)
+            return Dense(np.tensordot(flat, inner.weight, axes=(1, 0)), inner.pool)
+        case Conv():
+            return _dense_behind_conv(weight, inner, source)
+        case other:
+            raise NotComposable(f"a dense layer behind connection {other.kind!r}")
+
+
+def _dense_behind_conv(weight: np.ndarray, inner: Conv, source: Shape) -> Dense:
     if is_pooling(inner):
         factor = inner.weight[:, 0, 0, 0]
         return Dense(weight * factor[None, :, None, None], inner.stride)

@@ -10,7 +10,7 @@ from math import prod
 
 import numpy as np
 
-from snndeploy.connections import taps_per_position
+from snndeploy.connections.conv import window_table
 from snndeploy.graph import Graph, Node
 from snndeploy.ops import KINDS
 from snndeploy.ops.evaluate import node_inputs
@@ -28,13 +28,13 @@ def fan_out_plane(node: Node, source: Node) -> np.ndarray:
     taps = []
     for axis, (before, after) in enumerate(((top, bottom), (left, right))):
         size = source.shape[axis - 2]
-        padded = taps_per_position(
+        padded = window_table(
             before + size + after,
             weight.shape[2 + axis],
             node.attributes["stride"][axis],
             0,
             node.attributes["dilation"][axis],
-        )
+        )[-1].astype(np.int64)
         taps.append(padded[before : before + size])
     plane = np.outer(*taps) * (weight.shape[0] // node.attributes["groups"])
     return _without_border(plane, source)

@@ -1,4 +1,4 @@
-"""The contract's arithmetic in plain int64 numpy: integers, synapses, one step of one population.
+"""The contract's arithmetic in plain int64 numpy: integers, one step of one population.
 
 Written to be read beside `snndeploy.network`; the fast engines do not use it, they are compared
 with it.
@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from snndeploy.connections import Connection, Conv, Dense
 from snndeploy.engines.attention import attend
 from snndeploy.network import MEMBRANE_MAXIMUM, MEMBRANE_SHIFT, Population
 
@@ -41,50 +40,6 @@ def sat24(value: np.ndarray) -> np.ndarray:
 def shift(value: np.ndarray, exponent: int) -> np.ndarray:
     """value << exponent; a negative exponent shifts right and rounds down, as Lava does."""
     return value << exponent if exponent >= 0 else value >> -exponent
-
-
-# --- synapses -----------------------------------------------------------------------------------
-
-
-def convolve(connection: Conv, payload: np.ndarray) -> np.ndarray:
-    """(samples, C, H, W) payloads -> (samples, C', H', W') sums of weight * payload."""
-    weight = connection.weight.astype(np.int64)
-    channels, heights, widths = connection.output_shape(payload.shape[1:])
-    (pad_y, pad_x), groups = connection.padding, connection.groups
-    padded = np.pad(payload, ((0, 0), (0, 0), (pad_y, pad_y), (pad_x, pad_x)))
-    inputs_each, outputs_each = payload.shape[1] // groups, channels // groups
-    sums = np.zeros((payload.shape[0], channels, heights, widths), dtype=np.int64)
-    for group in range(groups):
-        outputs = slice(group * outputs_each, (group + 1) * outputs_each)
-        inputs = padded[:, group * inputs_each : (group + 1) * inputs_each]
-        for row in range(weight.shape[2]):
-            for column in range(weight.shape[3]):
-                top, left = row * connection.dilation[0], column * connection.dilation[1]
-                seen = inputs[
-                    :,
-                    :,
-                    top : top + (heights - 1) * connection.stride[0] + 1 : connection.stride[0],
-                    left : left + (widths - 1) * connection.stride[1] + 1 : connection.stride[1],
-                ]
-                taps = weight[outputs, :, row, column]
-                sums[:, outputs] += np.einsum("oi,siyx->soyx", taps, seen)
-    return sums
-
-
-def connect_all(connection: Dense, payload: np.ndarray) -> np.ndarray:
-    """(samples, C, H, W) payloads -> (samples, targets, 1, 1), with the pooled weight expanded."""
-    weight = connection.weight.astype(np.int64)
-    expanded = weight.repeat(connection.pool[0], axis=2).repeat(connection.pool[1], axis=3)
-    rows, columns = expanded.shape[2:]
-    sums = np.einsum("ocyx,scyx->so", expanded, payload[:, :, :rows, :columns])
-    return sums[:, :, None, None]
-
-
-def connect(connection: Connection, payload: np.ndarray) -> np.ndarray:
-    payload = payload.astype(np.int64)
-    if isinstance(connection, Conv):
-        return convolve(connection, payload)
-    return connect_all(connection, payload)
 
 
 # --- neurons ------------------------------------------------------------------------------------

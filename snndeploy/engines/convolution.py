@@ -12,6 +12,8 @@ the largest payload:
 Float32 and bytes run on oneDNN and are used only where `onednn.py` trusts them; `kernel_name` tells
 which one sums spikes on this machine.
 
+A connection without kernels (`FORMS`) is summed as its plain reference does: right, only slower.
+
 A common power of two is taken out of the weights first: even weights of -256..254, as Loihi stores
 them, fit a byte.
 """
@@ -19,8 +21,9 @@ them, fit a byte.
 from __future__ import annotations
 
 import weakref
-from dataclasses import replace
-from functools import cache
+from collections.abc import Callable
+from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,30 +60,23 @@ class Synapses:
     """
 
     def __init__(self, connection: Connection, source: Shape) -> None:
-        # A copy: the cache below may not keep its own key alive.
-        self.connection: Connection = replace(connection)
-        self.source = source
-        self.output = connection.output_shape(source)
         mantissas = np.asarray(connection.weight).astype(np.int64)
         together = int(np.bitwise_or.reduce(np.abs(mantissas), axis=None))
         self.exponent = (together & -together).bit_length() - 1 if together else 0
         mantissas >>= self.exponent
-        self.weight_sum = int(np.abs(mantissas).sum(axis=(1, 2, 3)).max(initial=0))
-        self.fits_byte = mantissas.min(initial=0) >= -128 and mantissas.max(initial=0) <= 127
-        if isinstance(connection, Dense):  # columns in the order of the payloads: (H, W, C)
-            mantissas = mantissas.transpose(0, 2, 3, 1).reshape(mantissas.shape[0], -1)
-        self._mantissas = np.ascontiguousarray(
-            mantissas.astype(np.int8 if self.fits_byte else np.int32)
-        )
-        self.sound = isinstance(connection, Dense) or onednn.is_sound(connection, source)
+        self.weight_sum = int(connection.neuron_sums(np.abs(mantissas)).max(initial=0))
+        self.fits_byte = bool(mantissas.min(initial=0) >= -128 and mantissas.max(initial=0) <= 127)
+        small = mantissas.astype(np.int8 if self.fits_byte else np.int32)
+        prepared = connection.with_weight(small)  # the cache below may not keep its key alive
+        form = FORMS.get(type(connection))
+        self.form = form(prepared, source) if form else None
+        self.plain = None if form else prepared
         self.bytes_work: bool | None = None  # known once asked
         self._prepared: dict[str, onednn.Sums] = {}
-        self._rows: np.ndarray | None = None  # (kernel_h, kernel_w, channels, outputs) for events
 
     def bound(self, largest_payload: int) -> int:
         """The largest |returned sum| that payloads up to `largest_payload` can give."""
-        window = int(np.prod(self.connection.pool)) if isinstance(self.connection, Dense) else 1
-        return self.weight_sum * largest_payload * window
+        return self.weight_sum * largest_payload
 
     def __call__(self, payload: np.ndarray, largest_payload: int) -> np.ndarray:
         """Sums (images, H', W', C') float32 or float64, integers.
@@ -88,85 +84,122 @@ class Synapses:
         payload: (images, H, W, C) contiguous; uint8, or int32 where values are negative or large.
         """
         bound = self.bound(largest_payload)
-        if isinstance(self.connection, Dense):
-            payload = _pooled(payload, self.connection, largest_payload)
-            largest_payload *= int(np.prod(self.connection.pool))
-        as_bytes = payload.dtype == np.uint8 and largest_payload <= onednn.largest_byte()
         if bound >= FLOAT64_EXACT:
             raise DeployError(
                 f"sums of weight * payload reach {bound}; more than 2^53 is not exact"
             )
+        if self.form is None:
+            assert self.plain is not None
+            sums = self.plain.sums(payload.transpose(0, 3, 1, 2))
+            return np.ascontiguousarray(sums.transpose(0, 2, 3, 1), dtype=np.float64)
         if bound < FLOAT32_EXACT and self._should_gather(payload, largest_payload):
-            return self._gathered(payload)
+            return self.form.gathered(payload)
+        payload, largest_payload = self.form.arriving(payload, largest_payload)
+        as_bytes = payload.dtype == np.uint8 and largest_payload <= onednn.largest_byte()
         kernel = "float64"
-        if bound < FLOAT32_EXACT and self.sound:
+        if bound < FLOAT32_EXACT and self.form.sound:
             kernel = "bytes" if as_bytes and self._can_use_bytes() else "float32"
-        sums = self._prepared.get(kernel) or self._prepare(kernel)
-        tensor = torch.from_numpy(payload)
-        if isinstance(self.connection, Dense):
-            return sums(tensor).numpy().reshape(-1, 1, 1, self.output[0])
-        result = sums(tensor.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        return result.contiguous().numpy()
+        if kernel not in self._prepared:
+            self._prepared[kernel] = self.form.prepared(kernel)
+        return self.form.leaving(self._prepared[kernel](torch.from_numpy(payload)))
 
     def _should_gather(self, payload: np.ndarray, largest_payload: int) -> bool:
         """Binary spikes, few of them, and rows of weights that are long enough."""
-        conv = self.connection
-        if isinstance(conv, Dense) or conv.groups > 1 or not self.fits_byte:
+        assert self.form is not None
+        if not self.form.gathers or not self.fits_byte:
             return False
-        if largest_payload > 1 or payload.dtype != np.uint8 or self.output[0] < EVENT_OUTPUTS:
+        if largest_payload > 1 or payload.dtype != np.uint8:
             return False
         rate = np.count_nonzero(payload.view(np.bool_)) / max(payload.size, 1)
         limit = EVENT_RATE_AMX if _has_amx() else EVENT_RATE
         return bool(rate * torch.get_num_threads() < limit)  # the other kernels use every thread
 
-    def _gathered(self, payload: np.ndarray) -> np.ndarray:
-        assert isinstance(self.connection, Conv)
-        if self._rows is None:
-            self._rows = np.ascontiguousarray(self._mantissas.transpose(2, 3, 1, 0))
+    def _can_use_bytes(self) -> bool:
+        assert self.form is not None
+        if self.bytes_work is None:
+            self.bytes_work = self.fits_byte and self.form.bytes_are_exact()
+        return self.bytes_work
+
+
+class ConvForm:
+    """How the kernels get a convolution's weights (int8 or int32) and payloads."""
+
+    def __init__(self, conv: Conv, source: Shape) -> None:
+        self.conv, self.source, self.output = conv, source, conv.output_shape(source)
+        self.weight = torch.from_numpy(np.ascontiguousarray(conv.weight))
+        self.sound = onednn.is_sound(conv, source)
+        self.gathers = conv.groups == 1 and self.output[0] >= EVENT_OUTPUTS
+
+    def bytes_are_exact(self) -> bool:
+        return onednn.is_exact(self.weight, self.conv, self.source)
+
+    def prepared(self, kernel: str) -> onednn.Sums:
+        if kernel == "bytes":
+            return onednn.packed_conv(self.weight, self.conv, self.source)
+        return onednn.float_conv(self.weight, self.conv, getattr(torch, kernel))
+
+    @cached_property
+    def _rows(self) -> np.ndarray:
+        """(kernel_h, kernel_w, channels, outputs)."""
+        return np.ascontiguousarray(self.conv.weight.transpose(2, 3, 1, 0))
+
+    def gathered(self, payload: np.ndarray) -> np.ndarray:
         channels, height, width = self.output
         sums = np.empty((payload.shape[0], height, width, channels), dtype=np.float32)
-        geometry = (self.connection.stride, self.connection.padding, self.connection.dilation)
+        geometry = (self.conv.stride, self.conv.padding, self.conv.dilation)
         gather_sums(payload, self._rows, *geometry, sums)
         return sums
 
-    def _can_use_bytes(self) -> bool:
-        if self.bytes_work is None:
-            conv = self.connection
-            self.bytes_work = bool(self.fits_byte) and (
-                isinstance(conv, Dense)
-                or onednn.is_exact(torch.from_numpy(self._mantissas), conv, self.source)
-            )
-        return self.bytes_work
+    def arriving(self, payload: np.ndarray, largest: int) -> tuple[np.ndarray, int]:
+        return payload.transpose(0, 3, 1, 2), largest
 
-    def _prepare(self, kernel: str) -> onednn.Sums:
-        weight = torch.from_numpy(self._mantissas)
-        conv = self.connection if isinstance(self.connection, Conv) else None
+    def leaving(self, sums: torch.Tensor) -> np.ndarray:
+        return sums.permute(0, 2, 3, 1).contiguous().numpy()
+
+
+class DenseForm:
+    """The same of a dense layer: window sums by columns in the order of the payloads, (H, W, C)."""
+
+    gathers = False
+    sound = True
+
+    def __init__(self, dense: Dense, source: Shape) -> None:
+        self.pool, self.shape = dense.pool, dense.weight.shape
+        columns = dense.weight.transpose(0, 2, 3, 1).reshape(self.shape[0], -1)
+        self.weight = torch.from_numpy(np.ascontiguousarray(columns))
+
+    def bytes_are_exact(self) -> bool:
+        return True
+
+    def prepared(self, kernel: str) -> onednn.Sums:
         if kernel == "bytes":
-            made = (
-                onednn.packed_conv(weight, conv, self.source)
-                if conv
-                else onednn.packed_linear(weight)
-            )
-        else:
-            kind = torch.float32 if kernel == "float32" else torch.float64
-            made = (
-                onednn.float_conv(weight, conv, kind) if conv else onednn.float_linear(weight, kind)
-            )
-        self._prepared[kernel] = made
-        return made
+            return onednn.packed_linear(self.weight)
+        return onednn.float_linear(self.weight, getattr(torch, kernel))
+
+    def gathered(self, payload: np.ndarray) -> np.ndarray:
+        raise AssertionError("a dense layer gathers nothing")
+
+    def arriving(self, payload: np.ndarray, largest: int) -> tuple[np.ndarray, int]:
+        """Window sums (images, columns), uint8 while they fit, and the largest of them."""
+        rows, columns = self.shape[2:]
+        high, wide = self.pool
+        images, _, _, channels = payload.shape
+        cropped = payload[:, : rows * high, : columns * wide]
+        if self.pool != (1, 1):
+            windows = cropped.reshape(images, rows, high, columns, wide, channels)
+            small = payload.dtype == np.uint8 and largest * high * wide <= 255
+            cropped = windows.sum(axis=(2, 4), dtype=np.uint8 if small else np.int64)
+        return np.ascontiguousarray(cropped).reshape(images, -1), largest * high * wide
+
+    def leaving(self, sums: torch.Tensor) -> np.ndarray:
+        return sums.numpy().reshape(-1, 1, 1, self.shape[0])
 
 
-def _pooled(payload: np.ndarray, dense: Dense, largest_payload: int) -> np.ndarray:
-    """Window sums (images, columns), uint8 while they fit, in the order (H, W, C)."""
-    rows, columns = dense.weight.shape[2:]
-    images, _, _, channels = payload.shape
-    cropped = payload[:, : rows * dense.pool[0], : columns * dense.pool[1]]
-    if dense.pool != (1, 1):
-        windows = cropped.reshape(images, rows, dense.pool[0], columns, dense.pool[1], channels)
-        small = payload.dtype == np.uint8 and largest_payload * int(np.prod(dense.pool)) <= 255
-        kind = np.uint8 if small else np.int64
-        cropped = windows.sum(axis=(2, 4), dtype=kind)
-    return np.ascontiguousarray(cropped).reshape(images, -1)
+# Connections with kernels of their own; any other is summed as its reference does.
+FORMS: dict[type[Connection], Callable[[Any, Shape], ConvForm | DenseForm]] = {
+    Conv: ConvForm,
+    Dense: DenseForm,
+}
 
 
 _prepared_synapses: weakref.WeakKeyDictionary[Connection, dict[Shape, Synapses]] = (

@@ -25,7 +25,6 @@ from snndeploy.engines.activity import Activity
 from snndeploy.engines.arithmetic import (
     Stepped,
     attended_current,
-    connect,
     shift,
     step_attended,
     step_neurons,
@@ -107,7 +106,7 @@ class ReferenceChip:
         if population.kind == "input":
             return step_relay(population, u, v, payload)
         for projection in self.network.incoming(population.name):
-            total = connect(projection.connection, self._arriving(projection))
+            total = projection.connection.sums(self._arriving(projection))
             a += shift(total, projection.exponent)
         if population.attention:
             return self._step_attended(population, u, v, a, bias)

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from snndeploy.connections import Conv, Dense, Shape
+from snndeploy.connections import Conv, Shape
 from snndeploy.connections.algebra import NotComposable, compose_dense, is_count, is_identity
 from snndeploy.errors import UnsupportedError
 from snndeploy.graph import Graph, Node
@@ -309,7 +309,7 @@ class _Lowering:
 
     def _dense(self, term: Term, shape: Shape) -> Term:
         """Integrators without a plane read through dense connections."""
-        if isinstance(term.connection, Dense) or shape[1:] != (1, 1):
+        if not term.connection.has_plane or shape[1:] != (1, 1):
             return term
         eye = np.eye(shape[0]).reshape(shape[0], shape[0], 1, 1)
         source = self.populations[term.source].shape

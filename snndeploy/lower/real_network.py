@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from snndeploy.connections import Connection, Shape, fan_out
+from snndeploy.connections import Connection, Shape
 from snndeploy.graph import Graph
 from snndeploy.passes.regions import Region
 
@@ -113,7 +113,7 @@ def lowering_cost(
         for term in population.terms:
             source = populations[term.source]
             rate = 1.0 if source.kind == "relay" else _rate(source, rates, assumed_rate)
-            synapses = int(fan_out(term.connection, source.shape).sum()) * source.shape[0]
+            synapses = term.connection.synapses(source.shape)
             work += synapses * rate * network.timesteps
         if population.host:
             loads = 1 if population.host_constant else network.timesteps

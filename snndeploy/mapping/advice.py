@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from snndeploy.connections import Conv, Dense
 from snndeploy.errors import DeployError
 from snndeploy.mapping.assign import assign
 from snndeploy.mapping.checks import check_neurons
@@ -150,16 +149,12 @@ def _thinner_projection(
 ) -> Projection:
     connection = projection.connection
     before, after = channels[projection.source], channels[projection.target]
-    groups = getattr(connection, "groups", 1)
+    groups = connection.groups
     if groups > 1:  # depthwise stays depthwise; other groups stay as many as divide the channels
         groups = math.gcd(math.gcd(before, after), before if groups == source.shape[0] else groups)
     shape = (after, before // groups, *connection.weight.shape[2:])
     weight = np.broadcast_to(np.int8(0), shape)
-    thin: Conv | Dense
-    if isinstance(connection, Conv):
-        thin = replace(connection, weight=weight, groups=groups)
-    else:
-        thin = replace(connection, weight=weight)
+    thin = connection.with_weight(weight, groups)
     delays = None if projection.axonal_delay is None else np.zeros(0, dtype=np.int64)
     return replace(projection, connection=thin, axonal_delay=delays)
 

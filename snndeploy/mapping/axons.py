@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from snndeploy.connections import Connection, Shape
+from snndeploy.connections import Connection, Range, Shape
 from snndeploy.mapping.parts import (
     Part,
     count_plane,
@@ -23,7 +23,6 @@ from snndeploy.mapping.parts import (
     reached_plane,
     reached_positions,
 )
-from snndeploy.mapping.reach import Range, group_reach, is_shared_by_position
 from snndeploy.network import Network, Projection
 
 
@@ -33,7 +32,7 @@ def input_axons(network: Network, part: Part) -> int:
     for projection in network.incoming(part.population):
         connection, source = projection.connection, network.by_name[projection.source].shape
         each = 1
-        if not is_shared_by_position(connection):
+        if not connection.shared_by_position:
             fed = fed_by_group(connection, part)
             each = source[0] // len(fed) * int(np.count_nonzero(fed))
         total += each * reached_positions(connection, source, part)
@@ -43,7 +42,7 @@ def input_axons(network: Network, part: Part) -> int:
 
 def feeds(connection: Connection, source: Shape, channels: Range, sink: Range) -> bool:
     """Whether any source channel of a range feeds a target channel of a range."""
-    fed = group_reach(connection, sink)
+    fed = connection.group_reach(sink)
     per_group = source[0] // len(fed)
     return bool(fed[channels[0] // per_group : (channels[1] - 1) // per_group + 1].any())
 
@@ -73,7 +72,7 @@ def output_plane(
 ) -> np.ndarray:
     """Output axons of each position of a source box with these channels, int64 (height, width)."""
     connection = projection.connection
-    each = 1 if is_shared_by_position(connection) else channels[1] - channels[0]
+    each = 1 if connection.shared_by_position else channels[1] - channels[0]
     total = np.zeros(source[1:], dtype=np.int64)
     for sinks, plane in planes.items():
         if any(feeds(connection, source, channels, sink) for sink in sinks):
@@ -99,10 +98,10 @@ def _of_projection(
     projection: Projection, shape: Shape, sources: Sequence[Part], sinks: Sequence[Part]
 ) -> np.ndarray:
     boxes = max((len(part.boxes) for part in (*sources, *sinks)), default=0)
-    if boxes > 1 and getattr(projection.connection, "groups", 1) > 1:
+    if boxes > 1 and projection.connection.groups > 1:
         return _of_grouped_strips(projection.connection, shape, sources, sinks)
     planes = destination_planes(projection, shape, sinks)
-    if is_shared_by_position(projection.connection):
+    if projection.connection.shared_by_position:
         plane_of = {
             channels: output_plane(projection, shape, channels, planes)
             for channels in {part.boxes[0][0] for part in sources}

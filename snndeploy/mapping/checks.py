@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
-from snndeploy.connections import Conv
+from snndeploy.connections import Connection, Shape
 from snndeploy.errors import FitError
 from snndeploy.mapping.layout import Layout
-from snndeploy.mapping.memory import state_bytes
+from snndeploy.mapping.memory import list_lengths, state_bytes
 from snndeploy.mapping.parts import Part, fed_by_group, parts_of
 from snndeploy.mapping.wiring import population_wiring
-from snndeploy.network import Network, Projection
+from snndeploy.network import Network
 from snndeploy.target import Target
 
 
@@ -31,22 +33,13 @@ def check_neurons(network: Network, target: Target) -> None:
                 f"{label} needs {need:,} bytes of state a neuron; a {target.name} neuron has"
                 f" {most:,}. Use shorter delays, or choose another target."
             )
-        inputs = sum(fan_in(p) for p in network.incoming(population.name))
+        inputs = sum(p.connection.fan_in for p in network.incoming(population.name))
         if target.fan_in_max is not None and inputs > target.fan_in_max:
             raise FitError(
                 f"{label} has {inputs:,} inputs a neuron; a {target.name} neuron takes"
                 f" {target.fan_in_max:,}. Use fewer input channels or a smaller kernel, or choose"
                 " another target."
             )
-
-
-def fan_in(projection: Projection) -> int:
-    """Synapses of one target neuron, at most."""
-    connection = projection.connection
-    inputs = int(np.prod(connection.weight.shape[1:]))
-    if isinstance(connection, Conv):
-        return inputs
-    return inputs * connection.pool[0] * connection.pool[1]
 
 
 def check_layout_limits(network: Network, layout: Layout, target: Target) -> None:
@@ -86,7 +79,7 @@ def _check_synapses(network: Network, layout: Layout, target: Target, most: int)
     stored = np.zeros(layout.cores, dtype=np.int64)
     for part in parts_of(layout.tiles):
         stored[part.core] += sum(
-            _stored(p, network.by_name[p.source].shape[0], part, target)
+            _stored(p.connection, network.by_name[p.source].shape, part, target)
             for p in network.incoming(part.population)
         )
     chips = np.bincount(layout.chip_of_core, weights=stored)
@@ -97,11 +90,10 @@ def _check_synapses(network: Network, layout: Layout, target: Target, most: int)
         )
 
 
-def _stored(projection: Projection, channels: int, part: Part, target: Target) -> int:
-    """Synapses that a part stores of a projection, shared ones once."""
-    connection = projection.connection
-    fed = fed_by_group(connection, part)
-    kernel = int(np.prod(connection.weight.shape[2:]))
-    each = channels // len(fed) * int(fed.sum()) * kernel
-    shared = target.shared_convolution or not isinstance(connection, Conv)
-    return each if shared else each * part.positions
+def _stored(connection: Connection, source: Shape, part: Part, target: Target) -> int:
+    """Synapses that a part stores of a connection into it, shared ones once."""
+    each = source[0] // connection.groups
+    if connection.shared_lists is None:
+        return each * int(list_lengths(connection, source, part.boxes).sum())
+    kernel = each * int(fed_by_group(connection, part).sum()) * prod(connection.shared_lists)
+    return kernel if target.shared_convolution else kernel * part.positions

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from snndeploy.connections import Range
 from snndeploy.mapping.axons import destination_planes, output_plane
 from snndeploy.mapping.cost import HOST_RATE, Costs, rate_of
 from snndeploy.mapping.grid import Grid, largest
@@ -26,13 +27,6 @@ from snndeploy.mapping.memory import (
     part_memory,
 )
 from snndeploy.mapping.parts import Part, parts_of
-from snndeploy.mapping.reach import (
-    Range,
-    axis_table,
-    channel_reach,
-    group_reach,
-    is_shared_by_position,
-)
 from snndeploy.network import Network, Population, Projection
 from snndeploy.target import Target
 
@@ -65,9 +59,9 @@ class Demand:
         for projection in self.network.incoming(self.population.name):
             source = self.network.by_name[projection.source]
             rows, columns = (
-                axis_table(projection.connection, source.shape, axis) for axis in (0, 1)
+                projection.connection.axis_table(source.shape, axis) for axis in (0, 1)
             )
-            shared = is_shared_by_position(projection.connection)
+            shared = projection.connection.shared_by_position
             weight = source.shape[0] * rate_of(source, self.rates)
             axes = self._axes.setdefault((id(rows), id(columns)), _Axes(rows, columns))
             axes.axons += 1 if shared else source.shape[0]
@@ -79,7 +73,7 @@ class Demand:
     @property
     def is_grouped(self) -> bool:
         return any(
-            getattr(projection.connection, "groups", 1) > 1
+            projection.connection.groups > 1
             for projection in (
                 *self.network.incoming(self.population.name),
                 *self.network.outgoing(self.population.name),
@@ -140,7 +134,7 @@ class Demand:
             for axes, reached, taps in reach:
                 messages, synapses = 0.0, 0.0
                 for projection, weight in axes.messages:
-                    fed = group_reach(projection.connection, channels)
+                    fed = projection.connection.group_reach(channels)
                     messages += weight * float(np.mean(fed > 0))
                     synapses += weight * float(np.mean(fed))
                 total = total + self.costs.message_in_ns * messages * np.outer(*reached)
@@ -155,7 +149,7 @@ class Demand:
             rows, columns = axes.reached(grid)
             places = float(rows.sum() * columns.sum())
             for projection, weight in axes.messages:
-                fed = [group_reach(projection.connection, c) > 0 for c in grid.channels]
+                fed = [projection.connection.group_reach(c) > 0 for c in grid.channels]
                 total += places * weight * float(np.mean(fed, axis=1).sum())
         return total
 
@@ -212,7 +206,7 @@ class Demand:
         for projection, planes in self._sinks:
             for sinks, count in planes.items():
                 fed: np.ndarray = np.sum(
-                    [channel_reach(projection.connection, shape[0], sink) for sink in sinks], axis=0
+                    [projection.connection.channel_reach(shape[0], sink) for sink in sinks], axis=0
                 )
                 senders = int(np.count_nonzero(fed[slice(*channels)]))
                 plane = plane + (senders * rate * self.costs.message_out_ns) * count

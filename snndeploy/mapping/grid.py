@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from snndeploy.connections import Range
 from snndeploy.mapping.layout import Tile
-from snndeploy.mapping.reach import Range
 
 
 def split(size: int, parts: int) -> tuple[Range, ...]:

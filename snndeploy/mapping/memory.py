@@ -10,8 +10,8 @@ an axon, each of them `target.synapse_bits(length)` long, headers and padding in
                           cuts short are taken to be part of the full list.
     dense, pooled shared  one list of (neurons of the part) weights for each column of the matrix
                           (channels * pooled rows * pooled columns).
-    not shared            one list for each source neuron that reaches the part; convolution lists
-                          then name their targets (sparse format).
+    not shared            one list for each source neuron that reaches the part; lists of
+                          convolutions then name their targets (sparse format).
 
 A connection into parts on several cores is stored on each of them; several projections into one
 core add up.  An injection brings no synapses.
@@ -28,11 +28,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from snndeploy.connections import Connection, Conv, Shape
+from snndeploy.connections import Connection, Shape
 from snndeploy.mapping.axons import input_axons, output_axons
 from snndeploy.mapping.layout import Tile
 from snndeploy.mapping.parts import Box, Part, fed_by_group, parts_of
-from snndeploy.mapping.reach import axis_reach, group_reach
 from snndeploy.network import NO_CURRENT_MEMORY, Network, Population
 from snndeploy.target import Target
 
@@ -57,35 +56,30 @@ def limits_of(target: Target) -> dict[str, int]:
 
 def synapse_bits(connection: Connection, source: Shape, part: Part, target: Target) -> int:
     """Bits that a part needs for one projection into it."""
-    if not target.shared_convolution:
-        return _unshared_bits(connection, source, part.boxes, target)
-    fed = fed_by_group(connection, part)
-    if not isinstance(connection, Conv):
-        return connection.weight[0].size * target.synapse_bits(int(fed[0]))
-    kernel = connection.weight.shape[2] * connection.weight.shape[3]
-    sizes, groups = np.unique(fed, return_counts=True)
-    return (source[0] // len(fed)) * sum(
-        int(count) * target.synapse_bits(kernel * int(n))
-        for n, count in zip(sizes, groups, strict=True)
+    each = source[0] // connection.groups
+    if connection.shared_lists is None or not target.shared_convolution:
+        sizes, counts = np.unique(list_lengths(connection, source, part.boxes), return_counts=True)
+        return each * sum(
+            int(count) * target.synapse_bits(int(size), sparse=connection.sparse)
+            for size, count in zip(sizes, counts, strict=True)
+        )
+    lists, weights = connection.shared_lists
+    fed, counts = np.unique(fed_by_group(connection, part), return_counts=True)
+    return (each * lists) * sum(
+        int(count) * target.synapse_bits(weights * int(channels))
+        for channels, count in zip(fed, counts, strict=True)
     )
 
 
-def _unshared_bits(
-    connection: Connection, source: Shape, boxes: Sequence[Box], target: Target
-) -> int:
-    groups = len(group_reach(connection, boxes[0][0]))
-    length = np.zeros((groups, *source[1:]), dtype=np.int64)
+def list_lengths(connection: Connection, source: Shape, boxes: Sequence[Box]) -> np.ndarray:
+    """Synapses of a source neuron of each group into the boxes, int64 (groups, height, width)."""
+    length = np.zeros((connection.groups, *source[1:]), dtype=np.int64)
     for channels, rows, columns in boxes:
         taps = np.outer(
-            axis_reach(connection, source, 0, rows), axis_reach(connection, source, 1, columns)
+            connection.axis_reach(source, 0, rows), connection.axis_reach(source, 1, columns)
         )
-        length += group_reach(connection, channels)[:, None, None] * taps
-    sizes, lists = np.unique(length, return_counts=True)
-    sparse = isinstance(connection, Conv)
-    return (source[0] // groups) * sum(
-        int(count) * target.synapse_bits(int(size), sparse=sparse)
-        for size, count in zip(sizes, lists, strict=True)
-    )
+        length += connection.group_reach(channels)[:, None, None] * taps
+    return length
 
 
 def state_bytes(network: Network, population: Population, target: Target) -> int:
@@ -127,9 +121,10 @@ def part_use(
         use[OUTPUT_AXONS] = output_axons(network, [*parts, *sinks])[: len(parts)]
     known: dict[object, int] = {}
     each = {p.name: neuron_bytes(network, p, target) for p in network.populations}
+    shared = {p.name for p in network.populations if _shares_lists(network, p, target)}
     for index, part in enumerate(parts):
         # shared lists depend on the channels alone
-        where: object = part.channels if target.shared_convolution else part.boxes
+        where: object = part.channels if part.population in shared else part.boxes
         key = (part.population, where)
         if key not in known:
             known[key] = part_memory(network, part, target)
@@ -140,6 +135,12 @@ def part_use(
         if CORE_MEMORY in limits:
             use[CORE_MEMORY][index] = known[key] + part.neurons * each[part.population]
     return use
+
+
+def _shares_lists(network: Network, population: Population, target: Target) -> bool:
+    incoming = network.incoming(population.name)
+    shared = all(p.connection.shared_lists is not None for p in incoming)
+    return target.shared_convolution and shared
 
 
 def part_memory(network: Network, part: Part, target: Target) -> int:

@@ -12,9 +12,8 @@ from functools import cached_property
 
 import numpy as np
 
-from snndeploy.connections import Connection, Shape
+from snndeploy.connections import Connection, Range, Shape
 from snndeploy.mapping.layout import Tile
-from snndeploy.mapping.reach import Range, axis_reach, axis_table, group_reach
 
 Box = tuple[Range, Range, Range]  # channels, rows, columns
 
@@ -72,7 +71,7 @@ def parts_of(tiles: Iterable[Tile]) -> tuple[Part, ...]:
 
 def fed_by_group(connection: Connection, part: Part) -> np.ndarray:
     """Target channels of a part that each group of source channels feeds, int64 (groups,)."""
-    total: np.ndarray = np.sum([group_reach(connection, c) for c in part.channels], axis=0)
+    total: np.ndarray = np.sum([connection.group_reach(c) for c in part.channels], axis=0)
     return total
 
 
@@ -89,14 +88,14 @@ def _reached(
     connection: Connection, source: Shape, rows: Range, columns: Range
 ) -> tuple[np.ndarray, np.ndarray]:
     return (
-        axis_reach(connection, source, 0, rows) > 0,
-        axis_reach(connection, source, 1, columns) > 0,
+        connection.axis_reach(source, 0, rows) > 0,
+        connection.axis_reach(source, 1, columns) > 0,
     )
 
 
 def reached_positions(connection: Connection, source: Shape, part: Part) -> int:
     """Source positions that a part reads."""
-    boxes = [box for box in part.boxes if group_reach(connection, box[0]).any()]
+    boxes = [box for box in part.boxes if connection.group_reach(box[0]).any()]
     if len(boxes) == 1:
         _, rows, columns = boxes[0]
         down, across = _reached(connection, source, rows, columns)
@@ -117,7 +116,7 @@ def count_plane(connection: Connection, source: Shape, parts: Sequence[Part]) ->
     single = [part.boxes[0] for part in parts if len(part.boxes) == 1]
     plane = np.zeros(source[1:], dtype=np.int64)
     if single:
-        tables = [axis_table(connection, source, axis) for axis in (0, 1)]
+        tables = [connection.axis_table(source, axis) for axis in (0, 1)]
         bounds = np.array([(rows, columns) for _, rows, columns in single])  # (boxes, axis, 2)
         reached = [
             (table[bounds[:, axis, 1]] > table[bounds[:, axis, 0]]).astype(np.float64)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from snndeploy.connections import Range
 from snndeploy.errors import FitError
 from snndeploy.mapping.demand import RECEIVE_NS, SEND_NS, Demand
 from snndeploy.mapping.grid import Grid, largest, split
@@ -23,7 +24,6 @@ from snndeploy.mapping.memory import (
     OUTPUT_AXONS,
     SYNAPSE_MEMORY,
 )
-from snndeploy.mapping.reach import Range
 
 WORDS = {
     NEURONS: "neurons",

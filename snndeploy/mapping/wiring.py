@@ -15,9 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sparse
 
-from snndeploy.connections import Connection, Shape
+from snndeploy.connections import Connection, Range, Shape
 from snndeploy.mapping.layout import Layout, Tile
-from snndeploy.mapping.reach import Range, axis_reach, channel_reach
 from snndeploy.network import Network, Population
 
 HOST = -1  # in place of a source core
@@ -49,7 +48,7 @@ def population_wiring(network: Network, layout: Layout, population: Population) 
         (p.connection, layout.tiles_of(p.target)) for p in network.outgoing(population.name)
     ]
     profiles = [
-        channel_reach(connection, population.shape[0], channels)
+        connection.channel_reach(population.shape[0], channels)
         for connection, tiles in outgoing
         for channels in sorted({tile.channels for tile in tiles})
     ]
@@ -104,7 +103,7 @@ def _entries(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Every (class * positions + position, core, synapses) of one projection, each int64."""
     fed_by_range = {
-        channels: channel_reach(connection, source[0], channels)[representative]
+        channels: connection.channel_reach(source[0], channels)[representative]
         for channels in {tile.channels for tile in tiles}
     }
     fed = np.array([fed_by_range[tile.channels] for tile in tiles])  # (tiles, classes)
@@ -129,7 +128,7 @@ def _axis_lists(
     """Source positions that each range reads, end to end, and their taps; first index and count."""
     distinct = sorted(set(ranges))
     number = {part: index for index, part in enumerate(distinct)}
-    reach = np.array([axis_reach(connection, source, axis, part) for part in distinct])
+    reach = np.array([connection.axis_reach(source, axis, part) for part in distinct])
     owner, positions = np.nonzero(reach)
     counts = np.bincount(owner, minlength=len(distinct))
     which = np.array([number[part] for part in ranges], dtype=np.int64)

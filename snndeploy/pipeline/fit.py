@@ -8,7 +8,7 @@ least energy at 0.2 spikes a neuron and step is taken, as in `compile` without c
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -196,7 +196,7 @@ def _population(population: RealPopulation) -> Population:
 
 
 def _empty(connection: Connection) -> Connection:
-    return replace(connection, weight=np.broadcast_to(np.int8(0), connection.weight.shape))
+    return connection.with_weight(np.broadcast_to(np.int8(0), connection.weight.shape))
 
 
 def _mode(population: RealPopulation) -> Any:

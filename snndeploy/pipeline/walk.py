@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from snndeploy.connections import Dense
 from snndeploy.costs import layer_costs
 from snndeploy.data import Data, load_data
 from snndeploy.engines.engine import run_network
@@ -269,7 +268,7 @@ def _imported_audit(network: Network) -> list[dict[str, Any]]:
         graded = network.by_name[projection.source].sends_graded
         row = AuditRow(
             layer=projection.target,
-            op="linear" if isinstance(projection.connection, Dense) else "conv",
+            op="conv" if projection.connection.has_plane else "linear",
             side="body",
             input_signal="integer" if graded else "binary",
             work="integer" if graded else "accumulate",

@@ -6,7 +6,7 @@ import math
 from math import prod
 from typing import get_args
 
-from snndeploy.connections import Connection, Conv, Dense
+from snndeploy.connections import Connection
 from snndeploy.network import (
     UNREAD,
     Injection,
@@ -131,23 +131,15 @@ def _check_projection(network: Network, projection: Projection) -> None:
 
 def _check_connection(connection: Connection, source: Population, where: str) -> None:
     integers(connection.weight, f"{where}: weight")
-    require(connection.weight.ndim == 4, f"{where}: the weight has not four dimensions")
     require(connection.weight.size > 0, f"{where} has no weights")
-    channels, height, width = source.shape
-    if isinstance(connection, Dense):
-        extents(connection.pool, 2, 1, f"{where}: pool")
-        rows, columns = height // connection.pool[0], width // connection.pool[1]
-        expected: tuple[int, ...] = (channels, rows, columns)
-        found: tuple[int, ...] = connection.weight.shape[1:]
-    else:
-        assert isinstance(connection, Conv)
-        for key, low in (("stride", 1), ("padding", 0), ("dilation", 1)):
-            extents(getattr(connection, key), 2, low, f"{where}: {key}")
-        whole(connection.groups, 1, MOST_NEURONS, f"{where}: groups")
-        shared = connection.weight.shape[0] % connection.groups
-        require(shared == 0, f"{where} does not share its channels among its groups")
-        expected, found = (channels,), (connection.weight.shape[1] * connection.groups,)
-    require(found == expected, f"{where} reads {found}, its source has {expected}")
+    for key, (count, least) in connection.fields.items():
+        value = getattr(connection, key)
+        if count:
+            extents(value, count, least, f"{where}: {key}")
+        else:
+            whole(value, least, MOST_NEURONS, f"{where}: {key}")
+    fault = connection.fault(source.shape)
+    require(not fault, f"{where} {fault}")
 
 
 def _check_injection(network: Network, injection: Injection) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 
-from snndeploy.connections import Connection, Conv, Dense
+from snndeploy.connections import Connection, listed
 from snndeploy.files.archive import ArrayStore
 from snndeploy.graph import Graph, Node, Signal
 from snndeploy.mapping.layout import Layout, Tile
@@ -123,18 +123,18 @@ def _read_attention(entry: dict[str, Any], fetch: Fetch) -> Attention:
 
 def _plain(value: Any, *without: str) -> dict[str, Any]:
     """The fields of a dataclass that JSON can hold."""
-    fields = value.__dataclass_fields__
-    kept = {name: getattr(value, name) for name in fields if name not in without}
+    names = value.__dataclass_fields__
+    kept = {name: getattr(value, name) for name in names if name not in without}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()}
 
 
 def _connection_record(connection: Connection, arrays: ArrayStore) -> dict[str, Any]:
-    kind = "dense" if isinstance(connection, Dense) else "conv"
-    return {
-        "kind": kind,
-        **_plain(connection, "weight"),
-        "weight": arrays.put(connection.weight),
-    }
+    assert listed(connection.kind) is type(connection), f"{connection.kind!r} is another class"
+    undeclared = {f.name for f in fields(connection)} - {"weight", *connection.fields}
+    assert not undeclared, f"connection {connection.kind!r} does not declare {undeclared}"
+    values = {key: getattr(connection, key) for key in connection.fields}
+    plain = {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
+    return {"kind": connection.kind, **plain, "weight": arrays.put(connection.weight)}
 
 
 def read_network(record: dict[str, Any], fetch: Fetch) -> Network:
@@ -176,13 +176,12 @@ def read_network(record: dict[str, Any], fetch: Fetch) -> Network:
 
 
 def _read_connection(entry: dict[str, Any], fetch: Fetch) -> Connection:
-    kind, weight = entry["kind"], fetch(entry["weight"])
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in entry.items()
         if key not in ("kind", "weight")
     }
-    return Dense(weight, **values) if kind == "dense" else Conv(weight, **values)
+    return listed(entry["kind"])(fetch(entry["weight"]), **values)
 
 
 def layout_record(layout: Layout, arrays: ArrayStore) -> dict[str, Any]:

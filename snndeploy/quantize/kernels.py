@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snndeploy.connections import Connection, Dense
+from snndeploy.connections import Connection
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,26 +56,11 @@ def mantissas(kernel: Kernel, unit: float, clip: float, weight_bits: int) -> Man
     return Mantissas(values.astype(kind), exponent, int((rounded != values).sum()))
 
 
-def reach(connection: Connection, weight: np.ndarray, payload: int) -> np.ndarray:
-    """(2, targets or channels): the largest positive and negative sums that payloads can cause.
-
-    weight: the connection's, integers or reals.  Spikes (payload 1) only add, graded payloads have
-    either sign; a pooled dense weight counts for every neuron of its window.
-    """
-    window = math.prod(connection.pool) if isinstance(connection, Dense) else 1
-    kind = np.int64 if weight.dtype.kind in "iu" else np.float64
-    flat = weight.reshape(weight.shape[0], -1).astype(kind) * window
-    if payload > 1:
-        both = np.abs(flat).sum(1) * payload
-        return np.stack([both, both])
-    return np.stack([np.maximum(flat, 0).sum(1), np.maximum(-flat, 0).sum(1)])
-
-
 def worst_case(parts: Sequence[tuple[Connection, int, int]], injected: int = 0) -> int:
     """Largest |a| that spikes can cause; parts: integer connection, exponent, largest payload."""
     total: np.ndarray | int = 0
     for connection, exponent, payload in parts:
-        total = total + (reach(connection, connection.weight, payload) << exponent)
+        total = total + (connection.reach(connection.weight, payload) << exponent)
     return int(np.max(total)) + injected
 
 

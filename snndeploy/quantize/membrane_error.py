@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from snndeploy.connections import Connection, Dense
-from snndeploy.tensors import convolve
+from snndeploy.connections import Connection
 
 LARGEST_WORK = 400_000_000  # multiply-accumulates spent on one candidate
 
@@ -18,36 +17,17 @@ def current_error(
     payloads: (samples, steps, channels, rows, columns) or (samples, steps, features).
     """
     difference = (used - weight).astype(np.float32)
-    frames = _frames(connection, payloads, weight)
-    if isinstance(connection, Dense):
-        pooled = _pooled(connection, frames)
-        current = pooled @ difference.reshape(len(difference), -1).T
-    else:
-        current = convolve(
-            frames, difference, connection.stride, connection.padding, connection.dilation,
-            connection.groups,
-        )  # fmt: skip
+    current = connection.real_sums(_frames(connection, payloads), difference)
     return float(np.mean(np.square(current)))
 
 
-def _frames(connection: Connection, payloads: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _frames(connection: Connection, payloads: np.ndarray) -> np.ndarray:
     """Evenly chosen frames (count, channels, rows, columns), float32."""
     frames = payloads.reshape(-1, *payloads.shape[2:])
     while frames.ndim < 4:
         frames = frames[..., None]
-    positions = 1 if isinstance(connection, Dense) else frames.shape[2] * frames.shape[3]
-    work = weight.size * positions
+    channels, rows, columns = frames.shape[1:]
+    work = connection.multiplications((channels, rows, columns))
     count = int(np.clip(LARGEST_WORK // max(work, 1), 1, len(frames)))
     chosen = np.linspace(0, len(frames) - 1, count).astype(int)
     return frames[chosen].astype(np.float32)
-
-
-def _pooled(connection: Dense, frames: np.ndarray) -> np.ndarray:
-    """Sums over the pool's windows, flat: (count, columns of the weight)."""
-    count, channels, *_ = frames.shape
-    rows, columns = connection.weight.shape[2:]
-    high, wide = connection.pool
-    whole = frames[:, :, : rows * high, : columns * wide]
-    windows = whole.reshape(count, channels, rows, high, columns, wide)
-    pooled: np.ndarray = windows.sum(axis=(3, 5)).reshape(count, -1)
-    return pooled

@@ -145,7 +145,7 @@ class _Quantizer:
         )
         for term in population.terms:
             counts = term.connection.weight.astype(np.int8)
-            self._project(population, term.source, with_weight(term.connection, counts), 0)
+            self._project(population, term.source, term.connection.with_weight(counts), 0)
 
     def _neurons(self, population: RealPopulation) -> None:
         refuse_neuron(population, self.target)
@@ -240,7 +240,7 @@ class _Quantizer:
         """One integer connection for each real kernel, source unit and scale."""
         key = (id(kernel.connection), kernel.payload_unit, scale.unit, scale.clip)
         if key not in self.connections:
-            self.connections[key] = with_weight(kernel.connection, integers.values)
+            self.connections[key] = kernel.connection.with_weight(integers.values)
         return self.connections[key]
 
     def _project(
@@ -306,11 +306,6 @@ class _Quantizer:
             unit = next(p.scale for p in self.populations if p.name == readout.population)
             scale *= unit / (1 << MEMBRANE_SHIFT)
         return Readout(readout.population, readout.kind, scale, readout.offset)
-
-
-def with_weight(connection: Connection, weight: np.ndarray) -> Connection:
-    """The same connection with other weights."""
-    return replace(connection, weight=weight)
 
 
 def refuse_neuron(population: RealPopulation, target: Target) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from snndeploy.lower.real_network import RealNetwork, RealPopulation
 from snndeploy.network import MEMBRANE_SHIFT
 from snndeploy.quantize.calibration import Calibration
-from snndeploy.quantize.kernels import Kernel, mantissas, reach
+from snndeploy.quantize.kernels import Kernel, mantissas
 from snndeploy.quantize.membrane_error import current_error
 from snndeploy.target import Target
 
@@ -148,7 +148,7 @@ class Scales:
 
     def _worst(self, population: RealPopulation) -> float:
         """Largest one-sided sum of a step's input, in real units."""
-        sums = [reach(k.connection, k.weight, k.payload) for k in self.kernels(population)]
+        sums = [k.connection.reach(k.weight, k.payload) for k in self.kernels(population)]
         total = float(np.sum(sums, axis=0).max()) if sums else 0.0
         if population.host and not population.host_constant:
             total += MARGIN * self.largest_seen(population.host)

@@ -23,7 +23,7 @@ from snndeploy.network import (
     Population,
     Projection,
 )
-from snndeploy.reduce.bounds import bias_units, fits_current, steady, sums, tap_sums
+from snndeploy.reduce.bounds import bias_units, fits_current, steady, sums
 from snndeploy.reduce.drop import Pass, Skip, drop, fixed, grouped, staying
 from snndeploy.target import Target
 
@@ -122,13 +122,13 @@ def _absorbed(
 def _current(projection: Projection, source: Population, channel: int) -> np.ndarray:
     """What the channel adds to a of each target neuron while it fires, int64 (C, H, W)."""
     taps = projection.connection.weight[:, channel].astype(np.int64)
-    return tap_sums(projection.connection, source.shape, taps) << projection.exponent
+    return projection.connection.tap_sums(source.shape, taps) << projection.exponent
 
 
 def _without(connection: Connection, channel: int) -> Connection:
     weight = connection.weight.copy()
     weight[:, channel] = 0
-    return replace(connection, weight=weight)
+    return connection.with_weight(weight)
 
 
 def exact_bias(units: np.ndarray, target: Target) -> tuple[np.ndarray, int] | None:

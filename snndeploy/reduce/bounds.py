@@ -12,14 +12,13 @@ fewer taps, and a bound of their own.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from snndeploy.connections import Connection, Dense, Shape
+from snndeploy.connections import Connection
 from snndeploy.network import (
     MEMBRANE_MAXIMUM,
     MEMBRANE_SHIFT,
@@ -40,38 +39,6 @@ class Range:
 
     low: np.ndarray
     high: np.ndarray
-
-
-def tap_sums(connection: Connection, source: Shape, taps: np.ndarray) -> np.ndarray:
-    """Sums of the taps that lie inside the source, for every target neuron (C, H, W).
-
-    taps: (targets, rows, columns), one value each place of the kernel, source channels added up.
-    """
-    if isinstance(connection, Dense):
-        window: np.ndarray = taps.sum(axis=(1, 2), keepdims=True) * math.prod(connection.pool)
-        return window
-    inside = [
-        _inside(size, k, s, p, d, outputs)
-        for size, k, s, p, d, outputs in zip(
-            source[1:],
-            connection.weight.shape[2:],
-            connection.stride,
-            connection.padding,
-            connection.dilation,
-            connection.output_shape(source)[1:],
-            strict=True,
-        )
-    ]
-    sums: np.ndarray = np.einsum("yk,okl,xl->oyx", inside[0], taps, inside[1], optimize=True)
-    return sums
-
-
-def _inside(
-    size: int, kernel: int, stride: int, padding: int, dilation: int, outputs: int
-) -> np.ndarray:
-    """1 where an output's tap reads the source, int64 (outputs, kernel)."""
-    at = np.arange(outputs)[:, None] * stride + np.arange(kernel)[None] * dilation - padding
-    return ((at >= 0) & (at < size)).astype(np.int64)
 
 
 def payloads(population: Population) -> Range:
@@ -105,7 +72,7 @@ def sums(network: Network, population: Population, sent: Mapping[str, Range]) ->
 def _arriving(projection: Projection, source: Population, taps: np.ndarray) -> np.ndarray:
     """What a bound at each tap makes of a, (C, H, W)."""
     limit = WIDEST_SUM >> max(projection.exponent, 0)
-    total = tap_sums(projection.connection, source.shape, taps)
+    total = projection.connection.tap_sums(source.shape, taps)
     bounded: np.ndarray = shifted(np.clip(total, -limit, limit), projection.exponent)
     return bounded
 
@@ -116,14 +83,13 @@ def shifted(value: Any, exponent: int) -> Any:
 
 
 def _extremes(connection: Connection, given: Range) -> tuple[np.ndarray, np.ndarray]:
-    """Least and largest sum over the source channels, at each tap: (targets, rows, columns)."""
+    """Least and largest sum over the source channels, at each tap: (targets, ...)."""
     weight = connection.weight
     outputs, inputs, *kernel = weight.shape
-    groups = 1 if isinstance(connection, Dense) else connection.groups
-    low = np.minimum(given.low, 0).reshape(groups, 1, inputs, 1, 1)
-    high = np.maximum(given.high, 0).reshape(groups, 1, inputs, 1, 1)
+    shape = (connection.groups, 1, inputs, *(1 for _ in kernel))
+    low, high = np.minimum(given.low, 0).reshape(shape), np.maximum(given.high, 0).reshape(shape)
     least, most = (np.empty((outputs, *kernel), dtype=np.int64) for _ in range(2))
-    each = outputs // groups
+    each = outputs // connection.groups
     rows = max(1, BLOCK // max(weight[0].size, 1))
     for start in range(0, outputs, rows):
         part = slice(start, min(start + rows, outputs))

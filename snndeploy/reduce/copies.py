@@ -15,7 +15,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from snndeploy.connections import Connection, Conv
 from snndeploy.errors import FitError
 from snndeploy.lower.pipeline_delay import assign_depths
 from snndeploy.network import (
@@ -68,19 +67,8 @@ def repeats(network: Network, population: Population) -> bool:
         return False
     source = network.by_name[incoming[0].source]
     binary = source.kind in ("lif", "input") and source.payload_bound == 1
-    same = one_to_one(incoming[0].connection, source.shape[0])
+    same = incoming[0].connection.one_to_one(source.shape[0])
     return binary and same and _fires(incoming[0], population)
-
-
-def one_to_one(connection: Connection, channels: int) -> bool:
-    """True when each neuron reads the source's neuron of its own place, and no other."""
-    return (
-        isinstance(connection, Conv)
-        and connection.weight.shape == (channels, 1, 1, 1)
-        and connection.groups == channels
-        and connection.stride == (1, 1)
-        and connection.padding == (0, 0)
-    )
 
 
 def _fires(projection: Projection, population: Population) -> bool:

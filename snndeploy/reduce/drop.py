@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from snndeploy.connections import Connection, Conv
+from snndeploy.connections import Connection
 from snndeploy.network import (
     SILENT,
     STEADY,
@@ -81,19 +81,19 @@ def fixed(network: Network, population: Population) -> str:
 def grouped(network: Network, name: str) -> bool:
     """True when a grouped convolution starts or ends at the population."""
     both = (*network.incoming(name), *network.outgoing(name))
-    return any(isinstance(p.connection, Conv) and p.connection.groups > 1 for p in both)
+    return any(p.connection.groups > 1 for p in both)
 
 
 def whole_groups(network: Network, places: Places) -> tuple[dict[str, np.ndarray], list[Skip]]:
     """The places with channels put back whose group does not go as a whole."""
     found = {p.name: places.get(p.name, staying(p)).copy() for p in network.populations}
     wanted = {name: _gone(place) for name, place in found.items()}
-    ends = [p for p in network.projections if _groups(p.connection) > 1]
+    ends = [p for p in network.projections if p.connection.groups > 1]
     changed = True
     while changed:
         changed = False
         for projection in ends:
-            groups = _groups(projection.connection)
+            groups = projection.connection.groups
             sides = [found[name].reshape(groups, -1) for name in _ends(projection)]
             gone = [_gone(found[name]).reshape(groups, -1) for name in _ends(projection)]
             some = gone[0].any(axis=1) | gone[1].any(axis=1)
@@ -118,10 +118,6 @@ def _ends(projection: Projection) -> tuple[str, ...]:
 def _gone(place: np.ndarray) -> np.ndarray:
     gone: np.ndarray = place != np.arange(len(place))
     return gone
-
-
-def _groups(connection: Connection) -> int:
-    return connection.groups if isinstance(connection, Conv) else 1
 
 
 def drop(network: Network, places: Places, proved: bool) -> Pass:
@@ -213,7 +209,7 @@ class _Slicer:
         # shared where two projections share a connection and lose the same channels
         key = (id(connection), _key(source), _key(target))
         if key not in self.connections:
-            self.connections[key] = _sliced(connection, source, target)
+            self.connections[key] = connection.kept(source, target)
         delays = projection.axonal_delay
         if delays is not None and source is not None:
             shape = self.network.by_name[projection.source].shape
@@ -230,18 +226,3 @@ class _Slicer:
 
 def _key(channels: np.ndarray | None) -> bytes | None:
     return None if channels is None else channels.tobytes()
-
-
-def _sliced(
-    connection: Connection, source: np.ndarray | None, target: np.ndarray | None
-) -> Connection:
-    weight = connection.weight
-    if target is not None:
-        weight = weight[target]
-    if isinstance(connection, Conv) and connection.groups > 1:
-        # whole groups go, on both sides: the inputs of the others are as they were
-        outputs_each = connection.weight.shape[0] // connection.groups
-        return replace(connection, weight=weight, groups=len(weight) // outputs_each)
-    if source is not None:
-        weight = weight[:, source]
-    return replace(connection, weight=np.ascontiguousarray(weight))

@@ -75,7 +75,7 @@ def _merged(network: Network, name: str, first: int, twin: int, target: Target) 
         if id(shared) not in added:
             weight = shared.weight.copy()
             weight[:, first], weight[:, twin] = total, 0
-            added[id(shared)] = replace(shared, weight=weight)
+            added[id(shared)] = shared.with_weight(weight)
         projections[index] = replace(projection, connection=added[id(shared)])
     return replace(network, projections=tuple(projections))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from snndeploy.connections import Conv
 from snndeploy.network import UNREAD, Network, Population, Projection
 from snndeploy.reduce.drop import Pass, drop, fixed, staying, whole_groups
 
@@ -31,8 +30,7 @@ def _read(network: Network, population: Population) -> np.ndarray:
 def _used(projection: Projection) -> np.ndarray:
     """Source channels with a weight that is not zero, bool (channels,)."""
     connection = projection.connection
-    groups = connection.groups if isinstance(connection, Conv) else 1
     weight = connection.weight
-    used: np.ndarray = (weight != 0).any(axis=(2, 3))
-    each = used.reshape(groups, len(weight) // groups, weight.shape[1])
+    used: np.ndarray = (weight != 0).reshape(*weight.shape[:2], -1).any(axis=2)
+    each = used.reshape(connection.groups, -1, weight.shape[1])
     return each.any(axis=1).reshape(-1)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from snndeploy.connections import fan_out
 from snndeploy.engines.boundary import describe_overflows
 from snndeploy.engines.engine import engine_name, late_arrival, run_network
 from snndeploy.engines.functional import misaligned
@@ -309,7 +308,7 @@ def _fan_out(network: Network, population: Population) -> np.ndarray:
     """Synapses that a payload of each position meets, int64 (rows, columns)."""
     found = np.zeros(population.shape[1:], dtype=np.int64)
     for projection in network.outgoing(population.name):
-        found += fan_out(projection.connection, population.shape)
+        found += projection.connection.fan_out(population.shape)
     return found
 
 

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snndeploy.connections import fan_out
 from snndeploy.mapping.layout import Layout
 from snndeploy.mapping.wiring import HOST, Wiring
 from snndeploy.network import Network, Population
@@ -137,7 +136,7 @@ def _reach_by_target(network: Network, population: Population) -> dict[str, np.n
     """Synapses that a spike at each position meets in each target population (positions,)."""
     found: dict[str, np.ndarray] = {}
     for projection in network.outgoing(population.name):
-        synapses = fan_out(projection.connection, population.shape).ravel()
+        synapses = projection.connection.fan_out(population.shape).ravel()
         found[projection.target] = found.get(projection.target, 0) + synapses
     return found
 

@@ -207,7 +207,7 @@ def _input_cause(
     if not network.incoming(name):
         return "host value rounding"
     off = float(np.abs(quantized - exact)[: step + 1].max())
-    fan_in = sum(p.connection.weight[0].size * 2**p.exponent for p in network.incoming(name))
+    fan_in = sum(p.connection.fan_in * 2**p.exponent for p in network.incoming(name))
     bound = 0.5 * fan_in * network.by_name[name].scale
     if off > bound:
         return "overflow of the accumulator" if layer and not layer["proved"] else "clip"

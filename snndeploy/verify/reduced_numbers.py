@@ -12,13 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from snndeploy.connections import Conv
 from snndeploy.lower.real_network import RealNetwork, RealPopulation, Term
 from snndeploy.network import MEMBRANE_SHIFT, STEADY, Network
 from snndeploy.program import Program
 from snndeploy.quantize.registers import bias_registers
-from snndeploy.reduce.bounds import tap_sums
-from snndeploy.reduce.copies import one_to_one
 from snndeploy.target import Target
 
 
@@ -38,7 +35,7 @@ def columns(network: Network, term: Term, weight: np.ndarray) -> tuple[np.ndarra
     """Weights by channel of the term's source, for the channels of its carrier; and how many of
     them were added up in each column, (1, columns, 1, 1)."""
     entry = network.reduction_of(term.source)
-    grouped = isinstance(term.connection, Conv) and term.connection.groups > 1
+    grouped = term.connection.groups > 1
     if entry is None or grouped:  # whole groups go: the rows say which
         return weight, np.ones((1, weight.shape[1], 1, 1))
     here = np.flatnonzero(entry.place >= 0)
@@ -74,9 +71,9 @@ def steady_bias(program: Program, wanted: RealPopulation) -> tuple[np.ndarray, n
         step = 2.0 ** exponents[index] * (1 << MEMBRANE_SHIFT)
         limit = 1 << (program.target.weight_bits - 1)
         mantissas = np.clip(weight / unit / 2.0 ** exponents[index], -limit, limit - 1)
-        own = own + tap_sums(term.connection, shape, mantissas.sum(axis=1)) * step
+        own = own + term.connection.tap_sums(shape, mantissas.sum(axis=1)) * step
         taps = np.ones(weight.shape).sum(axis=1)
-        slack = slack + 0.5 * step * tap_sums(term.connection, shape, taps)
+        slack = slack + 0.5 * step * term.connection.tap_sums(shape, taps)
     return rows(network, wanted.name, own), rows(network, wanted.name, slack)
 
 
@@ -109,7 +106,7 @@ def copy_fault(program: Program, real: RealNetwork, wanted: RealPopulation) -> s
     (term,) = wanted.terms
     if carrier(program.network, term.source) != carrier(program.network, wanted.name):
         return f"it reads {term.source}"
-    if not one_to_one(term.connection, wanted.shape[0]):
+    if not term.connection.one_to_one(wanted.shape[0]):
         return "its neurons read more than one neuron"
     if real.by_name[term.source].kind not in ("lif", "or", "input"):
         return f"{term.source} sends no spikes"

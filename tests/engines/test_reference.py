@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from snndeploy.connections import Conv, Dense
-from snndeploy.engines.arithmetic import connect, rz, sat24, step_neurons, wrap24
+from snndeploy.engines.arithmetic import rz, sat24, step_neurons, wrap24
 from snndeploy.engines.reference import ReferenceChip, run_reference
 from snndeploy.errors import DataError
 from snndeploy.network import Injection, Network, Population, Projection, Readout
@@ -132,24 +132,24 @@ def test_overflows_are_told():
 def test_convolution_by_hand():
     weight = np.array([[[[1, 2], [3, 4]]]], dtype=np.int32)
     payload = np.arange(1, 10).reshape(1, 1, 3, 3)
-    plain = connect(Conv(weight), payload)
+    plain = Conv(weight).sums(payload)
     assert plain[0, 0].tolist() == [[37, 47], [67, 77]]
-    strided = connect(Conv(weight, stride=(2, 2), padding=(1, 1)), payload)
+    strided = Conv(weight, stride=(2, 2), padding=(1, 1)).sums(payload)
     assert strided[0, 0].tolist() == [[4, 18], [36, 77]]
-    dilated = connect(Conv(weight, dilation=(2, 2)), payload)
+    dilated = Conv(weight, dilation=(2, 2)).sums(payload)
     assert dilated[0, 0].tolist() == [[1 * 1 + 2 * 3 + 3 * 7 + 4 * 9]]
 
 
 def test_grouped_convolution_keeps_groups_apart():
     weight = np.array([[[[2]]], [[[3]]]], dtype=np.int32)
     payload = np.array([[[[1]], [[10]]]])
-    assert connect(Conv(weight, groups=2), payload).ravel().tolist() == [2, 30]
+    assert Conv(weight, groups=2).sums(payload).ravel().tolist() == [2, 30]
 
 
 def test_pooled_dense_drops_incomplete_windows():
     weight = np.array([[[[1, 10]]]], dtype=np.int32)  # one row of two windows of 2 x 2
     payload = np.ones((1, 1, 3, 5), dtype=np.int64)
-    assert connect(Dense(weight, (2, 2)), payload).ravel().tolist() == [4 + 40]
+    assert Dense(weight, (2, 2)).sums(payload).ravel().tolist() == [4 + 40]
 
 
 # --- time ---

@@ -17,7 +17,7 @@ from snndeploy.lower.pipeline_delay import assign_depths
 from snndeploy.lower.real_network import RealNetwork, RealPopulation, RealReadout, Term
 from snndeploy.network import Injection, Network, Population, Projection
 from snndeploy.quantize.calibration import Calibration
-from snndeploy.quantize.kernels import Kernel, mantissas, reach, worst_case
+from snndeploy.quantize.kernels import Kernel, mantissas, worst_case
 from snndeploy.quantize.membrane_error import current_error
 from snndeploy.quantize.quantize import quantize
 from snndeploy.quantize.scales import groups
@@ -149,7 +149,7 @@ def test_no_pattern_exceeds_the_worst_case(seed, payload, dense):
         total += int((weight * signs).sum()) * payload * count << exponent
     found = worst_case(parts)
     assert found >= total
-    exact = sum(reach(c, c.weight, p) << e for c, e, p in parts).max()
+    exact = sum(c.reach(c.weight, p) << e for c, e, p in parts).max()
     assert found == exact
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from snndeploy.data import load_data
-from snndeploy.engines.arithmetic import connect
 from snndeploy.engines.engine import run_network
 from snndeploy.pipeline import compile
 from snndeploy.program import Program
@@ -58,7 +57,7 @@ def test_graded_operations_equal_every_synapse_walked(program: Program, digits: 
             ones = replace(kernel, weight=np.ones_like(kernel.weight))
             for step in range(network.timesteps):
                 fired = (sent[name][:, step] != 0).astype(np.int64)
-                walked += int(connect(ones, fired).sum())
+                walked += int(ones.sums(fired).sum())
     found = simulate(program, digits, reference=False)
     assert relays and walked > 0
     assert found.graded_operations * len(digits) == walked

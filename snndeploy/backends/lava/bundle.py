@@ -61,6 +61,7 @@ def check_network(network: Network) -> None:
     for population in network.populations:
         express.check_population(population)
     for projection in network.projections:
+        express.check_connection(projection)
         express.check_time(network, projection)
         express.check_delay(projection)
         express.weights(projection)

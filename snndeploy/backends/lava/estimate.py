@@ -6,8 +6,8 @@ import os
 
 import numpy as np
 
-from snndeploy.backends.lava.express import reads_the_past
-from snndeploy.connections import Conv
+from snndeploy.backends.lava.express import reads_the_past, refuse_connection
+from snndeploy.connections import Conv, Dense
 from snndeploy.network import Network, Projection
 
 # Measured with lava-nc 0.10.0 on two cores of a 2.x GHz server; within a factor of two elsewhere.
@@ -32,15 +32,18 @@ def estimated_seconds(network: Network, samples: int) -> float:
 
 
 def _step_seconds(network: Network, projection: Projection) -> float:
-    connection = projection.connection
     channels, height, width = network.by_name[projection.source].shape
-    if isinstance(connection, Conv):
-        pairs = connection.weight.shape[0] * connection.weight.shape[1]
-        taps = int(np.prod(connection.weight.shape[2:])) * height * width
-        return pairs * (CONV_PER_CHANNEL_PAIR_S + taps * CONV_PER_TAP_S)
-    delay = projection.delay
-    if projection.axonal_delay is not None:
-        delay += int(np.max(projection.axonal_delay))
-    size = connection.weight.shape[0] * channels * height * width
-    each = DELAYED_PER_SYNAPSE_S * (delay + 1) if delay else DENSE_PER_SYNAPSE_S
-    return size * each
+    weight = projection.connection.weight
+    match projection.connection:
+        case Conv():
+            pairs = weight.shape[0] * weight.shape[1]
+            taps = int(np.prod(weight.shape[2:])) * height * width
+            return pairs * (CONV_PER_CHANNEL_PAIR_S + taps * CONV_PER_TAP_S)
+        case Dense():
+            delay = projection.delay
+            if projection.axonal_delay is not None:
+                delay += int(np.max(projection.axonal_delay))
+            size = weight.shape[0] * channels * height * width
+            each = DELAYED_PER_SYNAPSE_S * (delay + 1) if delay else DENSE_PER_SYNAPSE_S
+            return size * each
+    raise refuse_connection(projection)

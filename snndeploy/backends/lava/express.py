@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from snndeploy.connections import Conv
+from snndeploy.connections import Connection, Conv, Dense
 from snndeploy.errors import UnsupportedError
 from snndeploy.network import MEMBRANE_SHIFT, NO_CURRENT_MEMORY, Network, Population, Projection
 
+CONNECTIONS: tuple[type[Connection], ...] = (Conv, Dense)  # which have a Lava process
 BIAS_BITS = 16  # the CPU model stores int16; the chip's register has 13 bits
 CONV_BITS = 24  # Lava's Conv wraps its sum at 24 bits
 INT8_MAXIMUM = 127  # Lava's Conv stores kernel size, stride, padding and dilation as int8
@@ -118,15 +119,29 @@ def reads_the_past(network: Network) -> bool:
 
 def weights(projection: Projection) -> tuple[np.ndarray, int]:
     """(weight, exponent) as the projection's Lava process gets them."""
-    if isinstance(projection.connection, Conv):
-        return conv_weights(projection)
-    return dense_weights(projection)
+    match projection.connection:
+        case Conv() as conv:
+            return conv_weights(projection, conv)
+        case Dense():
+            return dense_weights(projection)
+    raise refuse_connection(projection)
 
 
-def conv_weights(projection: Projection) -> tuple[np.ndarray, int]:
+def check_connection(projection: Projection) -> None:
+    if type(projection.connection) not in CONNECTIONS:
+        raise refuse_connection(projection)
+
+
+def refuse_connection(projection: Projection) -> UnsupportedError:
+    return refuse(
+        projection.name,
+        f"connection {projection.connection.kind!r} has no Lava process",
+        f"use {' or '.join(repr(known.kind) for known in CONNECTIONS)}, or the simulator",
+    )
+
+
+def conv_weights(projection: Projection, connection: Conv) -> tuple[np.ndarray, int]:
     """(weight, exponent) with exponent >= 0: Lava's Conv gets weight << exponent."""
-    connection = projection.connection
-    assert isinstance(connection, Conv)
     if projection.axonal_delay is not None and np.any(projection.axonal_delay):
         raise refuse(
             projection.name,
@@ -239,9 +254,8 @@ def input_notes(network: Network, population: Population) -> list[str]:
         return []
     worst = 0
     for projection in network.incoming(population.name):
-        weight = np.abs(projection.connection.weight.astype(np.int64))
-        uses = int(np.prod(getattr(projection.connection, "pool", (1, 1))))
-        largest = int(weight.reshape(len(weight), -1).sum(axis=1).max()) * uses
+        connection = projection.connection
+        largest = int(connection.neuron_sums(np.abs(connection.weight.astype(np.int64))).max())
         bound = network.by_name[projection.source].payload_bound
         exponent = projection.exponent
         scaled = largest * bound

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from snndeploy.backends.lava import express
-from snndeploy.connections import Conv
+from snndeploy.connections import Conv, Dense
 from snndeploy.engines.arithmetic import own_bias, shift
 from snndeploy.engines.boundary import count_samples
 from snndeploy.network import Network, Population, Projection
@@ -160,7 +160,6 @@ def _held(context: Context, population: Population) -> bool:
 
 def _projection(context: Context, projection: Projection, message_bits: int) -> dict[str, Any]:
     weight, exponent = express.weights(projection)
-    connection = projection.connection
     entry: dict[str, Any] = {
         "name": projection.name,
         "source": projection.source,
@@ -170,20 +169,27 @@ def _projection(context: Context, projection: Projection, message_bits: int) -> 
         "delay": projection.delay,
         "message_bits": message_bits,
     }
-    if isinstance(connection, Conv):
-        return entry | {
-            "kind": "conv",
-            "stride": list(connection.stride),
-            "padding": list(connection.padding),
-            "dilation": list(connection.dilation),
-            "groups": connection.groups,
-        }
-    axonal = None
-    if projection.axonal_delay is not None:
-        shape = context.network.by_name[projection.source].shape
-        delays = np.asarray(projection.axonal_delay).reshape(shape).astype(np.int16)
-        axonal = context.arrays.add(f"{projection.name}.axonal_delay", delays)
-    return entry | {"kind": "dense", "pool": list(connection.pool), "axonal_delay": axonal}
+    match projection.connection:
+        case Conv() as conv:
+            return entry | {
+                "kind": "conv",
+                "stride": list(conv.stride),
+                "padding": list(conv.padding),
+                "dilation": list(conv.dilation),
+                "groups": conv.groups,
+            }
+        case Dense() as dense:
+            axonal = _axonal_delays(context, projection)
+            return entry | {"kind": "dense", "pool": list(dense.pool), "axonal_delay": axonal}
+    raise express.refuse_connection(projection)
+
+
+def _axonal_delays(context: Context, projection: Projection) -> str | None:
+    if projection.axonal_delay is None:
+        return None
+    shape = context.network.by_name[projection.source].shape
+    delays = np.asarray(projection.axonal_delay).reshape(shape).astype(np.int16)
+    return context.arrays.add(f"{projection.name}.axonal_delay", delays)
 
 
 def _graded_injections(context: Context) -> list[dict[str, Any]]:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snndeploy.connections import Conv
+from snndeploy.connections import Connection, Conv, Dense
 from snndeploy.errors import UnsupportedError
 from snndeploy.network import Injection, Network, Population, Projection
 
+CONNECTIONS: tuple[type[Connection], ...] = (Conv, Dense)  # which the format can hold
 LARGEST_THRESHOLD = 131071  # 17 bit register (lava/proc/lif/models.py)
 LARGEST_DELAY = 62  # netx/hdf5.py, max_delay of DelayDense
 LARGEST_BIAS = (1 << 15) - 1  # lava/proc/lif/models.py stores bias_mant in int16
@@ -153,15 +154,26 @@ def _link(network: Network, source: Population, following: list[Projection]) -> 
             population.name, "receives values from the host; only the first layer may"
         )
     link = Link(population, forward[0], recurrent[0] if recurrent else None)
+    for projection in incoming:
+        if type(projection.connection) not in CONNECTIONS:
+            raise refuse_connection(projection)
     _check_recurrence(link)
     return link
+
+
+def refuse_connection(projection: Projection) -> UnsupportedError:
+    return unsupported(
+        projection.target,
+        f"is fed through connection {projection.connection.kind!r}; a .net file holds "
+        + " and ".join(repr(known.kind) for known in CONNECTIONS),
+    )
 
 
 def _check_recurrence(link: Link) -> None:
     if link.recurrent is None:
         return
     name = link.population.name
-    if isinstance(link.forward.connection, Conv) or isinstance(link.recurrent.connection, Conv):
+    if link.forward.connection.has_plane or link.recurrent.connection.has_plane:
         raise unsupported(name, "is recurrent with a convolution; the format has dense_rec only")
     delayed = (link.recurrent.delay, link.forward.delay) != (0, 0)
     if delayed or any(p.axonal_delay is not None for p in (link.recurrent, link.forward)):

@@ -24,7 +24,6 @@ from snndeploy.backends.netx.chain import (
     unsupported,
 )
 from snndeploy.backends.netx.weights import as_kernel, chip_holds, dense_holds, effective_weight
-from snndeploy.connections import Conv, Dense
 from snndeploy.errors import DeployError, one_line
 from snndeploy.network import Network, Population
 
@@ -167,7 +166,7 @@ def _conv(link: Link, weight: np.ndarray, delays: np.ndarray | None) -> Fields:
     name = link.population.name
     if delays is not None:
         raise unsupported(name, "has delayed inputs on a convolution, which NetX ignores")
-    kernel = as_kernel(link.forward.connection, weight)
+    kernel = as_kernel(link.forward, weight)
     return {
         "type": "conv",
         "shape": np.array(link.population.shape),
@@ -193,14 +192,14 @@ def _neuron(population: Population) -> Fields:
 
 
 def _is_dense(link: Link) -> bool:
-    return isinstance(link.forward.connection, Dense)
+    return not link.forward.connection.has_plane
 
 
 def _dense_too_wide(links: Sequence[Link], weights: Sequence[np.ndarray]) -> bool:
     """Whether some dense layer needs more than NetX's Dense holds: then all become convolutions
     (NetX joins a convolution to planes only)."""
     for link, weight in zip(links, weights, strict=True):
-        if isinstance(link.forward.connection, Conv):
+        if not _is_dense(link):
             continue
         matrices = [weight.reshape(len(weight), -1)]
         if link.recurrent is not None:

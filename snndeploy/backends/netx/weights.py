@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from snndeploy.backends.netx.chain import unsupported
+from snndeploy.backends.netx.chain import refuse_connection, unsupported
 from snndeploy.connections import Conv, Dense, Shape
 from snndeploy.network import Projection
 
@@ -26,8 +26,13 @@ def effective_weight(projection: Projection, source: Shape) -> np.ndarray:
     """int64 weights with the exponent applied: a Conv's kernel, or (outputs, C, H, W) of a Dense
     over the whole source plane."""
     weight = projection.connection.weight.astype(np.int64)
-    if isinstance(projection.connection, Dense):
-        weight = _written_out(projection, weight, source)
+    match projection.connection:
+        case Conv():
+            pass
+        case Dense() as dense:
+            weight = _written_out(projection, dense.pool, weight, source)
+        case _:
+            raise refuse_connection(projection)
     if projection.exponent >= 0:
         return weight << projection.exponent
     if (weight % (1 << -projection.exponent)).any():
@@ -39,13 +44,13 @@ def effective_weight(projection: Projection, source: Shape) -> np.ndarray:
     return weight >> -projection.exponent
 
 
-def _written_out(projection: Projection, weight: np.ndarray, source: Shape) -> np.ndarray:
+def _written_out(
+    projection: Projection, pool: tuple[int, int], weight: np.ndarray, source: Shape
+) -> np.ndarray:
     """A pooled dense layer: every position of a window has the window's weight."""
-    assert isinstance(projection.connection, Dense)
     synapses = weight.shape[0] * math.prod(source)
     if synapses > LARGEST_EXPANSION:
         raise unsupported(projection.target, f"needs {synapses} weights written out one by one")
-    pool = projection.connection.pool
     full = np.zeros((weight.shape[0], *source), dtype=np.int64)
     spread = weight.repeat(pool[0], axis=2).repeat(pool[1], axis=3)
     full[:, :, : spread.shape[2], : spread.shape[3]] = spread
@@ -99,10 +104,11 @@ def _survives(weight: np.ndarray, weight_bits: int) -> bool:
     return not (magnitude % (1 << lost_bits)).any()
 
 
-def as_kernel(connection: Conv | Dense, weight: np.ndarray) -> Conv:
+def as_kernel(projection: Projection, weight: np.ndarray) -> Conv:
     """The same synapses as a convolution: a dense layer is one position over the whole plane."""
-    if isinstance(connection, Dense):
-        return Conv(weight)
-    return Conv(
-        weight, connection.stride, connection.padding, connection.dilation, connection.groups
-    )
+    match projection.connection:
+        case Conv() as conv:
+            return conv.with_weight(weight)
+        case Dense():
+            return Conv(weight)
+    raise refuse_connection(projection)

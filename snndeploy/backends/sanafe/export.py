@@ -38,7 +38,7 @@ from typing import Literal
 import numpy as np
 
 from snndeploy.backends.sanafe.chip import UNIT_NEURONS, architecture
-from snndeploy.backends.sanafe.network import CODES, Netlist
+from snndeploy.backends.sanafe.network import CODES, Netlist, check_connection
 from snndeploy.engines.engine import run_network
 from snndeploy.errors import DataError, UnsupportedError
 from snndeploy.files.writing import check_folder, make_folder, write_bytes, write_json
@@ -144,6 +144,8 @@ def export_sanafe(
 
 def check_exportable(network: Network, layout: Layout, neurons: Neurons) -> None:
     """Refuse what SANA-FE cannot load, or would compute differently."""
+    for projection in network.projections:
+        check_connection(projection)
     synapses = sum(count for _, count in network.synapses())
     if synapses > LARGEST_SYNAPSES:
         raise UnsupportedError(

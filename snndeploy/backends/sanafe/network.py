@@ -22,11 +22,14 @@ from snndeploy.backends.sanafe.chip import (
     soma_unit,
     tile_number,
 )
-from snndeploy.connections import Conv
+from snndeploy.connections import Connection, Conv, Dense, Shape
+from snndeploy.errors import UnsupportedError
 from snndeploy.mapping.layout import Layout
 from snndeploy.network import Network, Projection
 from snndeploy.target import Target
 from snndeploy.timing.cycle_walk import Source, Walk
+
+CONNECTIONS: tuple[type[Connection], ...] = (Conv, Dense)  # whose synapses can be listed
 
 # A replayed neuron: above THRESHOLD it fires and THRESHOLD is subtracted; what is then below FLOOR
 # is cleared; a membrane that is not zero is an update in the next step, which forgets it.
@@ -170,38 +173,66 @@ class Netlist:
                 yield f"& {len(self.groups)}.{sender}@{at}"
 
 
-def synapses_of(
-    network: Network, projection: Projection
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+Synapses = Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+def check_connection(projection: Projection) -> None:
+    if type(projection.connection) not in CONNECTIONS:
+        raise refuse_connection(projection)
+
+
+def refuse_connection(projection: Projection) -> UnsupportedError:
+    reason = f"connection {projection.connection.kind!r}"
+    return UnsupportedError(
+        f"{projection.name} cannot be exported to SANA-FE: {reason} has no list of its synapses;"
+        f" use {' or '.join(repr(known.kind) for known in CONNECTIONS)}, or --timing cycle",
+        node=projection.name,
+        reason=reason,
+    )
+
+
+def synapses_of(network: Network, projection: Projection) -> Synapses:
     """Every synapse, in parts: source and target neuron (in H, W, C order) and weight."""
     source, target = (network.by_name[name] for name in (projection.source, projection.target))
-    connection = projection.connection
-    scaled = connection.weight * 2.0**projection.exponent
-    channels, height, width = source.shape
-    number = np.moveaxis(np.arange(source.neurons).reshape(height, width, channels), -1, 0)
-    if not isinstance(connection, Conv):
-        pool_y, pool_x = connection.pool
-        spread = scaled.repeat(pool_y, axis=2).repeat(pool_x, axis=3)
-        pre = number[None, :, : spread.shape[2], : spread.shape[3]]
-        post = np.arange(len(scaled))[:, None, None, None]
-        yield _spread(spread.shape, pre, post, spread)
-        return
-    shape = (*target.shape[1:], target.shape[0])
-    outputs = np.moveaxis(np.arange(target.neurons).reshape(shape), -1, 0)
-    group_out, group_in = len(scaled) // connection.groups, scaled.shape[1]
+    scaled = projection.connection.weight * 2.0**projection.exponent
+    before, after = _numbered(source.shape), _numbered(target.shape)
+    match projection.connection:
+        case Conv() as conv:
+            return _of_conv(conv, scaled, before, after)
+        case Dense() as dense:
+            return _of_dense(dense, scaled, before)
+    raise refuse_connection(projection)
+
+
+def _numbered(shape: Shape) -> np.ndarray:
+    """The number of each neuron in H, W, C order, (C, H, W)."""
+    channels, height, width = shape
+    return np.moveaxis(np.arange(channels * height * width).reshape(height, width, channels), -1, 0)
+
+
+def _of_dense(dense: Dense, scaled: np.ndarray, before: np.ndarray) -> Synapses:
+    spread = scaled.repeat(dense.pool[0], axis=2).repeat(dense.pool[1], axis=3)
+    pre = before[None, :, : spread.shape[2], : spread.shape[3]]
+    post = np.arange(len(scaled))[:, None, None, None]
+    yield _spread(spread.shape, pre, post, spread)
+
+
+def _of_conv(conv: Conv, scaled: np.ndarray, before: np.ndarray, after: np.ndarray) -> Synapses:
+    _, height, width = before.shape
+    group_out, group_in = len(scaled) // conv.groups, scaled.shape[1]
     for tap in np.ndindex(scaled.shape[2:]):
         rows, columns = (
-            np.arange(target.shape[1 + axis]) * connection.stride[axis]
-            - connection.padding[axis] + tap[axis] * connection.dilation[axis]
+            np.arange(after.shape[1 + axis]) * conv.stride[axis]
+            - conv.padding[axis] + tap[axis] * conv.dilation[axis]
             for axis in (0, 1)
         )  # fmt: skip
         inside = np.ix_((rows >= 0) & (rows < height), (columns >= 0) & (columns < width))
         window = np.ix_(rows[inside[0].ravel()], columns[inside[1].ravel()])
-        for group in range(connection.groups):
+        for group in range(conv.groups):
             out = slice(group * group_out, (group + 1) * group_out)
             into = slice(group * group_in, (group + 1) * group_in)
-            pre = number[into][:, *window]
-            post = outputs[out][:, *inside]
+            pre = before[into][:, *window]
+            post = after[out][:, *inside]
             weight = scaled[out, :, tap[0], tap[1]][:, :, None, None]
             yield _spread((group_out, *pre.shape), pre[None], post[:, None], weight)
 
