@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from snndeploy.connections import Conv
+from snndeploy.connections import Conv, Dense
 
 HOST_MESSAGE_BYTES, BIAS_BYTES, READOUT_BYTES = 4, 2, 4
 
@@ -23,32 +23,36 @@ def owner_of(layout, population):
     }
 
 
+def taps_of_conv(conv, source, target):
+    """(source neuron, target neuron, index of its weight) of every synapse."""
+    outputs, per_group, kernel_h, kernel_w = conv.weight.shape
+    for o, y, x in np.ndindex(target):
+        group = o // (outputs // conv.groups)
+        for i, ky, kx in np.ndindex(per_group, kernel_h, kernel_w):
+            sy = y * conv.stride[0] + ky * conv.dilation[0] - conv.padding[0]
+            sx = x * conv.stride[1] + kx * conv.dilation[1] - conv.padding[1]
+            if 0 <= sy < source[1] and 0 <= sx < source[2]:
+                yield (group * per_group + i, sy, sx), (o, y, x), (o, i, ky, kx)
+
+
+def taps_of_dense(dense, source, target):
+    outputs, _, rows, columns = dense.weight.shape
+    for c, y, x in np.ndindex(source):
+        row, column = y // dense.pool[0], x // dense.pool[1]
+        if row < rows and column < columns:
+            for o in range(outputs):
+                yield (c, y, x), (o, 0, 0), (o, c, row, column)
+
+
+TAPS = {Conv: taps_of_conv, Dense: taps_of_dense}
+
+
 def synapses_of(projection, source, target):
     """Target neurons of each source neuron, one entry a synapse."""
     found = defaultdict(list)
     connection = projection.connection
-    channels, height, width = source.shape
-    if isinstance(connection, Conv):
-        outputs, per_group, kernel_h, kernel_w = connection.weight.shape
-        for o in range(outputs):
-            group = o // (outputs // connection.groups)
-            for y in range(target.shape[1]):
-                for x in range(target.shape[2]):
-                    for i in range(per_group):
-                        for ky in range(kernel_h):
-                            for kx in range(kernel_w):
-                                sy = y * connection.stride[0] + ky * connection.dilation[0]
-                                sx = x * connection.stride[1] + kx * connection.dilation[1]
-                                sy, sx = sy - connection.padding[0], sx - connection.padding[1]
-                                if 0 <= sy < height and 0 <= sx < width:
-                                    found[group * per_group + i, sy, sx].append((o, y, x))
-        return found
-    outputs, _, rows, columns = connection.weight.shape
-    for c in range(channels):
-        for y in range(height):
-            for x in range(width):
-                if y // connection.pool[0] < rows and x // connection.pool[1] < columns:
-                    found[c, y, x] = [(o, 0, 0) for o in range(outputs)]
+    for neuron, reached, _ in TAPS[type(connection)](connection, source.shape, target.shape):
+        found[neuron].append(reached)
     return found
 
 
