@@ -17,6 +17,7 @@ from comparison import compare
 from local_connection import Local, taps_of_local
 from network_builder import Builder, Features
 from random_networks import Case, RandomChooser, random_injected
+from traffic_runs import count, random_spikes
 
 from snndeploy import connections
 from snndeploy.backends.lava.bundle import write_bundle
@@ -51,7 +52,7 @@ from snndeploy.quantize.membrane_error import current_error
 from snndeploy.reduce import bounds
 from snndeploy.target import Target
 from snndeploy.timing.cycle_walk import SpikeRecorder
-from snndeploy.traffic.counter import PER_CORE, TrafficCounter
+from snndeploy.traffic.counter import PER_CORE
 from snndeploy.verify.chain import verify
 
 pytestmark = pytest.mark.torch
@@ -390,14 +391,9 @@ def test_mapping_keeps_its_limits_and_traffic_equals_the_enumeration():
         found = core_use(network, layout.tiles, layout.cores, SMALL)
         for name, values in found.items():
             np.testing.assert_array_equal(layout.use[name], values)
-        spikes = {p.name: (rng.random((2, network.timesteps, *p.shape)) < 0.3).astype(np.uint8)
-                  for p in network.populations}  # fmt: skip
-        counter = TrafficCounter(network, layout, samples=2)
-        for injection, values in case.injected.items():
-            counter.observe_injection(injection, values)
-        for p in network.populations:
-            counter(p, spikes[p.name], None if p.kind == "input" else spikes[p.name])
-        expected = brute_force.enumerate_traffic(network, layout, spikes, spikes, case.injected)
+        spikes, updated = random_spikes(network, rng, 2)
+        counter = count(network, layout, spikes, updated, case.injected, [2])
+        expected = brute_force.enumerate_traffic(network, layout, spikes, updated, case.injected)
         traffic = counter.result()
         for name in PER_CORE:
             array = getattr(traffic, name)
