@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from snndeploy.connections import Dense
-from snndeploy.mapping.layout import Layout, Tile
+from snndeploy.layout.layout import Layout, Tile
 from snndeploy.network import Network, Population, Projection
 from snndeploy.traffic.counter import TrafficCounter
 

@@ -6,7 +6,7 @@ import numpy as np
 from random_layouts import random_layout
 
 from snndeploy.graph import Axes, Graph, Node, Signal
-from snndeploy.mapping.layout import Layout
+from snndeploy.layout.layout import Layout
 from snndeploy.network import Network
 from snndeploy.program import Golden, Program
 from snndeploy.target import Target

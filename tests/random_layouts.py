@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from snndeploy.mapping.layout import Layout, Tile
+from snndeploy.layout.layout import Layout, Tile
 
 
 def random_layout(network, random, mesh=(3, 2), board=(2, 2), per_router=2):

@@ -1,6 +1,6 @@
 """From a Network to a Layout: which core computes which neurons, and where it lies."""
 
-from snndeploy.mapping.layout import Layout, Tile
+from snndeploy.layout.layout import Layout, Tile
 from snndeploy.mapping.place import MODES, OBJECTIVES, Mode, Objective, place
 
 __all__ = ["MODES", "OBJECTIVES", "Layout", "Mode", "Objective", "Tile", "place"]

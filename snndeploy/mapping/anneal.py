@@ -17,8 +17,8 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse as sparse
 
+from snndeploy.layout.layout import Layout
 from snndeploy.mapping.cost import Costs
-from snndeploy.mapping.layout import Layout
 from snndeploy.target import Target
 
 MOVES_A_CORE = 10_000

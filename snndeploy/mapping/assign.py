@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from snndeploy.layout.layout import Tile
 from snndeploy.mapping.demand import RECEIVE_NS, SEND_NS
 from snndeploy.mapping.grid import Grid
-from snndeploy.mapping.layout import Tile
 from snndeploy.mapping.memory import limits_of, tile_use
 from snndeploy.network import Network
 from snndeploy.target import Target

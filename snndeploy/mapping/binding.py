@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from snndeploy.mapping.layout import Tile
+from snndeploy.layout.layout import Tile
 from snndeploy.mapping.tile import WORDS
 
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from snndeploy.connections import Connection, Shape
 from snndeploy.errors import FitError
-from snndeploy.mapping.layout import Layout
+from snndeploy.layout.layout import Layout
+from snndeploy.layout.wiring import population_wiring
 from snndeploy.mapping.memory import list_lengths, state_bytes
 from snndeploy.mapping.parts import Part, fed_by_group, parts_of
-from snndeploy.mapping.wiring import population_wiring
 from snndeploy.network import Network
 from snndeploy.target import Target
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from snndeploy.connections import Range
+from snndeploy.layout.layout import Tile
 from snndeploy.mapping.axons import destination_planes, output_plane
 from snndeploy.mapping.cost import HOST_RATE, Costs, rate_of
 from snndeploy.mapping.grid import Grid, largest
-from snndeploy.mapping.layout import Tile
 from snndeploy.mapping.memory import (
     CORE_MEMORY,
     INPUT_AXONS,

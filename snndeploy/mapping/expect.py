@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sparse
 
+from snndeploy.layout.layout import Layout
+from snndeploy.layout.routes import Mesh, crosses_chips
+from snndeploy.layout.wiring import HOST, Wiring, injection_wiring, population_wiring
 from snndeploy.mapping.cost import HOST_RATE, Costs, rate_of
-from snndeploy.mapping.layout import Layout
-from snndeploy.mapping.routes import Mesh, crosses_chips
-from snndeploy.mapping.wiring import HOST, Wiring, injection_wiring, population_wiring
 from snndeploy.network import Network, Population
 from snndeploy.target import Target
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from snndeploy.connections import Range
-from snndeploy.mapping.layout import Tile
+from snndeploy.layout.layout import Tile
 
 
 def split(size: int, parts: int) -> tuple[Range, ...]:

@@ -29,8 +29,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from snndeploy.connections import Connection, Shape
+from snndeploy.layout.layout import Tile
 from snndeploy.mapping.axons import input_axons, output_axons
-from snndeploy.mapping.layout import Tile
 from snndeploy.mapping.parts import Box, Part, fed_by_group, parts_of
 from snndeploy.network import NO_CURRENT_MEMORY, Network, Population
 from snndeploy.target import Target

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from snndeploy.connections import Connection, Range, Shape
-from snndeploy.mapping.layout import Tile
+from snndeploy.layout.layout import Tile
 
 Box = tuple[Range, Range, Range]  # channels, rows, columns
 

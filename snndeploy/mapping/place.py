@@ -22,6 +22,7 @@ from dataclasses import replace
 from typing import Literal, get_args
 
 from snndeploy.errors import DeployError, FitError, near_names
+from snndeploy.layout.layout import Layout, Tile
 from snndeploy.mapping.advice import advice_text
 from snndeploy.mapping.anneal import annealed
 from snndeploy.mapping.arrange import row_major, snake
@@ -30,7 +31,6 @@ from snndeploy.mapping.binding import binding
 from snndeploy.mapping.checks import check_layout_limits, check_neurons
 from snndeploy.mapping.cut import Cutter
 from snndeploy.mapping.expect import expect
-from snndeploy.mapping.layout import Layout, Tile
 from snndeploy.mapping.memory import core_use, limits_of
 from snndeploy.mapping.relieve import relieved
 from snndeploy.mapping.spread import Objective as Objective

@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse as sparse
 
+from snndeploy.layout.layout import Layout
 from snndeploy.mapping.cost import Costs
-from snndeploy.mapping.layout import Layout
 from snndeploy.target import Target
 
 LINKS_VISITED = 1.5e8  # at most, by all moves together: some seconds

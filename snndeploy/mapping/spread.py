@@ -20,12 +20,12 @@ from functools import partial
 from typing import Literal
 
 from snndeploy.errors import FitError
+from snndeploy.layout.layout import Layout, Tile
 from snndeploy.mapping.arrange import snake
 from snndeploy.mapping.assign import assign
 from snndeploy.mapping.cost import Costs
 from snndeploy.mapping.cut import Cutter
 from snndeploy.mapping.expect import Expectation, expect
-from snndeploy.mapping.layout import Layout, Tile
 from snndeploy.mapping.tile import TooSlow, best_grid
 from snndeploy.network import Network
 from snndeploy.target import Target

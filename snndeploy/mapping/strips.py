@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from snndeploy.connections import Shape
 from snndeploy.errors import FitError
-from snndeploy.mapping.layout import Tile
+from snndeploy.layout.layout import Tile
 from snndeploy.mapping.memory import NEURONS, limits_of, part_use
 from snndeploy.mapping.parts import Box, parts_of
 from snndeploy.mapping.tile import WAYS_OUT, WORDS

@@ -19,10 +19,10 @@ from snndeploy.frontend.load import Loaded
 from snndeploy.frontend.load import load as load_model
 from snndeploy.frontend.torch import trace
 from snndeploy.graph import Axes, Graph, Node
+from snndeploy.layout.layout import Layout
 from snndeploy.lower.lower import lower
 from snndeploy.lower.real_network import LoweringCost, RealNetwork, lowering_cost
 from snndeploy.mapping import Mode, Objective, place
-from snndeploy.mapping.layout import Layout
 from snndeploy.network import Network
 from snndeploy.passes.audit import Audit, AuditRow, audit
 from snndeploy.passes.partition import partition

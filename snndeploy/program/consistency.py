@@ -14,7 +14,7 @@ from typing import Any, get_args
 import numpy as np
 
 from snndeploy.graph import KINDS, Axes, Graph, Node, Side, check
-from snndeploy.mapping.layout import Layout
+from snndeploy.layout.layout import Layout
 from snndeploy.network import Network
 from snndeploy.program.consistency_nodes import computable, constant_alone
 

@@ -12,7 +12,7 @@ import numpy as np
 from snndeploy.errors import DeployError, ProgramError, one_line
 from snndeploy.files.archive import ArrayStore, SealedFile, write
 from snndeploy.graph import Graph
-from snndeploy.mapping.layout import Layout
+from snndeploy.layout.layout import Layout
 from snndeploy.network import Network, Population
 from snndeploy.program.consistency import (
     Mismatch,

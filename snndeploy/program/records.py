@@ -11,7 +11,7 @@ import numpy as np
 from snndeploy.connections import Connection, listed
 from snndeploy.files.archive import ArrayStore
 from snndeploy.graph import Graph, Node, Signal
-from snndeploy.mapping.layout import Layout, Tile
+from snndeploy.layout.layout import Layout, Tile
 from snndeploy.network import (
     Attention,
     Injection,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from snndeploy.mapping.layout import Layout
+from snndeploy.layout.layout import Layout
 from snndeploy.program import Program
 from snndeploy.simulator.run import Simulation
 from snndeploy.target import MARKS, Target

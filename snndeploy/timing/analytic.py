@@ -29,8 +29,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from snndeploy.engines.activity import Traffic
-from snndeploy.mapping.layout import Layout
-from snndeploy.mapping.routes import crosses_chips
+from snndeploy.layout.layout import Layout
+from snndeploy.layout.routes import crosses_chips
 from snndeploy.target import Target
 
 BOUNDS = ("send", "receive", "link", "barrier", "host")

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from snndeploy.errors import DataError, UnsupportedError
-from snndeploy.mapping.layout import Layout
+from snndeploy.layout.layout import Layout
 from snndeploy.network import Network
 from snndeploy.target import MARKS, Target
 from snndeploy.timing.analytic import BOUNDS, Timing

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snndeploy.mapping.layout import Layout
-from snndeploy.mapping.routes import DIRECTIONS, Mesh, crosses_chips
+from snndeploy.layout.layout import Layout
+from snndeploy.layout.routes import DIRECTIONS, Mesh, crosses_chips
 from snndeploy.target import Target
 from snndeploy.timing.analytic import (
     ATTENTION_COSTS,

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from snndeploy.errors import DataError
-from snndeploy.mapping.layout import Layout
-from snndeploy.mapping.wiring import Wiring, injection_wiring, population_wiring
+from snndeploy.layout.layout import Layout
+from snndeploy.layout.wiring import Wiring, injection_wiring, population_wiring
 from snndeploy.network import Network, Population
 from snndeploy.timing.cycle_messages import ACTIVE, FIRED, SERVICE_BITS, UPDATED
 

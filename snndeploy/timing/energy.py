@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snndeploy.engines.activity import Traffic
-from snndeploy.mapping.layout import Layout
+from snndeploy.layout.layout import Layout
 from snndeploy.target import MARKS, Target
 from snndeploy.timing.analytic import Timing
 

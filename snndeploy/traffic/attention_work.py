@@ -14,7 +14,7 @@ from math import prod
 import numpy as np
 
 from snndeploy.graph import Graph, Node
-from snndeploy.mapping.layout import Layout
+from snndeploy.layout.layout import Layout
 from snndeploy.network import Attention, Network, Population
 from snndeploy.ops import KINDS
 from snndeploy.ops.evaluate import node_inputs

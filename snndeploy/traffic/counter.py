@@ -27,9 +27,9 @@ import numpy as np
 import scipy.sparse as sparse
 
 from snndeploy.engines.activity import Traffic
-from snndeploy.mapping.layout import Layout
-from snndeploy.mapping.routes import Mesh, crosses_chips
-from snndeploy.mapping.wiring import HOST, Wiring, injection_wiring, population_wiring
+from snndeploy.layout.layout import Layout
+from snndeploy.layout.routes import Mesh, crosses_chips
+from snndeploy.layout.wiring import HOST, Wiring, injection_wiring, population_wiring
 from snndeploy.network import Attention, Injection, Network, Population
 from snndeploy.traffic.attention_work import on_chip
 from snndeploy.traffic.kernels import sum_by_group

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snndeploy.mapping.layout import Layout
-from snndeploy.mapping.wiring import HOST, Wiring
+from snndeploy.layout.layout import Layout
+from snndeploy.layout.wiring import HOST, Wiring
 from snndeploy.network import Network, Population
 
 MESSAGE_COUNTS = ("spikes", "messages_out", "host_messages", "hops", "hops_inter_chip",

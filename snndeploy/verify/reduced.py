@@ -17,7 +17,7 @@ import numpy as np
 from snndeploy.data import Data
 from snndeploy.engines.activity import Activity
 from snndeploy.engines.engine import run_network
-from snndeploy.mapping.layout import Layout
+from snndeploy.layout.layout import Layout
 from snndeploy.network import SILENT, STEADY, Network
 from snndeploy.program import Program
 from snndeploy.reduce.reduce import Observed, Reduction, neurons_left, reduce

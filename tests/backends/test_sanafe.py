@@ -16,8 +16,8 @@ from snndeploy.backends.sanafe.export import SanafeExport, export_program, expor
 from snndeploy.connections import Conv, Dense
 from snndeploy.engines.engine import run_network
 from snndeploy.errors import DataError, UnsupportedError
+from snndeploy.layout.layout import Layout, Tile
 from snndeploy.mapping import place
-from snndeploy.mapping.layout import Layout, Tile
 from snndeploy.network import Injection, Network, Population, Projection
 from snndeploy.target import Target
 from snndeploy.timing.cycle_walk import SpikeRecorder

@@ -14,7 +14,7 @@ from random_layouts import random_layout
 from random_networks import Features, networks
 
 from snndeploy.connections import Conv, Dense
-from snndeploy.mapping.layout import Tile
+from snndeploy.layout.layout import Tile
 from snndeploy.mapping.memory import (
     core_use,
     neuron_bytes,

@@ -7,8 +7,8 @@ import pytest
 
 from snndeploy.connections import Conv
 from snndeploy.engines.engine import run_network
+from snndeploy.layout.layout import Layout, Tile
 from snndeploy.mapping.arrange import snake
-from snndeploy.mapping.layout import Layout, Tile
 from snndeploy.network import Injection, Network, Population, Projection, Readout
 from snndeploy.target import Target
 from snndeploy.traffic.counter import TrafficCounter

@@ -13,7 +13,7 @@ import pytest
 from snndeploy.connections import Dense
 from snndeploy.costs import AC_PJ, GAC_EQUATION_11, MAC_PJ, Convention, LayerCost
 from snndeploy.graph import Graph, Node
-from snndeploy.mapping.layout import Layout, Tile
+from snndeploy.layout.layout import Layout, Tile
 from snndeploy.network import Network, Population, Projection
 from snndeploy.program import Program
 from snndeploy.report import summarize

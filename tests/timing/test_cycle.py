@@ -8,7 +8,7 @@ from hand_made import ten_to_ten, traffic_of
 from target_variants import stating
 
 from snndeploy.connections import Dense
-from snndeploy.mapping.layout import Layout, Tile
+from snndeploy.layout.layout import Layout, Tile
 from snndeploy.network import Injection, Network, Population, Projection
 from snndeploy.target import Target
 from snndeploy.timing.analytic import BOUNDS, analytic_timing

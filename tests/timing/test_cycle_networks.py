@@ -14,7 +14,7 @@ from traffic_runs import count, random_spikes
 
 from snndeploy.connections import Conv
 from snndeploy.errors import DataError
-from snndeploy.mapping.layout import Layout, Tile
+from snndeploy.layout.layout import Layout, Tile
 from snndeploy.network import Network, Population, Projection
 from snndeploy.target import Target
 from snndeploy.timing.analytic import analytic_timing

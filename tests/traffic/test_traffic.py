@@ -12,8 +12,8 @@ from random_networks import Features, networks
 from traffic_runs import count, random_spikes
 
 from snndeploy.connections import Conv
+from snndeploy.layout.layout import Layout, Tile
 from snndeploy.mapping import place
-from snndeploy.mapping.layout import Layout, Tile
 from snndeploy.network import Network, Population, Projection
 from snndeploy.target import Target
 from snndeploy.traffic.counter import PER_CORE, PER_STEP, TrafficCounter

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from snndeploy.mapping.layout import Layout
+from snndeploy.layout.layout import Layout
 from snndeploy.target import Target
 
 PICO, NANO = 1e-12, 1e-9

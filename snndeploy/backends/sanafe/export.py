@@ -42,7 +42,7 @@ from snndeploy.backends.sanafe.network import CODES, Netlist, check_connection
 from snndeploy.engines.engine import run_network
 from snndeploy.errors import DataError, UnsupportedError
 from snndeploy.files.writing import check_folder, make_folder, write_bytes, write_json
-from snndeploy.mapping.layout import Layout
+from snndeploy.layout.layout import Layout
 from snndeploy.network import NO_CURRENT_MEMORY, Network, Population
 from snndeploy.program import Program
 from snndeploy.target import Target

@@ -24,7 +24,7 @@ from snndeploy.backends.sanafe.chip import (
 )
 from snndeploy.connections import Connection, Conv, Dense, Shape
 from snndeploy.errors import UnsupportedError
-from snndeploy.mapping.layout import Layout
+from snndeploy.layout.layout import Layout
 from snndeploy.network import Network, Projection
 from snndeploy.target import Target
 from snndeploy.timing.cycle_walk import Source, Walk

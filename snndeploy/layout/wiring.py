@@ -16,7 +16,7 @@ import numpy as np
 import scipy.sparse as sparse
 
 from snndeploy.connections import Connection, Range, Shape
-from snndeploy.mapping.layout import Layout, Tile
+from snndeploy.layout.layout import Layout, Tile
 from snndeploy.network import Network, Population
 
 HOST = -1  # in place of a source core
