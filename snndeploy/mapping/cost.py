@@ -1,24 +1,33 @@
-"""What the events of a step cost on a target: the prices that mappings are compared by.
+"""What the search for a tiling compares by: the time of events on a core, and how far a hop is.
 
-An event that the target states no cost for is free here; reports say so, the search does not.
+The prices are those of `target.events`; an event that the target states no cost for is free here,
+as it is in reports.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
 
 from snndeploy.network import Population
 from snndeploy.target import Target
+from snndeploy.target.events import nanoseconds, picojoules
+from snndeploy.traffic.attention_work import work_of
+
+Amount = TypeVar("Amount", float, float | np.ndarray)
 
 DEFAULT_RATE = 0.2  # spikes a neuron and step where no calibration tells
 HOST_RATE = 1.0  # graded injections: most values are not zero
-INTER_CHIP_HOPS = 30.0  # hops that a link between chips counts for where its cost is not stated
+INTER_CHIP_HOPS = 30.0  # how far a link between chips is where it has no cost of its own
+HOPS = ("hops_east_west", "hops_north_south", "hops_inter_chip")
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Time in ns and energy in pJ of one event."""
+    """Time in ns of one event; what a hop along x, along y and between chips counts for."""
 
     access_ns: float
     update_ns: float
@@ -26,74 +35,51 @@ class Costs:
     message_out_ns: float
     message_in_ns: float
     synapse_ns: float
-    access_pj: float
-    update_pj: float
-    spike_pj: float
-    message_out_pj: float
-    message_in_pj: float
-    synapse_pj: float
-    hop_pj: tuple[float, float, float]  # east-west, north-south, between chips
-    hop_ns: tuple[float, float, float]
-    static_w: float  # a chip
+    mac_ns: float
+    addition_ns: float
+    distance: tuple[float, float, float]
 
     @classmethod
     def of(cls, target: Target) -> Costs:
-        def cost(key: str) -> float:
-            return target.number(key) if target.has(key) else 0.0
-
-        events = {
-            f"{short}_{unit}": cost(f"{section}.{name}_{unit}")
-            for section, unit in (("timing", "ns"), ("energy", "pj"))
-            for short, name in _EVENTS.items()
-        }
         return cls(
-            **events,
-            hop_pj=_hops(target, "energy", "pj"),
-            hop_ns=_hops(target, "timing", "ns"),
-            static_w=cost("energy.static_power_per_chip_w"),
-        )  # type: ignore[arg-type]
+            **{name: nanoseconds(target, counter) for name, counter in _EVENTS.items()},
+            distance=_distance(target),
+        )
 
     def neuron_ns(self, rate: float) -> float:
         """Time of one neuron a step, its messages apart; every neuron is taken to be updated."""
         return self.access_ns + self.update_ns + rate * self.spike_ns
 
-    @property
-    def has_times(self) -> bool:
-        return any((self.access_ns, self.update_ns, self.message_in_ns, self.synapse_ns))
-
-    @property
-    def distance(self) -> tuple[float, float, float]:
-        """What a hop counts for where messages are to be kept short: energy, else time, else 1."""
-        for hop in (self.hop_pj, self.hop_ns):
-            if hop[0] > 0 and hop[1] > 0:
-                return hop
-        return (1.0, 1.0, INTER_CHIP_HOPS)
+    def attention_ns(self, population: Population) -> float:
+        """Time of one neuron's share of attention on the chip, in the step that works it off."""
+        works = [work_of(a.graph) for a in population.attention if a.unit == "chip"]
+        total = sum(w.macs * self.mac_ns + w.additions * self.addition_ns for w in works)
+        return total / population.neurons
 
 
 _EVENTS = {
-    "access": "neuron_access",
-    "update": "neuron_update",
-    "spike": "spike_generation",
-    "message_out": "message_out",
-    "message_in": "message_in",
-    "synapse": "synaptic_operation",
+    "access_ns": "neuron_accesses",
+    "update_ns": "neuron_updates",
+    "spike_ns": "spikes",
+    "message_out_ns": "messages_out",
+    "message_in_ns": "messages_in",
+    "synapse_ns": "synaptic_operations",
+    "mac_ns": "attention_macs",
+    "addition_ns": "attention_additions",
 }
 
 
-def _hops(target: Target, section: str, unit: str) -> tuple[float, float, float]:
-    """Cost of a hop along x, along y, and between chips."""
-    stated = [
-        target.number(key) if target.has(key) else 0.0
-        for key in (f"{section}.hop_east_west_{unit}", f"{section}.hop_north_south_{unit}")
-    ]
-    between = f"{section}.inter_chip_hop_{unit}"
-    away = target.number(between) if target.has(between) else INTER_CHIP_HOPS * max(stated)
-    return stated[0], stated[1], away
+def _distance(target: Target) -> tuple[float, float, float]:
+    """What a hop counts for where messages are to be kept short: energy, else time, else 1."""
+    for price in (picojoules, nanoseconds):
+        across, down, between = (price(target, counter) for counter in HOPS)
+        if across > 0 and down > 0:
+            return across, down, between or INTER_CHIP_HOPS * max(across, down)
+    return 1.0, 1.0, INTER_CHIP_HOPS
 
 
-def rate_of(population: Population, rates: Mapping[str, float]) -> float:
+def rate_of(population: Population, rates: Mapping[str, Amount]) -> Amount | float:
     """Messages that a neuron sends in a step to each core that it reaches."""
     if population.kind == "integrator":
         return 0.0
-    default = 1.0 if population.kind == "relay" else DEFAULT_RATE
-    return float(rates.get(population.name, default))
+    return rates.get(population.name, 1.0 if population.kind == "relay" else DEFAULT_RATE)

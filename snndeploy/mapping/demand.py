@@ -202,7 +202,8 @@ class Demand:
 
     def _send_plane(self, channels: Range) -> np.ndarray:
         shape, rate = self.population.shape, rate_of(self.population, self.rates)
-        plane = np.full(shape[1:], (channels[1] - channels[0]) * self.costs.neuron_ns(rate))
+        each = self.costs.neuron_ns(rate) + self.costs.attention_ns(self.population)
+        plane = np.full(shape[1:], (channels[1] - channels[0]) * each)
         for projection, planes in self._sinks:
             for sinks, count in planes.items():
                 fed: np.ndarray = np.sum(

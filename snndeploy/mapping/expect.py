@@ -1,46 +1,36 @@
 """Expectation: the traffic, time and energy of a layout at given firing rates.
 
 The counts are those of a simulation whose spikes are spread evenly over a population's neurons and
-steps: each neuron that shares a *message group* (see `wiring.py`) sends `rate` messages a step to
-each of the group's cores.  Every neuron is taken to be updated in each step of its window.
-
-    busy(core, step) = max(time to send, time to receive) of the populations whose window covers it
-    step             = max(busy cores, busiest link, fixed step) + barrier
-    latency          = sum over the timesteps + depth chip steps of a sample
-    energy           = timesteps * events * their costs + chips * static power * latency
+steps: each neuron that shares a *message group* (see `layout/wiring.py`) sends `rate` messages a
+step to each of the group's cores.  Without better knowledge every neuron is taken to be updated in
+each step of its window, and every graded value of the host to be sent.  The counts are handed to
+the functions that time and price a run (`timing`), so that a layout's figures and a report's
+differ by what is known of the activity, and by nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sparse
 
+from snndeploy.engines.activity import Traffic
 from snndeploy.layout.layout import Layout
 from snndeploy.layout.routes import Mesh, crosses_chips
 from snndeploy.layout.wiring import HOST, Wiring, injection_wiring, population_wiring
-from snndeploy.mapping.cost import HOST_RATE, Costs, rate_of
+from snndeploy.mapping.cost import HOST_RATE, rate_of
 from snndeploy.network import Network, Population
 from snndeploy.target import Target
+from snndeploy.timing.analytic import NANO, analytic_timing, load_of
+from snndeploy.timing.energy import chip_energy
+from snndeploy.traffic.attention_work import on_chip
+from snndeploy.traffic.counter import PER_CORE, PER_STEP
+from snndeploy.traffic.host_link import HOST_MESSAGE_BYTES, host_transfers
 
-NANO, PICO = 1e-9, 1e-12
-
-
-@dataclass(frozen=True, eq=False)
-class Loads:
-    """What one population causes in a step, at its rate.
-
-    send_ns, receive_ns: float64 (cores,).  flow: csr (cores + 1, cores), messages from each core
-    to each core; the last row is the host.  pj: energy of its events, hops apart.
-    """
-
-    depth: int
-    send_ns: np.ndarray
-    receive_ns: np.ndarray
-    flow: sparse.csr_array
-    pj: float
+Amount = float | np.ndarray
+"""Of each neuron and step alike, or float64 (timesteps, C, H, W)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +38,8 @@ class Expectation:
     """Of one sample: seconds, joules; of one step when all populations work: messages and hops.
 
     busy_ns: of the busiest core in the slowest step, without barrier and links; link_ns: of the
-    busiest link.  flow: csr
-    (cores + 1, cores), messages a step from each core to each core; the last row is the host.
+    busiest link.  flow: csr (cores + 1, cores), messages a step from each core to each core; the
+    last row is the host.
     """
 
     latency_seconds: float
@@ -57,8 +47,6 @@ class Expectation:
     busy_ns: float
     link_ns: float
     messages: float
-    spikes: float
-    hop_pj: float
     hops: float
     flow: sparse.csr_array
 
@@ -71,142 +59,159 @@ def expect(
     network: Network,
     layout: Layout,
     target: Target,
-    rates: Mapping[str, float],
+    rates: Mapping[str, Amount],
     *,
+    updates: Mapping[str, Amount] | None = None,
+    host: Mapping[int, Amount] | None = None,
     links: bool = True,
 ) -> Expectation:
-    """What a sample is expected to take and cost; without `links`, as if messages took no time."""
-    costs = Costs.of(target)
-    loads = [_population_loads(network, layout, p, costs, rates) for p in network.populations]
-    loads += [
-        _injection_loads(layout, network.by_name[injection.target], costs)
-        for injection in network.injections
-        if injection.mode == "graded"
-    ]
-    empty = sparse.csr_array((layout.cores + 1, layout.cores))
-    flow = sum((load.flow for load in loads), start=empty)
-    hops, hop_pj, link_ns = _on_the_way(flow, layout, costs)
-    busy = _busy_ns(network, layout, loads)
-    steps = np.maximum(busy, max(link_ns if links else 0.0, _fixed_ns(target))) + _barrier_ns(
-        layout, target
-    )
-    latency = NANO * float(steps.sum())
-    dynamic = network.timesteps * (sum(load.pj for load in loads) + hop_pj)
+    """What a sample is expected to take and cost.
+
+    rates: messages of each neuron, by population.  updates: neurons updated, likewise.  host:
+    graded values sent, by the number of their injection.  links: False, as if messages took no
+    time.
+    """
+    counts = _Counts(network, layout)
+    for population in network.populations:
+        counts.add_population(
+            population, rate_of(population, rates), (updates or {}).get(population.name, 1.0)
+        )
+    for index, injection in enumerate(network.injections):
+        if injection.mode == "graded":
+            sent = (host or {}).get(index, HOST_RATE)
+            counts.add_injection(network.by_name[injection.target], sent)
+    traffic = counts.traffic()
+    load = load_of(traffic, layout, target)
+    busy, link = (float(max(part.max(initial=0.0) for part in parts)) / NANO
+                  for parts in ((load.send, load.receive), (load.link,)))  # fmt: skip
+    if not links:
+        load = replace(load, link=np.zeros_like(load.link))
+    timing = analytic_timing(traffic, layout, target, network.timesteps, load)
+    flow = counts.flow()
+    every_hop = traffic.hops_east_west + traffic.hops_north_south + traffic.hops_inter_chip
     return Expectation(
-        latency_seconds=latency,
-        energy_joules=PICO * dynamic + costs.static_w * layout.chips * latency,
-        busy_ns=float(busy.max(initial=0.0)),
-        link_ns=link_ns,
+        latency_seconds=float(timing.latency_seconds[0]),
+        energy_joules=float(chip_energy(traffic, timing, layout, target).total[0]),
+        busy_ns=busy,
+        link_ns=link,
         messages=float(flow.sum()),
-        spikes=sum(p.neurons * rate_of(p, rates) for p in network.populations),
-        hop_pj=hop_pj,
-        hops=hops,
+        hops=float(every_hop.sum()) / network.timesteps,
         flow=flow,
     )
 
 
-def _population_loads(
-    network: Network,
-    layout: Layout,
-    population: Population,
-    costs: Costs,
-    rates: Mapping[str, float],
-) -> Loads:
-    wiring = population_wiring(network, layout, population)
-    rate = rate_of(population, rates)
-    held = np.zeros(layout.cores)
-    for tile in layout.tiles_of(population.name):
-        held[tile.core] += tile.neurons
-    operations = rate * (_group_sizes(wiring, wiring.synapse_group) @ wiring.synapses)
-    flow = _flow(wiring, rate, layout.cores)
-    sent = np.asarray(flow.sum(axis=1)).ravel()[:-1]
-    arrived = np.asarray(flow.sum(axis=0)).ravel()
-    neuron_pj = costs.access_pj + costs.update_pj + rate * costs.spike_pj
-    return Loads(
-        depth=population.depth,
-        send_ns=held * costs.neuron_ns(rate) + sent * costs.message_out_ns,
-        receive_ns=arrived * costs.message_in_ns + operations * costs.synapse_ns,
-        flow=flow,
-        pj=float(
-            held.sum() * neuron_pj
-            + sent.sum() * costs.message_out_pj
-            + arrived.sum() * costs.message_in_pj
-            + operations.sum() * costs.synapse_pj
-        ),
-    )
+@dataclass(eq=False)
+class _Counts:
+    """Adds up what populations do; `flows` by the chip steps in which they send alike."""
+
+    network: Network
+    layout: Layout
+    flows: dict[tuple[int, int], sparse.csr_array] = field(default_factory=dict)
+    counts: dict[str, np.ndarray] = field(init=False)
+
+    def __post_init__(self) -> None:
+        steps, cores = self.network.chip_steps, self.layout.cores
+        self.counts = {name: np.zeros((steps, cores)) for name in PER_CORE}
+        self.counts |= {name: np.zeros(steps) for name in PER_STEP}
+        for name, work in on_chip(self.network, self.layout).items():
+            self.counts[f"attention_{name}"] += work.T
+        for each in host_transfers(self.network):
+            self.counts[each.counter][each.step] += each.moved
+            if each.attention:
+                self.counts["attention_bytes"][each.step] += each.moved
+
+    def add_population(self, population: Population, rate: Amount, updated: Amount) -> None:
+        wiring = population_wiring(self.network, self.layout, population)
+        held = np.zeros(self.layout.cores)
+        for tile in self.layout.tiles_of(population.name):
+            held[tile.core] += tile.neurons
+        window = slice(population.depth, population.depth + self.network.timesteps)
+        self.counts["neuron_accesses"][window] += held
+        if population.kind != "input":
+            if not isinstance(updated, np.ndarray):
+                self.counts["neuron_updates"][window] += updated * held
+            else:
+                sums = _group_sums(wiring, wiring.message_group, updated)
+                self.counts["neuron_updates"][window] += _by_core(wiring, sums, len(held))
+        sent = _group_sums(wiring, wiring.message_group, rate)
+        self.counts["spikes"][window] += _by_core(wiring, sent, len(held))
+        operations = _group_sums(wiring, wiring.synapse_group, rate) @ wiring.synapses
+        self.counts["synaptic_operations"][window] += operations
+        if population.sends_graded:
+            self.counts["graded_operations"][window] += operations
+        self._add_messages(wiring, sent, population.depth)
+
+    def add_injection(self, population: Population, sent: Amount) -> None:
+        wiring = injection_wiring(self.layout, population)
+        sums = _group_sums(wiring, wiring.message_group, sent)
+        self._add_messages(wiring, sums, population.arrival)
+
+    def _add_messages(self, wiring: Wiring, sent: np.ndarray, begin: int) -> None:
+        """sent: spikes of each message group, (1 or timesteps, groups), from chip step `begin`."""
+        table = wiring.destinations.tocoo()
+        source = np.where(wiring.source == HOST, self.layout.cores, wiring.source)[table.row]
+        shape = (self.layout.cores + 1, self.layout.cores)
+        width = self.network.timesteps // len(sent)
+        for step, each in enumerate(sent):
+            flow = sparse.coo_array((each[table.row], (source, table.col)), shape=shape).tocsr()
+            steps = (begin + step * width, begin + (step + 1) * width)
+            self.flows[steps] = self.flows[steps] + flow if steps in self.flows else flow
+
+    def flow(self) -> sparse.csr_array:
+        """Messages a step when all populations work."""
+        empty = sparse.csr_array((self.layout.cores + 1, self.layout.cores))
+        parts = [((end - begin) / self.network.timesteps) * flow
+                 for (begin, end), flow in self.flows.items()]  # fmt: skip
+        return sum(parts, start=empty)
+
+    def traffic(self) -> Traffic:
+        """Counts of one sample, float64 where a run's are integers."""
+        layout, counts = self.layout, self.counts
+        mesh = Mesh(layout.mesh[0] * layout.board[0], layout.mesh[1] * layout.board[1])
+        router = np.concatenate([layout.positions[:, :2], np.zeros((1, 2), dtype=np.int32)])
+        ends = np.zeros((4 * mesh.plane, len(self.flows)))
+        active = np.zeros((len(self.flows), self.network.chip_steps))
+        for number, ((begin, end), flow) in enumerate(self.flows.items()):
+            counts["messages_in"][begin:end] += np.asarray(flow.sum(axis=0)).ravel()
+            out = np.asarray(flow.sum(axis=1)).ravel()
+            counts["messages_out"][begin:end] += out[:-1]
+            counts["host_bytes_in"][begin:end] += HOST_MESSAGE_BYTES * out[-1]
+            entries = flow.tocoo()
+            start, stop = router[entries.row], router[entries.col]
+            local = (start == stop).all(axis=1) & (entries.row < layout.cores)
+            counts["local_messages"][begin:end] += entries.data[local].sum()
+            cells, signs = mesh.differences(start, stop)
+            used = cells >= 0
+            weights = (entries.data[:, None] * signs)[used]
+            ends[:, number] = np.bincount(cells[used], weights=weights, minlength=len(ends))
+            active[number, begin:end] = 1
+        loads = mesh.loads(ends)
+        taken: np.ndarray = (loads > 0).any(axis=-1)
+        links, load = mesh.links(taken), (loads[taken] @ active).T
+        crosses = crosses_chips(links, layout.mesh)
+        across = (links[:, 2] != 0) & ~crosses
+        return Traffic(
+            **{name: values[None] for name, values in counts.items()},
+            hops_east_west=load[:, across].sum(axis=-1)[None],
+            hops_north_south=load[:, ~across & ~crosses].sum(axis=-1)[None],
+            hops_inter_chip=load[:, crosses].sum(axis=-1)[None],
+            link_load=load[None],
+            links=links,
+        )
 
 
-def _injection_loads(layout: Layout, population: Population, costs: Costs) -> Loads:
-    flow = _flow(injection_wiring(layout, population), HOST_RATE, layout.cores)
-    arrived = np.asarray(flow.sum(axis=0)).ravel()
-    return Loads(
-        depth=population.depth,
-        send_ns=np.zeros(layout.cores),
-        receive_ns=arrived * costs.message_in_ns,
-        flow=flow,
-        pj=float(arrived.sum()) * costs.message_in_pj,
-    )
+def _group_sums(wiring: Wiring, group: np.ndarray, amount: Amount) -> np.ndarray:
+    """The amounts of each group's neurons, float64 (1 or timesteps, groups)."""
+    if not isinstance(amount, np.ndarray):
+        weights = np.broadcast_to(np.diff(wiring.channels)[:, None], group.shape)
+        sizes = np.bincount(group.ravel(), weights=weights.ravel())
+        return amount * sizes[None]
+    planes = amount.reshape(*amount.shape[:2], -1)
+    segments = np.add.reduceat(planes, wiring.channels[:-1], axis=1)
+    return np.array([np.bincount(group.ravel(), weights=each.ravel()) for each in segments])
 
 
-def _group_sizes(wiring: Wiring, group: np.ndarray) -> np.ndarray:
-    """Neurons of each group, float64 (groups,)."""
-    weights = np.broadcast_to(np.diff(wiring.channels)[:, None], group.shape)
-    sizes: np.ndarray = np.bincount(group.ravel(), weights=weights.ravel())
-    return sizes
-
-
-def _flow(wiring: Wiring, rate: float, cores: int) -> sparse.csr_array:
-    """Messages a step between cores, csr (cores + 1, cores)."""
-    table = wiring.destinations.tocoo()
-    values = rate * _group_sizes(wiring, wiring.message_group)[table.row]
-    source = np.where(wiring.source == HOST, cores, wiring.source)[table.row]
-    return sparse.coo_array((values, (source, table.col)), shape=(cores + 1, cores)).tocsr()
-
-
-def _on_the_way(flow: sparse.csr_array, layout: Layout, costs: Costs) -> tuple[float, float, float]:
-    """Hops of a step, their energy in pJ, and the time in ns of the busiest link."""
-    entries = flow.tocoo()
-    router = np.concatenate([layout.positions[:, :2], np.zeros((1, 2), dtype=np.int32)])
-    start, stop = router[entries.row], router[entries.col]
-    mesh = Mesh(layout.mesh[0] * layout.board[0], layout.mesh[1] * layout.board[1])
-    cells, signs = mesh.differences(start, stop)
-    used = cells >= 0
-    ends = np.bincount(
-        cells[used],
-        weights=(entries.data[:, None] * signs)[used],
-        minlength=4 * mesh.plane,
-    )
-    loads = mesh.loads(ends)
-    mask = np.ones_like(loads, dtype=bool)
-    links, load = mesh.links(mask), loads[mask]
-    kind = np.where(crosses_chips(links, layout.mesh), 2, np.where(links[:, 2] != 0, 0, 1))
-    pj, ns = (np.array(hop)[kind] for hop in (costs.hop_pj, costs.hop_ns))
-    return float(load.sum()), float(load @ pj), float((load * ns).max(initial=0.0))
-
-
-def _busy_ns(network: Network, layout: Layout, loads: list[Loads]) -> np.ndarray:
-    """Time of the busiest core in every chip step of a sample, float64 (steps,)."""
-    begins: dict[int, np.ndarray] = {}
-    for load in loads:
-        both = np.stack([load.send_ns, load.receive_ns])
-        begins[load.depth] = begins.get(load.depth, 0.0) + both
-    busy = np.zeros((2, layout.cores))
-    steps = np.zeros(network.chip_steps)
-    for step in range(network.chip_steps):
-        if step in begins:
-            busy = busy + begins[step]
-        if step - network.timesteps in begins:
-            busy = busy - begins[step - network.timesteps]
-        steps[step] = busy.max(initial=0.0)
-    return steps
-
-
-def _barrier_ns(layout: Layout, target: Target) -> float:
-    if target.has("timing.barrier_tiles") and target.has("timing.barrier_ns"):
-        return target.barrier_ns(layout.mapped_routers, layout.chips)
-    return 0.0
-
-
-def _fixed_ns(target: Target) -> float:
-    key = "timing.fixed_step_ns"
-    return target.number(key) if target.has(key) else 0.0
+def _by_core(wiring: Wiring, sums: np.ndarray, cores: int) -> np.ndarray:
+    """Sums of message groups by the core that holds them, (1 or timesteps, cores)."""
+    mine = wiring.source != HOST
+    return np.array([np.bincount(wiring.source[mine], each[mine], cores) for each in sums])

@@ -14,8 +14,8 @@ import numpy as np
 import scipy.sparse as sparse
 
 from snndeploy.layout.layout import Layout
-from snndeploy.mapping.cost import Costs
 from snndeploy.target import Target
+from snndeploy.target.events import hop_nanoseconds
 
 LINKS_VISITED = 1.5e8  # at most, by all moves together: some seconds
 MOVES_A_CORE = 10_000
@@ -77,7 +77,6 @@ def _hop_ns(layout: Layout, target: Target) -> np.ndarray:
 
     A link is named by the router that it leaves.
     """
-    costs = Costs.of(target)
     x, y = np.meshgrid(
         np.arange(layout.mesh[0] * layout.board[0] + 1),
         np.arange(layout.mesh[1] * layout.board[1] + 1),
@@ -86,5 +85,5 @@ def _hop_ns(layout: Layout, target: Target) -> np.ndarray:
     planes = []
     for at, axis, ahead in ((x, 0, 1), (x, 0, -1), (y, 1, 1), (y, 1, -1)):
         crosses = at // layout.mesh[axis] != (at + ahead) // layout.mesh[axis]
-        planes.append(np.where(crosses, costs.hop_ns[2], costs.hop_ns[axis]))
-    return np.stack(planes).astype(np.float64)
+        planes.append(hop_nanoseconds(target, np.full(at.shape, axis == 0), crosses))
+    return np.stack(planes)

@@ -23,12 +23,12 @@ from snndeploy.errors import FitError
 from snndeploy.layout.layout import Layout, Tile
 from snndeploy.mapping.arrange import snake
 from snndeploy.mapping.assign import assign
-from snndeploy.mapping.cost import Costs
 from snndeploy.mapping.cut import Cutter
 from snndeploy.mapping.expect import Expectation, expect
 from snndeploy.mapping.tile import TooSlow, best_grid
 from snndeploy.network import Network
 from snndeploy.target import Target
+from snndeploy.target.events import has_times
 
 Objective = Literal["balanced", "cores", "latency", "energy"]
 
@@ -90,7 +90,7 @@ class Spreading:
 
     def best(self, tight: tuple[Tile, ...], objective: Objective) -> tuple[Tile, ...]:
         """The best tiling for the objective; `tight` has the fewest cores."""
-        if objective == "cores" or not Costs.of(self.target).has_times:
+        if objective == "cores" or not has_times(self.target):
             return tight
         start = self._candidate(tight)
         chips = start.layout.chips if objective == "balanced" else self.target.max_chips

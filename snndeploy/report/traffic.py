@@ -10,11 +10,11 @@ from snndeploy.layout.layout import Layout
 from snndeploy.program import Program
 from snndeploy.simulator.run import Simulation
 from snndeploy.target import MARKS, Target
+from snndeploy.target.events import HOST_LINK
 from snndeploy.timing.analytic import BOUNDS
 from snndeploy.timing.hotspots import BARRIER, LINK, RECEIVE, SEND, Hotspots
 
 BUSIEST = 8  # cores and links that are listed
-HOST_LINK = "host.io_bytes_per_second"
 MESSAGE_BITS = "formats.message_bits"
 COUNTS = {  # in the report: what is added up
     "spikes": ("spikes",),

@@ -16,6 +16,7 @@ from snndeploy.graph import Graph
 from snndeploy.network import Network, Population
 from snndeploy.ops.evaluate import by_step, evaluate
 from snndeploy.program import Program
+from snndeploy.target.events import require_times
 from snndeploy.timing.analytic import Timing, analytic_timing, load_of
 from snndeploy.timing.cycle import CycleTiming, cycle_timing
 from snndeploy.timing.cycle_walk import SpikeRecorder
@@ -140,6 +141,7 @@ def simulate(
     cycle_samples: the first so many samples are timed message by message, the others scaled.
     """
     check_input(program, x)
+    require_times(program.target)
     run = _Run(program, len(x), reference and program.has_float_model, cycle_samples)
     size = batch or _batch_size(program)
     chunk = max(size, _chunk_size(program), cycle_samples)

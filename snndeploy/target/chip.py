@@ -231,16 +231,21 @@ class Target:
         return {mark: keys for mark, keys in marked.items() if keys}
 
     def weakest_mark(self, keys: Iterable[str]) -> str:
-        """The least trustworthy mark among the keys: what a total made of them must say."""
-        return max((self.quantity(key).mark for key in keys), key=MARKS.index)
+        """The least trustworthy mark among the keys: what a total made of them must say.
+
+        Of no key at all it is the last one.
+        """
+        return max((self.quantity(key).mark for key in keys), key=MARKS.index, default=MARKS[-1])
 
     def barrier_ns(self, mapped_tiles: int, chips: int = 1) -> float:
-        """Time in ns to synchronise a step.
+        """Time in ns to synchronise a step; 0 where the file states none.
 
         On one chip: the table entry of the largest tile count not above `mapped_tiles`.
         Over several chips the published points are few: between them the barrier is taken to
         grow linearly with log2(chips), starting from one chip with the same tiles (assumed).
         """
+        if not self.has("timing.barrier_ns"):
+            return 0.0
         tiles, times = self._table("barrier_tiles"), self._table("barrier_ns")
         one_chip = times[0]
         for least, time in zip(tiles, times, strict=True):

@@ -8,8 +8,11 @@ A step lasts until its slowest part is done, then all cores synchronise:
     receive(core) = messages_in * message_in_ns + synaptic_operations * synaptic_operation_ns
     link(l)       = messages on it * the latency of one hop over it
     step          = max over cores of send, over cores of receive, over links of link
-                    + barrier(mapped routers, chips) + bytes of host attention / link speed
+                    + barrier(mapped routers, chips) + bytes of host attention / link speed,
+                    and at least fixed_step_ns
 
+The costs are those of `target.events`; what the target states no time for takes none, and `notes`
+says so.
 Sending, receiving and moving are taken to overlap perfectly, as in SANA-FE's *simple* model, so
 this is a lower bound on an event-driven model: a core that waits for its first message, and the
 time of flight, are not seen.  A link passes one message in the time of one hop, and all synaptic
@@ -32,29 +35,22 @@ from snndeploy.engines.activity import Traffic
 from snndeploy.layout.layout import Layout
 from snndeploy.layout.routes import crosses_chips
 from snndeploy.target import Target
+from snndeploy.target.events import (
+    BARRIER,
+    BOARD_BARRIER,
+    EVENTS,
+    FIXED_STEP,
+    HOST_LINK,
+    INTER_CHIP_HOP,
+    Event,
+    Resource,
+    events_on,
+    hop_nanoseconds,
+    nanoseconds,
+)
 
 BOUNDS = ("send", "receive", "link", "barrier", "host")
 NANO = 1e-9
-
-SEND_COSTS = {
-    "neuron_accesses": "timing.neuron_access_ns",
-    "neuron_updates": "timing.neuron_update_ns",
-    "spikes": "timing.spike_generation_ns",
-    "messages_out": "timing.message_out_ns",
-}
-ATTENTION_COSTS = {
-    "attention_macs": "timing.mac_ns",
-    "attention_additions": "timing.synaptic_operation_ns",
-}
-RECEIVE_COSTS = {
-    "messages_in": "timing.message_in_ns",
-    "synaptic_operations": "timing.synaptic_operation_ns",
-}
-HOP_COSTS = ("timing.hop_east_west_ns", "timing.hop_north_south_ns")
-INTER_CHIP_COST = "timing.inter_chip_hop_ns"
-BARRIER = "timing.barrier_ns"
-BOARD_BARRIER = "timing.board_barrier_ns"
-HOST_LINK = "host.io_bytes_per_second"
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +104,8 @@ class Load:
 def load_of(traffic: Traffic, layout: Layout, target: Target) -> Load:
     """The time that a run's traffic takes at each core and link."""
     return Load(
-        send=_per_core(traffic, {**SEND_COSTS, **ATTENTION_COSTS}, target),
-        receive=_per_core(traffic, RECEIVE_COSTS, target),
+        send=_per_core(traffic, "send", target),
+        receive=_per_core(traffic, "receive", target),
         link=traffic.link_load * _hop_seconds(traffic, layout, target),
     )
 
@@ -128,7 +124,8 @@ def analytic_timing(
     waiting = _host_waiting(traffic, target)
     which = np.where(busy < barrier, BOUNDS.index("barrier"), longest)
     which = np.where(waiting > np.maximum(busy, barrier), BOUNDS.index("host"), which)
-    step_seconds = busy + barrier + waiting
+    least = NANO * target.number(FIXED_STEP) if target.has(FIXED_STEP) else 0.0
+    step_seconds = np.maximum(busy + barrier + waiting, least)
     folded, folded_longest, folded_slowest = _longest([_fold(part, timesteps) for part in parts])
     keys = _keys(traffic, layout, target)
     return Timing(
@@ -138,7 +135,7 @@ def analytic_timing(
         critical=np.where(which < BOUNDS.index("barrier"), slowest, -1).astype(np.int32),
         barrier_seconds=barrier,
         latency_seconds=step_seconds.sum(axis=1),
-        interval_seconds=(folded + barrier).sum(axis=1) + waiting.sum(axis=1),
+        interval_seconds=np.maximum(folded + barrier, least).sum(axis=1) + waiting.sum(axis=1),
         host_waiting_seconds=waiting,
         host_seconds=_host_seconds(traffic, target),
         mark=target.weakest_mark(keys),
@@ -149,24 +146,20 @@ def analytic_timing(
     )
 
 
-def _per_core(traffic: Traffic, costs: dict[str, str], target: Target) -> np.ndarray:
+def _per_core(traffic: Traffic, resource: Resource, target: Target) -> np.ndarray:
     """Seconds of every core, (samples, steps, cores)."""
     total = np.zeros(traffic.spikes.shape)
-    for counter, key in costs.items():
-        events = getattr(traffic, counter)
+    for event in events_on(resource):
+        events = getattr(traffic, event.counter)
         if events.any():
-            total += events * (NANO * target.number(key))
+            total += events * (NANO * nanoseconds(target, event.counter))
     return total
 
 
 def _hop_seconds(traffic: Traffic, layout: Layout, target: Target) -> np.ndarray:
     """Seconds that one message holds each link, (links,)."""
-    east_west, north_south = (NANO * target.number(key) for key in HOP_COSTS)
-    seconds = np.where(traffic.links[:, 2] != 0, east_west, north_south)
-    if target.has(INTER_CHIP_COST):
-        inter_chip = NANO * target.number(INTER_CHIP_COST)
-        seconds = np.where(crosses_chips(traffic.links, layout.mesh), inter_chip, seconds)
-    return seconds
+    crosses = crosses_chips(traffic.links, layout.mesh)
+    return NANO * hop_nanoseconds(target, traffic.links[:, 2] != 0, crosses)
 
 
 def _longest(parts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -211,24 +204,33 @@ def _host_waiting(traffic: Traffic, target: Target) -> np.ndarray:
 
 def _keys(traffic: Traffic, layout: Layout, target: Target) -> list[str]:
     """The times that this run really used."""
-    costs = {**SEND_COSTS, **RECEIVE_COSTS, **ATTENTION_COSTS}
-    keys = [BARRIER, *(key for counter, key in costs.items() if getattr(traffic, counter).any())]
-    hops = ("hops_east_west", "hops_north_south", "hops_inter_chip")
-    used = zip(hops, (*HOP_COSTS, INTER_CHIP_COST), strict=True)
-    keys += [key for counter, key in used if getattr(traffic, counter).any() and target.has(key)]
-    if layout.chips > 1 and target.has(BOARD_BARRIER):
+    happened = [event.time for event in EVENTS if event.resource != "host" and event.time
+                and getattr(traffic, event.counter).any()]  # fmt: skip
+    keys = [BARRIER, *happened]
+    if layout.chips > 1:
         keys.append(BOARD_BARRIER)
-    if traffic.attention_bytes.any() and target.has(HOST_LINK):
+    if traffic.attention_bytes.any():
         keys.append(HOST_LINK)  # the steps wait for it
-    return keys
+    return [key for key in dict.fromkeys(keys) if target.has(key)]
+
+
+def _untimed(event: Event) -> str:
+    """What is made of events without a time."""
+    if event is INTER_CHIP_HOP:
+        return "hops between chips cost a hop"
+    return f"{event.name} takes no time here"
 
 
 def _notes(traffic: Traffic, target: Target) -> tuple[str, ...]:
-    notes = []
-    if not target.has(INTER_CHIP_COST) and traffic.hops_inter_chip.any():
-        notes.append(
-            f"{target.name} does not state {INTER_CHIP_COST}: hops between chips cost a hop"
-        )
+    notes = [
+        f"{target.name} does not state {event.time}: {_untimed(event)}"
+        for event in EVENTS
+        if event.resource in ("send", "receive", "link")
+        and not target.has(event.time)
+        and getattr(traffic, event.counter).any()
+    ]
+    if not (target.has(BARRIER) or target.has(FIXED_STEP)):
+        notes.append(f"{target.name} does not state {BARRIER}: cores synchronise in no time")
     if traffic.attention_bytes.any():
         timed = "" if target.has(HOST_LINK) else " nor the link's time"
         notes.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,17 +11,19 @@ import numpy as np
 from snndeploy.layout.layout import Layout
 from snndeploy.layout.routes import DIRECTIONS, Mesh, crosses_chips
 from snndeploy.target import Target
-from snndeploy.timing.analytic import (
-    ATTENTION_COSTS,
+from snndeploy.target.events import (
     BARRIER,
     BOARD_BARRIER,
-    BOUNDS,
-    HOP_COSTS,
-    INTER_CHIP_COST,
-    NANO,
-    RECEIVE_COSTS,
-    SEND_COSTS,
+    DEFAULT_LINK_BUFFER,
+    FIXED_STEP,
+    INTER_CHIP_HOP,
+    LINK_BUFFER,
+    events_on,
+    hop_nanoseconds,
+    nanoseconds,
+    times_of,
 )
+from snndeploy.timing.analytic import BOUNDS, NANO
 from snndeploy.timing.cycle_agenda import FOLLOWING, NONE, SLOTS
 from snndeploy.timing.cycle_kernels import (
     BUSY_TICKS,
@@ -50,10 +52,9 @@ from snndeploy.timing.cycle_kernels import (
 from snndeploy.timing.cycle_messages import count_messages, list_messages
 from snndeploy.timing.cycle_walk import Walk
 
-LINK_BUFFER = "timing.link_buffer_messages"
-DEFAULT_LINK_BUFFER = 16
 PICOSECONDS_PER_NANOSECOND = 1000
 SECONDS_PER_PICOSECOND = 1e-12
+ATTENTION = ("attention_macs", "attention_additions")  # before a core walks its neurons
 
 
 @dataclass(frozen=True)
@@ -90,28 +91,28 @@ class Machine:
         self.links = mesh.links(np.ones((4, mesh.height, mesh.width), dtype=bool))
         crosses = crosses_chips(self.links, layout.mesh)
         self.barrier_seconds = NANO * target.barrier_ns(layout.mapped_routers, layout.chips)
-        keys = [*SEND_COSTS.values(), *RECEIVE_COSTS.values(), *HOP_COSTS]
-        if attention:
-            keys += [key for key in ATTENTION_COSTS.values() if key not in keys]
-        if crosses.any() and target.has(INTER_CHIP_COST):
-            keys.append(INTER_CHIP_COST)
-        self.tick_seconds, ticks = _ticks(target, keys)
-        self.costs = np.zeros((self.cores + 1, len(SEND_COSTS)), dtype=np.int64)
-        self.costs[:-1] = [ticks[key] for key in SEND_COSTS.values()]
-        self.attention = {
-            counter: ticks[key] for counter, key in ATTENTION_COSTS.items() if attention
-        }
-        self.fan_out = walk.parcels(*(ticks[key] for key in RECEIVE_COSTS.values()))
-        hop = np.where(self.links[:, 2] != 0, ticks[HOP_COSTS[0]], ticks[HOP_COSTS[1]])
-        hop = np.where(crosses, ticks.get(INTER_CHIP_COST, hop), hop)
+        self.least_seconds = NANO * target.number(FIXED_STEP) if target.has(FIXED_STEP) else 0.0
+        hop = hop_nanoseconds(target, self.links[:, 2] != 0, crosses)
+        events = [event for event in (*events_on("send"), *events_on("receive"))
+                  if attention or event.counter not in ATTENTION]  # fmt: skip
+        costs = {event.counter: nanoseconds(target, event.counter) for event in events}
+        self.tick_seconds, (hop, ticks) = _in_ticks(hop, costs)
+        walked = [event.counter for event in events_on("send") if event.counter not in ATTENTION]
+        self.costs = np.zeros((self.cores + 1, len(walked)), dtype=np.int64)
+        self.costs[:-1] = [ticks[counter] for counter in walked]
+        self.attention = {counter: ticks[counter] for counter in ATTENTION if attention}
+        self.fan_out = walk.parcels(*(ticks[event.counter] for event in events_on("receive")))
         self.fresh = _fresh_places(mesh, layout, hop)
+        links = [event for event in events_on("link")
+                 if event is not INTER_CHIP_HOP or crosses.any()]  # fmt: skip
+        keys = times_of(target, [*events, *links])
         self._describe(target, keys, multiple_chips=layout.chips > 1)
 
     def _describe(self, target: Target, keys: list[str], *, multiple_chips: bool) -> None:
         """Capacity of buffers, the weakest mark among the costs, and notes."""
         self.capacity = DEFAULT_LINK_BUFFER
         self.notes: tuple[str, ...] = ()
-        keys = [*keys, BARRIER]
+        keys = [*keys, *(key for key in (BARRIER,) if target.has(key))]
         if multiple_chips and target.has(BOARD_BARRIER):
             keys.append(BOARD_BARRIER)
         if target.has(LINK_BUFFER):
@@ -171,8 +172,8 @@ class Machine:
         deepest = places[:, DEEPEST]
         utilisation = [value / max(end, 1) for value in busy]
         return Step(
-            step_seconds=end * seconds + self.barrier_seconds,
-            analytic_seconds=max(busy) * seconds + self.barrier_seconds,
+            step_seconds=max(end * seconds + self.barrier_seconds, self.least_seconds),
+            analytic_seconds=max(max(busy) * seconds + self.barrier_seconds, self.least_seconds),
             bound=bound,
             critical=critical,
             last_core=last_core if 0 <= last_core < self.cores else -1,
@@ -205,8 +206,12 @@ def _fresh_places(mesh: Mesh, layout: Layout, hop_ticks: np.ndarray) -> np.ndarr
     return places
 
 
-def _ticks(target: Target, keys: Sequence[str]) -> tuple[float, dict[str, int]]:
+def _in_ticks(
+    hop_ns: np.ndarray, costs_ns: Mapping[str, float]
+) -> tuple[float, tuple[np.ndarray, dict[str, int]]]:
     """Seconds of the largest tick of whole picoseconds that divides all costs; costs in ticks."""
-    costs = {key: round(target.number(key) * PICOSECONDS_PER_NANOSECOND) for key in keys}
-    tick = math.gcd(*costs.values()) or 1
-    return tick * SECONDS_PER_PICOSECOND, {key: cost // tick for key, cost in costs.items()}
+    hop = np.rint(hop_ns * PICOSECONDS_PER_NANOSECOND).astype(np.int64)
+    costs = {name: round(cost * PICOSECONDS_PER_NANOSECOND) for name, cost in costs_ns.items()}
+    tick = math.gcd(*costs.values(), *np.unique(hop).tolist()) or 1
+    ticks = {name: cost // tick for name, cost in costs.items()}
+    return tick * SECONDS_PER_PICOSECOND, (hop // tick, ticks)

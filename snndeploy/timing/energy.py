@@ -16,31 +16,10 @@ import numpy as np
 from snndeploy.engines.activity import Traffic
 from snndeploy.layout.layout import Layout
 from snndeploy.target import MARKS, Target
+from snndeploy.target.events import EVENTS, STATIC_POWER, Event
 from snndeploy.timing.analytic import Timing
 
 PICO = 1e-12
-
-LOCAL_HOP = "energy.tile_local_hop_pj"  # where absent, it is part of message_out_pj
-STATIC_POWER = "energy.static_power_per_chip_w"
-
-MAC = "energy.mac_pj"
-
-COSTS = {  # line: (counter of Traffic, cost)
-    "neuron access": ("neuron_accesses", "energy.neuron_access_pj"),
-    "neuron update": ("neuron_updates", "energy.neuron_update_pj"),
-    "spike generation": ("spikes", "energy.spike_generation_pj"),
-    "message out": ("messages_out", "energy.message_out_pj"),
-    "message in": ("messages_in", "energy.message_in_pj"),
-    "synaptic operation": ("synaptic_operations", "energy.synaptic_operation_pj"),
-    "multiply-accumulate": ("multiply_accumulates", MAC),
-    "addition in attention": ("attention_additions", "energy.synaptic_operation_pj"),
-    "hop east-west": ("hops_east_west", "energy.hop_east_west_pj"),
-    "hop north-south": ("hops_north_south", "energy.hop_north_south_pj"),
-    "hop between chips": ("hops_inter_chip", "energy.inter_chip_hop_pj"),
-    "message within a tile": ("local_messages", LOCAL_HOP),
-    "host bytes in": ("host_bytes_in", "host.io_pj_per_byte"),
-    "host bytes out": ("host_bytes_out", "host.io_pj_per_byte"),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,11 +80,10 @@ def chip_energy(traffic: Traffic, timing: Timing, layout: Layout, target: Target
     """Energy of every sample of a run."""
     lines = [*_event_lines(traffic, target), *_static_line(timing, layout, target)]
     absent = [
-        f"{name}, for which {target.name} states no cost"
-        for name, (counter, key) in COSTS.items()
-        if key != LOCAL_HOP
-        and not (target.has(key) or target.includes(key))
-        and _events(traffic, counter, target).any()
+        f"{event.name}, for which {target.name} states no cost"
+        for event in EVENTS
+        if not (target.has(event.energy) or event.part_of or target.includes(event.energy))
+        and _counted(traffic, event, target).any()
     ]
     if not target.has(STATIC_POWER):
         absent.append(f"static power, which {target.name} does not state")
@@ -113,24 +91,31 @@ def chip_energy(traffic: Traffic, timing: Timing, layout: Layout, target: Target
 
 
 def _event_lines(traffic: Traffic, target: Target) -> Iterator[EnergyLine]:
-    for name, (counter, key) in COSTS.items():
-        if target.has(key) and not target.includes(key):
-            counts = _events(traffic, counter, target)
-            events = counts.reshape(len(counts), -1).sum(axis=1).astype(np.float64)
-            joules = events * (PICO * target.number(key))
-            cost = target.quantity(key)
-            yield EnergyLine(name, key, events, joules, cost.mark, cost.source)
+    for name in dict.fromkeys(event.name for event in EVENTS):
+        events = [event for event in EVENTS if event.name == name]
+        key = events[0].energy
+        if not target.has(key) or target.includes(key):
+            continue
+        counts = np.sum([_counted(traffic, event, target) for event in events], axis=0)
+        cost = target.quantity(key)
+        joules = counts * (PICO * target.number(key))
+        yield EnergyLine(name, key, counts, joules, cost.mark, cost.source)
 
 
-def _events(traffic: Traffic, counter: str, target: Target) -> np.ndarray:
-    """A counter; where multiplications have a price, graded synapses are multiply-accumulates."""
-    if counter == "multiply_accumulates":
-        graded = traffic.graded_operations if target.has(MAC) else 0
-        return traffic.attention_macs + graded
-    if counter == "synaptic_operations" and target.has(MAC):
-        return traffic.synaptic_operations - traffic.graded_operations
-    found: np.ndarray = getattr(traffic, counter)
+def _counted(traffic: Traffic, event: Event, target: Target) -> np.ndarray:
+    """Events of a sample charged on this line, float64 (samples,)."""
+    if event.instead_of and not target.has(event.energy):
+        return np.zeros(len(traffic.spikes))
+    found = _sum(traffic, event)
+    for other in EVENTS:
+        if other.instead_of == event.counter and target.has(other.energy):
+            found = found - _sum(traffic, other)
     return found
+
+
+def _sum(traffic: Traffic, event: Event) -> np.ndarray:
+    counts: np.ndarray = getattr(traffic, event.counter)
+    return counts.reshape(len(counts), -1).sum(axis=1).astype(np.float64)
 
 
 def _static_line(timing: Timing, layout: Layout, target: Target) -> Iterator[EnergyLine]:

@@ -9,11 +9,7 @@ what is said there:
   values of a graded injection enter there: one message for each destination core, with its hops
   and link loads, HOST_MESSAGE_BYTES each.  They are nobody's `messages_out`.  A graded injection
   counts in the step that uses it, and triggers no synapse.
-* A bias injection costs BIAS_BYTES a neuron, in the first step that uses it; it is loaded
-  into registers and sends no message.  The answer costs READOUT_BYTES a neuron, in the last step
-  of its population.
-* Attention by the host moves every current (or membrane) of its population out, READOUT_BYTES, and
-  back, HOST_MESSAGE_BYTES, in each of its steps; these are registers, not messages.
+* What crosses the host link in every sample is in `host_link`.
 * `local_messages` are those whose source and destination core share a router (they may be one and
   the same core).
 """
@@ -30,8 +26,9 @@ from snndeploy.engines.activity import Traffic
 from snndeploy.layout.layout import Layout
 from snndeploy.layout.routes import Mesh, crosses_chips
 from snndeploy.layout.wiring import HOST, Wiring, injection_wiring, population_wiring
-from snndeploy.network import Attention, Injection, Network, Population
+from snndeploy.network import Injection, Network, Population
 from snndeploy.traffic.attention_work import on_chip
+from snndeploy.traffic.host_link import HOST_MESSAGE_BYTES, host_transfers
 from snndeploy.traffic.kernels import sum_by_group
 from snndeploy.traffic.layers import (
     LayerTraffic,
@@ -39,10 +36,6 @@ from snndeploy.traffic.layers import (
     message_shares,
     split_by_target,
 )
-
-HOST_MESSAGE_BYTES = 4  # a 32-bit spike message
-BIAS_BYTES = 2  # a 13-bit mantissa
-READOUT_BYTES = 4  # a 24-bit membrane, or a spike count
 
 PER_CORE = (
     "neuron_accesses",
@@ -220,41 +213,14 @@ class TrafficCounter:
             name: np.zeros((rows, self.samples, network.chip_steps), dtype=np.int64)
             for name, rows in sizes.items()
         }
-        for injection in network.injections:
-            if injection.mode == "bias":
-                target = network.by_name[injection.target]
-                sent = BIAS_BYTES * target.neurons
-                counts["host_bytes_in"][0, :, target.arrival] += sent
-                self._layers.add("host_bytes_in", target.name, target.arrival, sent * self.samples)
         for name, work in on_chip(network, self.layout).items():
             counts[f"attention_{name}"] += work[:, None]
-        for population in network.populations:
-            for attention in population.attention:
-                if attention.unit == "host":
-                    self._count_host_attention(counts, population, attention)
-        if network.readout is not None:
-            answer = network.by_name[network.readout.population]
-            last = answer.depth + network.timesteps - 1
-            read = READOUT_BYTES * answer.neurons
-            counts["host_bytes_out"][0, :, last] += read
-            self._layers.add("host_bytes_out", answer.name, last, read * self.samples)
+        for each in host_transfers(network):
+            counts[each.counter][0, :, each.step] += each.moved
+            self._layers.add(each.counter, each.population, each.step, each.moved * self.samples)
+            if each.attention:
+                counts["attention_bytes"][0, :, each.step] += each.moved
         return counts
-
-    def _count_host_attention(
-        self, counts: dict[str, np.ndarray], population: Population, attention: Attention
-    ) -> None:
-        """Bytes to the host, of currents as they arrive or of membranes, and back."""
-        timesteps, begin = self.network.timesteps, population.depth
-        known = population.arrival if attention.at == "current" else begin
-        for name, first, size in (
-            ("host_bytes_out", known, READOUT_BYTES),
-            ("host_bytes_in", begin, HOST_MESSAGE_BYTES),
-        ):
-            moved = size * population.neurons
-            for step in range(first, first + timesteps):
-                counts[name][0, :, step] += moved
-                counts["attention_bytes"][0, :, step] += moved
-                self._layers.add(name, population.name, step, moved * self.samples)
 
     def _link_load(self) -> np.ndarray:
         """Loads of the used links, int64 (samples, steps, links)."""

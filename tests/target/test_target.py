@@ -7,6 +7,7 @@ import pytest
 from snndeploy import shelf
 from snndeploy.errors import TargetError, UnsupportedError
 from snndeploy.target import MARKS, Target
+from snndeploy.target.events import require_times
 from snndeploy.target.file import SCHEMA, Quantity
 
 TEXT = shelf.target_path("loihi1").read_text()
@@ -648,8 +649,9 @@ def test_costs_may_be_left_out():
     text = TEXT[: TEXT.index("[energy]")] + TEXT[TEXT.index("[host]") :]
     chip = Target.from_text(text, origin="mine.toml")
     assert (chip.energy, chip.timing) == ({}, {})
-    with pytest.raises(TargetError, match=r"does not state timing\.barrier_tiles; add it to mine"):
-        chip.barrier_ns(1)
+    assert chip.barrier_ns(1) == 0
+    with pytest.raises(TargetError, match=r"states no time of any event.* add some of timing\."):
+        require_times(chip)
 
 
 def test_the_readme_explains_every_key_and_chip():

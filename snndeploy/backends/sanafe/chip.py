@@ -11,23 +11,23 @@ from collections.abc import Collection, Mapping, Sequence
 
 from snndeploy.layout.layout import Layout
 from snndeploy.target import Target
+from snndeploy.target.events import DEFAULT_LINK_BUFFER, LINK_BUFFER, nanoseconds, picojoules
 
 PICO, NANO = 1e-12, 1e-9
 SYNAPSES, FREE_SYNAPSES, PORT = "synapses", "free_synapses", "port"
 UNIT_NEURONS = 1024  # what a soma or dendrite unit of SANA-FE holds
-LINK_BUFFER, DEFAULT_LINK_BUFFER = "timing.link_buffer_messages", 16
 
-COSTS = {  # SANA-FE's name: (energy, latency) of the target
-    "message_in": ("energy.message_in_pj", "timing.message_in_ns"),
-    "process_spike": ("energy.synaptic_operation_pj", "timing.synaptic_operation_ns"),
-    "access_neuron": ("energy.neuron_access_pj", "timing.neuron_access_ns"),
-    "update_neuron": ("energy.neuron_update_pj", "timing.neuron_update_ns"),
-    "spike_out": ("energy.spike_generation_pj", "timing.spike_generation_ns"),
-    "message_out": ("energy.message_out_pj", "timing.message_out_ns"),
-    "east_hop": ("energy.hop_east_west_pj", "timing.hop_east_west_ns"),
-    "west_hop": ("energy.hop_east_west_pj", "timing.hop_east_west_ns"),
-    "north_hop": ("energy.hop_north_south_pj", "timing.hop_north_south_ns"),
-    "south_hop": ("energy.hop_north_south_pj", "timing.hop_north_south_ns"),
+OPERATIONS = {  # SANA-FE's name: the event, by its counter
+    "message_in": "messages_in",
+    "process_spike": "synaptic_operations",
+    "access_neuron": "neuron_accesses",
+    "update_neuron": "neuron_updates",
+    "spike_out": "spikes",
+    "message_out": "messages_out",
+    "east_hop": "hops_east_west",
+    "west_hop": "hops_east_west",
+    "north_hop": "hops_north_south",
+    "south_hop": "hops_north_south",
 }
 HOPS = ("north_hop", "east_hop", "south_hop", "west_hop")
 SOMA = ("access_neuron", "update_neuron", "spike_out")
@@ -63,8 +63,8 @@ def architecture(
     neurons: how many neurons each core, and last the host, must hold.  files: of them, those named
     FOLDER/CORE_UNIT.txt are read by that unit's soma (`sanafe.py`); the host is the last core.
     """
-    costs = {name: _cost(target, *keys) for name, keys in COSTS.items()}
-    free = dict.fromkeys(COSTS, (0.0, 0.0))
+    costs = {name: _cost(target, counter) for name, counter in OPERATIONS.items()}
+    free = dict.fromkeys(OPERATIONS, (0.0, 0.0))
     core_at = {
         (tile_number(layout, core), int(layout.positions[core, 2])): core
         for core in range(layout.cores)
@@ -114,7 +114,7 @@ def _core(
     name: str, costs: Mapping[str, tuple[float, float]], holds: int, noise: Mapping[int, str]
 ) -> list[str]:
     """A core for `holds` neurons and one port."""
-    nothing = dict.fromkeys(COSTS, (0.0, 0.0))
+    nothing = dict.fromkeys(OPERATIONS, (0.0, 0.0))
     dendrite = {"model": "accumulator", "energy_update": 0, "latency_update": 0}
     soma = {"model": "leaky_integrate_fire", **_units(costs, SOMA)}
     numbers = range(max(1, -(-holds // UNIT_NEURONS)))
@@ -161,9 +161,8 @@ def _units(costs: Mapping[str, tuple[float, float]], names: Sequence[str]) -> di
     return values
 
 
-def _cost(target: Target, energy: str, latency: str) -> tuple[float, float]:
-    joules = target.number(energy) * PICO if target.has(energy) else 0.0
-    return joules, target.number(latency) * NANO
+def _cost(target: Target, counter: str) -> tuple[float, float]:
+    return picojoules(target, counter) * PICO, nanoseconds(target, counter) * NANO
 
 
 def _attributes(values: Mapping[str, object]) -> str:
