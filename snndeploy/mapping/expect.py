@@ -52,7 +52,8 @@ class Expectation:
 
     @property
     def energy_delay(self) -> float:
-        return self.energy_joules * self.latency_seconds
+        """The product; the latency alone where the target prices no energy."""
+        return self.latency_seconds * (self.energy_joules or 1.0)
 
 
 def expect(

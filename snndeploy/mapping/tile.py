@@ -15,7 +15,6 @@ from collections.abc import Iterator
 
 from snndeploy.connections import Range
 from snndeploy.errors import FitError
-from snndeploy.layout.reach import Range
 from snndeploy.mapping.demand import RECEIVE_NS, SEND_NS, Demand
 from snndeploy.mapping.grid import Grid, largest, split
 from snndeploy.mapping.memory import (

@@ -151,7 +151,7 @@ class _Quantizer:
         refuse_neuron(population, self.target)
         scale = self.scales.of(population)
         kernels = self.scales.kernels(population)
-        found = [mantissas(k, scale.unit, scale.clip, self.target.weight_bits) for k in kernels]
+        found = [mantissas(k, scale.unit, scale.clip, self.target.mantissa_max) for k in kernels]
         parts = []
         for kernel, integers in zip(kernels, found, strict=True):
             connection = self._connection(kernel, integers, scale)

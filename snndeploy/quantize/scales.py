@@ -104,7 +104,7 @@ class Scales:
     def _error(self, kernel: Kernel, scale: Scale) -> float:
         """Mean square error of the currents that the kernel causes on calibration data."""
         values = self.calibration.values[self.populations[kernel.source].node]
-        used = mantissas(kernel, scale.unit, scale.clip, self.target.weight_bits).real(scale.unit)
+        used = mantissas(kernel, scale.unit, scale.clip, self.target.mantissa_max).real(scale.unit)
         payloads = values if kernel.payload_unit == 1.0 else values / kernel.payload_unit
         return current_error(kernel.connection, kernel.weight, used, payloads)
 
@@ -133,14 +133,13 @@ class Scales:
 
     def _bias_units(self) -> float:
         """Largest bias in units of a, with room for the threshold's rounding to an integer."""
-        mantissa = (1 << (self.target.bias_mantissa_bits - 1)) - 1
-        largest = mantissa << ((1 << self.target.bias_exponent_bits) - 1)
+        largest = self.target.bias_mantissa_max << ((1 << self.target.bias_exponent_bits) - 1)
         return ROUNDING_ROOM * largest / (1 << MEMBRANE_SHIFT)
 
     def _useful(self, kernels: Sequence[Kernel], clip: float) -> float:
         """The coarsest unit that costs no precision: the step of the coarsest kernel, but fine
         enough that weights on graded payloads keep a few bits.  0 when there is no weight."""
-        full = (1 << (self.target.weight_bits - 1)) - 1
+        full = self.target.mantissa_max
         plain = [clip * k.largest / full for k in kernels if k.payload == 1 and k.largest]
         graded = [clip * k.largest / MINIMUM_RELAY_MANTISSA for k in kernels if k.payload > 1]
         steps = [max(plain)] if plain else []
@@ -161,7 +160,7 @@ class Scales:
         kernels = [k for k in self.kernels(population) if k.largest]
         if not kernels:
             return Scale(1.0)
-        full = (1 << (self.target.weight_bits - 1)) - 1
+        full = self.target.mantissa_max
         useful = min(k.largest for k in kernels) / full
         worst = self.real.timesteps * self._worst(population)
         if worst / useful <= WRAP_LIMIT:

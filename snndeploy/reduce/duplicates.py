@@ -60,7 +60,7 @@ def _first_twin(network: Network, population: Population) -> np.ndarray:
 
 def _merged(network: Network, name: str, first: int, twin: int, target: Target) -> Network | None:
     """The network with the twin's outgoing weights added to the first's; None: out of range."""
-    limit = 1 << (target.weight_bits - 1)
+    limit = target.mantissa_max
     added: dict[int, Connection] = {}
     projections = list(network.projections)
     for index, projection in enumerate(projections):
@@ -68,7 +68,7 @@ def _merged(network: Network, name: str, first: int, twin: int, target: Target) 
             continue
         shared = projection.connection
         total = shared.weight[:, first].astype(np.int64) + shared.weight[:, twin]
-        if total.min(initial=0) < -limit or total.max(initial=0) >= limit:
+        if total.min(initial=0) < -limit - 1 or total.max(initial=0) > limit:
             return None
         if not _same_delays(projection, network.by_name[name], first, twin):
             return None

@@ -190,7 +190,7 @@ def _latency(program: Program, simulation: Simulation) -> dict[str, Any]:
 def _chip_energy(energy: Energy) -> dict[str, Any]:
     breakdown = energy.breakdown
     return {
-        "total_j": float(sum(breakdown.values())),
+        "total_j": float(sum(breakdown.values())) if breakdown else None,
         "breakdown": breakdown,
         "provenance": {
             line.name: {"mark": line.mark, "source": line.source} for line in energy.lines
@@ -212,7 +212,7 @@ def _whole(energies: Sequence[Energy]) -> Energy:
         for parts in zip(*(energy.lines for energy in energies), strict=True)
     )
     absent = dict.fromkeys(text for energy in energies for text in energy.absent)
-    return Energy(lines, tuple(absent))
+    return Energy(sum(energy.samples for energy in energies), lines, tuple(absent))
 
 
 def _paper_energies(program: Program, simulation: Simulation) -> tuple[dict[str, Any], list[str]]:

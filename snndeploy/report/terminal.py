@@ -258,7 +258,8 @@ def _energy(energy: Mapping[str, Any]) -> str:
         for name, joules in sorted(chip["breakdown"].items(), key=lambda item: -item[1])
         if joules > 0
     ]
-    rows.append(("total", si(chip["total_j"], "J"), "", ""))
+    total = si(chip["total_j"], "J") if marks else "not stated"
+    rows.append(("total", total, "", ""))
     text = "Chip energy a sample (events x cost)\n" + table(
         ("", "energy", "share", "cost is"), rows
     )

@@ -28,7 +28,8 @@ ATTRIBUTES: dict[str, tuple[str, Key]] = {  # attribute: "section.key" and its r
 }
 # The neuron that every engine computes (network.py); chips with another one are not compiled for.
 NEURON_WIDTHS = {"input_shift": 6, "decay_bits": 12, "membrane_bits": 24, "current_bits": 24}
-WIDEST = {"threshold_bits": 17, "accumulator_bits": 18}  # so that a << 6 stays within 24 bits
+# So that a << 6 stays within 24 bits, and one weight within a.
+WIDEST = {"threshold_bits": 17, "accumulator_bits": 18, "weight_bits": 18}
 SYNAPTIC_COSTS = ("synaptic_operation_pj", "synaptic_operation_sparse_pj",
                   "synaptic_operation_conv_pj", "mac_pj")  # fmt: skip
 
@@ -265,6 +266,16 @@ class Target:
         return self.mesh_width * self.mesh_height
 
     @property
+    def mantissa_max(self) -> int:
+        """Largest weight mantissa; the smallest is one below its negative."""
+        return 2 ** (self.weight_bits - 1) - 1
+
+    @property
+    def bias_mantissa_max(self) -> int:
+        """Largest mantissa of a bias, likewise."""
+        return 2 ** (self.bias_mantissa_bits - 1) - 1
+
+    @property
     def threshold_max(self) -> int:
         """Largest threshold register; a neuron fires when V > threshold << input_shift."""
         return 2**self.threshold_bits - 1
@@ -336,6 +347,19 @@ class Target:
                 limit = "" if key in NEURON_WIDTHS else "at most "
                 said = f"formats.{key} is {value}, but snndeploy's neuron has {limit}{width}"
                 raise TargetError(f"{self.origin}: {said}; {way_out}")
+        self._check_weights()
+
+    def _check_weights(self) -> None:
+        """Mantissas of both signs, all of them within what the file says a weight may be."""
+        bits, low, high = self.weight_bits, self.weight_min, self.weight_max
+        if bits < 2:
+            raise TargetError(f"{self.origin}: formats.weight_bits is {bits}; a sign needs 2 bits")
+        if low > -self.mantissa_max - 1 or high < self.mantissa_max:
+            raise TargetError(
+                f"{self.origin}: formats.weight_bits is {bits}, sign included, which reaches from"
+                f" {-self.mantissa_max - 1} to {self.mantissa_max}, but weight_min and weight_max"
+                f" are {low} and {high}"
+            )
 
     def _at_most(self, key: str, factors: tuple[str, ...], limit_name: str) -> None:
         """The value under the key is at most the product of these attributes."""

@@ -39,15 +39,18 @@ class EnergyLine:
 
 @dataclass(frozen=True, eq=False)
 class Energy:
-    """Joules a sample; `absent` says in words what happened but has no stated cost."""
+    """Joules of each of `samples`; `absent` says in words what happened but has no stated cost."""
 
+    samples: int
     lines: tuple[EnergyLine, ...]
     absent: tuple[str, ...] = ()
 
     @property
     def total(self) -> np.ndarray:
         """Joules, float64 (samples,)."""
-        total: np.ndarray = np.sum([line.joules for line in self.lines], axis=0)
+        total = np.zeros(self.samples)
+        for line in self.lines:
+            total += line.joules
         return total
 
     @property
@@ -72,7 +75,7 @@ class Energy:
             names = [line.name for line in self.lines if line.mark == mark and line.joules.any()]
             text = f"{share:.0%} {mark}" if share >= 0.005 else f"under 1% {mark}"
             parts.append(f"{text} ({', '.join(names)})" if mark in MARKS[-2:] else text)
-        said = ", ".join(parts) or "no event"
+        said = ", ".join(parts) or ("no event" if self.lines else "no event has a stated cost")
         return said + "".join(f"; not counted: {text}" for text in self.absent)
 
 
@@ -87,7 +90,7 @@ def chip_energy(traffic: Traffic, timing: Timing, layout: Layout, target: Target
     ]
     if not target.has(STATIC_POWER):
         absent.append(f"static power, which {target.name} does not state")
-    return Energy(tuple(lines), tuple(absent))
+    return Energy(len(traffic.spikes), tuple(lines), tuple(absent))
 
 
 def _event_lines(traffic: Traffic, target: Target) -> Iterator[EnergyLine]:

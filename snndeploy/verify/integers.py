@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snndeploy.backends.lava.express import BIAS_BITS as LAVA_BIAS_BITS
 from snndeploy.engines.functional import misaligned
 from snndeploy.graph import Graph
 from snndeploy.lower.lower import lower
@@ -25,7 +26,6 @@ from snndeploy.verify.reduced_numbers import (
 )
 
 ROUNDING = 0.5 + 1e-4  # of a step: composed kernels are summed in another order
-WRAPS = (1 << 13, 1 << 16)  # mantissa registers of the chip, and of Lava's int16
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _population(program: Program, real: RealNetwork, wanted: RealPopulation) -> 
         detail = f"reads {', '.join(sources) or 'nothing'}, expected {asked}"
         return [*findings, Finding(wanted.name, "projections", detail)]
     for term, projection in zip(terms, incoming, strict=True):
-        findings += _weights(network, found, term, projection)
+        findings += _weights(program, found, term, projection)
     return findings
 
 
@@ -162,7 +162,10 @@ def _bias(program: Program, wanted: RealPopulation, found: Population) -> list[F
         return []
     channel, row, column = (int(i) for i in np.argwhere(bad)[0])
     off = float(error[channel, row, column])
-    wrapped = any(abs(abs(off) - round(abs(off) / w) * w) <= 1 and abs(off) > w / 2 for w in WRAPS)
+    registers = (1 << program.target.bias_mantissa_bits, 1 << LAVA_BIAS_BITS)
+    wrapped = any(
+        abs(abs(off) - round(abs(off) / w) * w) <= 1 and abs(off) > w / 2 for w in registers
+    )
     detail = (
         f"channel {channel}, y {row}, x {column}: mantissa off by {off:+.0f}"
         f" ({int(bad.sum()):,} of {bad.size:,} neurons)"
@@ -171,13 +174,15 @@ def _bias(program: Program, wanted: RealPopulation, found: Population) -> list[F
 
 
 def _weights(
-    network: Network, target: Population, term: Term, projection: Projection
+    program: Program, target: Population, term: Term, projection: Projection
 ) -> list[Finding]:
+    network, chip = program.network, program.target
+    low, high = -chip.mantissa_max - 1, chip.mantissa_max
     source = network.by_name[projection.source]
     payload = source.scale * (1 << source.payload_shift) if source.kind == "relay" else 1.0
     step = target.scale * 2.0**projection.exponent
     whole = rows(network, target.name, term.connection.weight) * payload / step
-    wanted, added = columns(network, term, np.clip(whole, -128, 127))
+    wanted, added = columns(network, term, np.clip(whole, low, high))
     found = projection.connection.weight
     if found.shape != wanted.shape:
         detail = f"{projection.name} has shape {found.shape}, expected {wanted.shape}"
@@ -187,8 +192,8 @@ def _weights(
     if not bad.any():
         return []
     place = tuple(int(i) for i in np.argwhere(bad)[0])
-    have, want = int(found[place]), round(float(np.clip(wanted[place], -128, 127)))
-    flipped = (have ^ want) & 0xFF
+    have, want = int(found[place]), round(float(np.clip(wanted[place], low, high)))
+    flipped = (have ^ want) & ((1 << chip.weight_bits) - 1)
     cause = "weight bit flipped" if flipped and math.log2(flipped).is_integer() else "weight"
     detail = (
         f"{projection.name} weight {list(place)} is {have}, expected {want}"

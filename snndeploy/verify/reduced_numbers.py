@@ -69,8 +69,8 @@ def steady_bias(program: Program, wanted: RealPopulation) -> tuple[np.ndarray, n
         shape = _model_shape(network, term.source)
         weight = term.connection.weight[:, steady]
         step = 2.0 ** exponents[index] * (1 << MEMBRANE_SHIFT)
-        limit = 1 << (program.target.weight_bits - 1)
-        mantissas = np.clip(weight / unit / 2.0 ** exponents[index], -limit, limit - 1)
+        limit = program.target.mantissa_max
+        mantissas = np.clip(weight / unit / 2.0 ** exponents[index], -limit - 1, limit)
         own = own + term.connection.tap_sums(shape, mantissas.sum(axis=1)) * step
         taps = np.ones(weight.shape).sum(axis=1)
         slack = slack + 0.5 * step * term.connection.tap_sums(shape, taps)
