@@ -12,6 +12,8 @@ import numpy as np
 from snndeploy.connections import Connection, Shape
 from snndeploy.graph import Graph
 from snndeploy.passes.regions import Region
+from snndeploy.target import Target
+from snndeploy.target.events import BY_COUNTER, picojoules
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,12 +97,12 @@ BYTES_PER_VALUE = 2
 def lowering_cost(
     network: RealNetwork,
     rates: Mapping[str, float],
-    synaptic_operation_pj: float | None,
-    io_pj_per_byte: float | None,
+    target: Target,
     *,
     assumed_rate: float | None = None,
 ) -> LoweringCost:
-    """Cost of a lowering at given rates (spikes a neuron and step; relays send every step).
+    """Cost of a lowering at the target's prices and given rates (spikes a neuron and step; relays
+    send every step, and their synapses multiply).
 
     rates: by graph node.  assumed_rate: of every node that is not in it; None: all must be.
     Weights count one byte each, shared kernels once; host input counts two bytes a value.
@@ -108,19 +110,24 @@ def lowering_cost(
     populations = network.by_name
     kernels = {id(t.connection): t.connection for p in network.populations for t in p.terms}
     memory = sum(connection.weight.size for connection in kernels.values())
-    work, host = 0.0, 0
+    work, graded, host = 0.0, 0.0, 0
     for population in network.populations:
         for term in population.terms:
             source = populations[term.source]
             rate = 1.0 if source.kind == "relay" else _rate(source, rates, assumed_rate)
             synapses = term.connection.synapses(source.shape)
             work += synapses * rate * network.timesteps
+            graded += (source.kind == "relay") * synapses * rate * network.timesteps
         if population.host:
             loads = 1 if population.host_constant else network.timesteps
             host += int(np.prod(population.shape)) * loads * BYTES_PER_VALUE
     energy = None
-    if synaptic_operation_pj is not None:
-        energy = work * synaptic_operation_pj + host * (io_pj_per_byte or 0.0)
+    if target.has(BY_COUNTER["synaptic_operations"].energy):
+        energy = (
+            (work - graded) * picojoules(target, "synaptic_operations")
+            + graded * picojoules(target, "graded_operations")
+            + host * picojoules(target, "host_bytes_in")
+        )
     return LoweringCost(network.shortcuts, memory, work, host, energy)
 
 

@@ -337,12 +337,8 @@ def lowering_costs(
     assumed_rate: float | None = None,
 ) -> tuple[LoweringCost, ...]:
     """Costs at the target's prices, as far as it states them; see `real_network.lowering_cost`."""
-    synapse, link = (
-        target.number(key) if target.has(key) else None
-        for key in ("energy.synaptic_operation_pj", "host.io_pj_per_byte")
-    )
     return tuple(
-        lowering_cost(choice, rates, synapse, link, assumed_rate=assumed_rate) for choice in choices
+        lowering_cost(choice, rates, target, assumed_rate=assumed_rate) for choice in choices
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +11,11 @@ from nets import MSResNet, Net, Pooled, Sew, SpikingResNet, conv, neuron, over_t
 from real_evaluator import run_real
 from torch import nn
 
-from snndeploy.connections import Conv, Dense
+from snndeploy.connections import Conv, Dense, fan_out
 from snndeploy.errors import UnsupportedError
 from snndeploy.lower.lower import lower
 from snndeploy.lower.real_network import lowering_cost
+from snndeploy.target import Target
 
 pytestmark = pytest.mark.torch
 
@@ -243,12 +246,29 @@ def test_max_pooling_of_spikes_is_an_or():
 
 def test_costs_count_shared_kernels_once():
     network = lower(parted(Sew("direct")), "compose")
-    cost = lowering_cost(network, {}, 1.0, 10.0, assumed_rate=0.2)
+    chip = Target.load("loihi2")
+    cost = lowering_cost(network, {}, chip, assumed_rate=0.2)
     kernels = {id(t.connection): t.connection for p in network.populations for t in p.terms}
     assert cost.synapse_memory_bytes == sum(k.weight.size for k in kernels.values())
     assert cost.host_io_bytes == 2 * 4 * 8 * 8
-    assert cost.energy_pj == cost.synaptic_operations + 10.0 * cost.host_io_bytes
+    events = 35.5 * cost.synaptic_operations + 244.0 * cost.host_io_bytes
+    assert cost.energy_pj == pytest.approx(events, rel=1e-12)
     assert cost.weight == cost.energy_pj
-    unpriced = lowering_cost(network, {}, None, 10.0, assumed_rate=0.2)
+    left = {k: v for k, v in chip.quantities.items() if k != "energy.synaptic_operation_pj"}
+    unpriced = lowering_cost(network, {}, replace(chip, quantities=left), assumed_rate=0.2)
     assert unpriced.energy_pj is None
     assert unpriced.weight == cost.synaptic_operations
+
+
+def test_synapses_of_payloads_are_priced_as_multiplications():
+    network = lower(parted(Sew("direct")), "relay")
+    relays = {p.name: p for p in network.populations if p.kind == "relay"}
+    graded = network.timesteps * sum(
+        int(fan_out(term.connection, relays[term.source].shape).sum())
+        * relays[term.source].shape[0]
+        for p in network.populations for term in p.terms if term.source in relays
+    )  # fmt: skip
+    assert graded > 0
+    cost = lowering_cost(network, {}, Target.load("hybrid45nm"), assumed_rate=0.2)
+    spiking = cost.synaptic_operations - graded
+    assert cost.energy_pj == pytest.approx(0.9 * spiking + 4.6 * graded, rel=1e-12)
