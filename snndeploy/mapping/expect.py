@@ -187,7 +187,7 @@ class _Counts:
             ends[:, number] = np.bincount(cells[used], weights=weights, minlength=len(ends))
             active[number, begin:end] = 1
         loads = mesh.loads(ends)
-        taken: np.ndarray = (loads > 0).any(axis=-1)
+        taken = loads.max(axis=-1, initial=0.0) > 0
         links, load = mesh.links(taken), (loads[taken] @ active).T
         crosses = crosses_chips(links, layout.mesh)
         across = (links[:, 2] != 0) & ~crosses

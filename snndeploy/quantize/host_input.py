@@ -91,7 +91,7 @@ class HostInput:
         """Constant over T: loaded once a sample into the bias registers, the offset included."""
         largest = self.scales.largest_bias(population) / unit * (1 << MEMBRANE_SHIFT)
         exponent = bias_exponent(population.name, largest, self.target)
-        limit = (1 << (self.target.bias_mantissa_bits - 1)) - 1
+        limit = self.target.bias_mantissa_max
         self.injections.append(
             Injection(
                 population.name,

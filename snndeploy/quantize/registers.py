@@ -58,7 +58,7 @@ def bias_exponent(name: str, largest: float, target: Target) -> int:
     Raises:
         FitError: no exponent does.
     """
-    limit = (1 << (target.bias_mantissa_bits - 1)) - 1
+    limit = target.bias_mantissa_max
     exponent = max(0, math.ceil(math.log2(max(largest, 1.0) / limit)))
     most = (1 << target.bias_exponent_bits) - 1
     if exponent > most:

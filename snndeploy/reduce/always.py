@@ -136,7 +136,7 @@ def exact_bias(units: np.ndarray, target: Target) -> tuple[np.ndarray, int] | No
 
     One mantissa a channel where its neurons agree.
     """
-    limit = (1 << (target.bias_mantissa_bits - 1)) - 1
+    limit = target.bias_mantissa_max
     largest = int(np.abs(units).max(initial=0))
     exponent = max(0, largest.bit_length() - limit.bit_length())
     if exponent >= 1 << target.bias_exponent_bits or (units & ((1 << exponent) - 1)).any():

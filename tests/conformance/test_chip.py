@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import redundant_model
+import torch
 from cli_runner import refused, run
 
 from snndeploy.errors import TargetError
@@ -129,6 +131,23 @@ def faulty(program, weight):
     first, *others = program.network.projections
     first = replace(first, connection=replace(first.connection, weight=weight))
     return replace(program, network=replace(program.network, projections=(first, *others)))
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("bits", [4, 16])
+def test_channels_merge_within_the_width(tmp_path, bits):
+    """Weights of twins add up only as far as the chip's weights reach."""
+    torch.save(redundant_model.net().state_dict(), tmp_path / "weights.pt")
+    program = compile(
+        f"{redundant_model.__file__}:net(timesteps=3)", tmp_path / "weights.pt",
+        target=Target.from_text(weights(bits)), reduce="exact", mapping="tiles",
+    )  # fmt: skip
+    assert program.network.reduced
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    for projection in program.network.projections:
+        assert low <= projection.connection.weight.min()
+        assert projection.connection.weight.max() <= high
+    assert check_integers(program) == []
 
 
 @pytest.mark.torch

@@ -261,7 +261,7 @@ def test_costs_count_shared_kernels_once():
 
 
 def test_synapses_of_payloads_are_priced_as_multiplications():
-    network = lower(parted(Sew("direct")), "relay")
+    network = lower(parted(MSResNet("ms")), "relay")
     relays = {p.name: p for p in network.populations if p.kind == "relay"}
     graded = network.timesteps * sum(
         int(fan_out(term.connection, relays[term.source].shape).sum())
