@@ -15,7 +15,7 @@ import numpy as np
 from snndeploy.network import Population
 from snndeploy.target import Target
 from snndeploy.target.events import nanoseconds, picojoules
-from snndeploy.traffic.attention_work import work_of
+from snndeploy.traffic.attention_work import runs, work_of
 
 Amount = TypeVar("Amount", float, float | np.ndarray)
 
@@ -50,10 +50,18 @@ class Costs:
         """Time of one neuron a step, its messages apart; every neuron is taken to be updated."""
         return self.access_ns + self.update_ns + rate * self.spike_ns
 
-    def attention_ns(self, population: Population) -> float:
-        """Time of one neuron's share of attention on the chip, in the step that works it off."""
-        works = [work_of(a.graph) for a in population.attention if a.unit == "chip"]
-        total = sum(w.macs * self.mac_ns + w.additions * self.addition_ns for w in works)
+    def attention_ns(self, population: Population, timesteps: int) -> float:
+        """Time of one neuron's share of attention on the chip, a step.
+
+        A full window is worked off in one step, and counts a share in each: a budget that every
+        step had to keep with all of it would cut finer than the sum of the steps gains by.
+        """
+        total = 0.0
+        for attention in population.attention:
+            if attention.unit == "chip":
+                work = work_of(attention.graph)
+                each = work.macs * self.mac_ns + work.additions * self.addition_ns
+                total += each * runs(attention, timesteps) / timesteps
         return total / population.neurons
 
 

@@ -202,7 +202,9 @@ class Demand:
 
     def _send_plane(self, channels: Range) -> np.ndarray:
         shape, rate = self.population.shape, rate_of(self.population, self.rates)
-        each = self.costs.neuron_ns(rate) + self.costs.attention_ns(self.population)
+        each = self.costs.neuron_ns(rate) + self.costs.attention_ns(
+            self.population, self.network.timesteps
+        )
         plane = np.full(shape[1:], (channels[1] - channels[0]) * each)
         for projection, planes in self._sinks:
             for sinks, count in planes.items():
