@@ -11,7 +11,7 @@ from nets import MSResNet, Net, Pooled, Sew, SpikingResNet, conv, neuron, over_t
 from real_evaluator import run_real
 from torch import nn
 
-from snndeploy.connections import Conv, Dense, fan_out
+from snndeploy.connections import Conv, Dense
 from snndeploy.errors import UnsupportedError
 from snndeploy.lower.lower import lower
 from snndeploy.lower.real_network import lowering_cost
@@ -264,7 +264,7 @@ def test_synapses_of_payloads_are_priced_as_multiplications():
     network = lower(parted(MSResNet("ms")), "relay")
     relays = {p.name: p for p in network.populations if p.kind == "relay"}
     graded = network.timesteps * sum(
-        int(fan_out(term.connection, relays[term.source].shape).sum())
+        int(term.connection.fan_out(relays[term.source].shape).sum())
         * relays[term.source].shape[0]
         for p in network.populations for term in p.terms if term.source in relays
     )  # fmt: skip
