@@ -28,6 +28,10 @@ class ModelError(DeployError):
     """The user's model, its specification or its checkpoint cannot be used."""
 
 
+class OptionError(DeployError):
+    """An option that says nothing about what it was given with: a usage error."""
+
+
 class DataError(DeployError):
     """The calibration or test data cannot be used."""
 

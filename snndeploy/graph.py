@@ -8,6 +8,7 @@ atom has size 1 (shapes are those of one sample); evaluation puts the real batch
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -156,12 +157,24 @@ def check(graph: Graph, stage: Literal["traced", "signals", "partitioned"]) -> N
 
 
 def to_text(graph: Graph) -> str:
-    """One line a node, for people and golden files."""
+    """One line a node, for people and golden files; the body of a neuron below it."""
     lines = [f"graph {graph.name} timesteps={graph.timesteps} outputs={','.join(graph.outputs)}"]
     for node in graph.nodes:
-        attributes = " ".join(f"{key}={value}" for key, value in sorted(node.attributes.items()))
+        words = [f"{key}={value}" for key, value in sorted(node.attributes.items())]
+        words += [f"{key}={array_text(value)}" for key, value in sorted(node.parameters.items())]
         shape = "x".join(map(str, node.shape))
-        line = f"{node.name} = {node.op}({', '.join(node.inputs)}) [{shape}] {attributes}".rstrip()
+        inputs = ", ".join(node.inputs)
+        line = f"{node.name} = {node.op}({inputs}) [{shape}] {' '.join(words)}".rstrip()
         extra = " ".join(filter(None, [str(node.signal or ""), node.side]))
         lines.append(f"{line}  # {extra}" if extra else line)
+        if node.body is not None:
+            lines += [f"  {line}" for line in to_text(node.body).splitlines()]
     return "\n".join(lines) + "\n"
+
+
+def array_text(array: np.ndarray) -> str:
+    """Type, shape and a short hash of the values; floats as float32, without negative zeros."""
+    array = np.asarray(array)
+    values = array.astype("<f4") + 0.0 if array.dtype.kind == "f" else array.astype("<i8")
+    short = hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()[:8]
+    return f"{array.dtype.name}[{','.join(map(str, array.shape))}]#{short}"

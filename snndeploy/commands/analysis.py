@@ -17,12 +17,14 @@ from snndeploy.commands.console import (
     show,
     show_step,
 )
-from snndeploy.commands.model_options import SPEC_HELP, model_options, with_adapters
+from snndeploy.commands.model_options import SPEC_HELP, model_options
 from snndeploy.errors import ProgramError
 from snndeploy.files.writing import check_folder, json_text, make_folder, write_bytes
 
 if TYPE_CHECKING:
     from snndeploy.analysis import Analysis, Settings
+
+AS_PROGRAM = "is analysed as a program: compile it first"
 
 
 @click.command(epilog=SPEC_HELP + " Or a program file NET.snnp, which takes no model option.")
@@ -120,14 +122,12 @@ def _of_model(
 ) -> tuple[Analysis, str]:
     if of == "chip":
         raise click.UsageError("--of chip needs a program file: compile the model first")
-    if spec.endswith(".net"):
-        raise click.UsageError("a .net file is analysed as a program: compile it first")
     from snndeploy import pipeline
     from snndeploy.analysis import analyze_model
     from snndeploy.data import load_data
 
     given = load_data(data).take(samples)
-    _, graph = pipeline.load_graph(spec, step=show_step, **with_adapters(options))
+    _, graph = pipeline.load_graph(spec, step=show_step, lacks=AS_PROGRAM, **options)
     clear_step()
     entry = graph.input
     given.fit(entry.shape[1:], entry.attributes["signal"])

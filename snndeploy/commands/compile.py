@@ -15,18 +15,8 @@ from snndeploy.commands.console import (
     show,
     show_step,
 )
-from snndeploy.commands.imported import imported_options
-from snndeploy.commands.model_options import SPEC_HELP, model_options, with_adapters
-from snndeploy.files.writing import check_writable
-
-
-def _numbers(context: click.Context, option: click.Parameter, text: str | None) -> Any:
-    if text is None:
-        return None
-    try:
-        return tuple(int(part) for part in text.split(","))[:3]
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is not like 255,255,0") from None
+from snndeploy.commands.model_options import SPEC_HELP, model_options
+from snndeploy.files.writing import check_folder, check_writable
 
 
 @click.command(epilog=SPEC_HELP)
@@ -73,30 +63,20 @@ def _numbers(context: click.Context, option: click.Parameter, text: str | None) 
 @click.option(
     "--held-back", type=FILE, metavar="DATA.npz", help="Samples on which --reduce is checked."
 )
-@click.option(
-    "--input-neuron",
-    metavar="THRESHOLD[,WEIGHT[,DECAY]]",
-    callback=_numbers,
-    help="A .net file without input neurons: integrate the data as a bias and fire.",
-)
+@click.option("--dump", type=FILE, metavar="FOLDER", help="Write every stage there as text.")
 @click.option("-o", "--output", type=FILE, required=True, metavar="NET.snnp")
 @json_option("what was decided")
 def compile(spec: str, output: Path, json_file: Path | None, **options: Any) -> None:
     """Compile a trained model into a program file."""
     check_writable(output)
     check_json(json_file)
+    if options["dump"]:
+        check_folder(options["dump"])
     from snndeploy import pipeline, program
     from snndeploy.report.compiled import compiled_text
 
-    if options["held_back"] and options["reduce"] == "off":
-        raise click.UsageError("--held-back is what --reduce is checked on: give --reduce as well")
-    if spec.endswith(".net"):
-        made = pipeline.compile_imported(spec, step=show_step, **imported_options(options))
-    elif options.pop("input_neuron"):
-        raise click.UsageError("--input-neuron belongs to a .net file")
-    else:
-        made = pipeline.compile(spec, step=show_step, **with_adapters(options))
+    made = pipeline.compile(spec, step=show_step, **options)
     show_step("write the program")
     program.save(made, output)
     clear_step()
-    show(compiled_text(made, output), dict(made.facts), json_file)
+    show(compiled_text(made, output), made.facts.as_json(), json_file)

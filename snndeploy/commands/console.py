@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from snndeploy.errors import DeployError, one_line
+from snndeploy.errors import DeployError, OptionError, one_line
 from snndeploy.files.writing import check_writable, json_text, write_json
 
 REFUSED = 1
@@ -43,6 +43,8 @@ class Refusals(click.Group):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
+        except OptionError as error:
+            raise click.UsageError(str(error), context) from None
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt:

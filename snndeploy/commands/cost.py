@@ -28,6 +28,9 @@ CONVENTION_HELP = (
 )
 
 
+NO_LAYERS = "names no layers that the papers' formula counts"
+
+
 class Share(click.FloatRange):
     """A number from 0 to 1; NaN, which no comparison finds outside, is none."""
 
@@ -99,11 +102,6 @@ def taken_activity(options: dict[str, Any], energy: bool) -> tuple[Asked, str | 
     return asked, convention
 
 
-def parameters(module: Any) -> int:
-    """Trainable numbers of a torch module."""
-    return sum(p.numel() for p in module.parameters())
-
-
 def energy_facts(
     graph: Any, name: str, trainable: int, asked: Asked, convention: str | None
 ) -> tuple[str, dict[str, Any]]:
@@ -125,12 +123,10 @@ def program_graph(path: str) -> tuple[Any, str, int]:
     from snndeploy.program import load
 
     made = load(path)
-    if not made.facts["layers"]:
-        raise DeployError(
-            f"{path} was imported as integers: it names no layers that the papers' formula counts"
-        )
+    if not made.facts.layers:
+        raise DeployError(f"{path} was imported as integers: it {NO_LAYERS}")
     graph = made.model.select(made.model.outputs)
-    return graph, made.name, made.facts["model"]["parameters"]
+    return graph, made.name, made.facts.model.parameters
 
 
 def _price(graph: Any, name: str, trainable: int, asked: Asked, convention: Any) -> Any:
@@ -228,26 +224,26 @@ def compare(
 
     read = parse_convention(convention or "default")
     read_b = parse_convention(convention_b) if convention_b else read
-    any_weights = random_weights or data is None
+    how = (adapters, random_weights, data is not None)
     found = Comparison(
-        _price(*_open(a, checkpoint, adapters, any_weights), first, read),
-        _price(*_open(b, checkpoint_b, adapters, any_weights), second, read_b),
+        _price(*_open(a, checkpoint, *how), first, read),
+        _price(*_open(b, checkpoint_b, *how), second, read_b),
     )
     clear_step()
     show(comparison_text(found), found.as_json(), json_file)
 
 
 def _open(
-    spec: str, checkpoint: Path | None, adapters: Path | None, any_weights: bool
+    spec: str, checkpoint: Path | None, adapters: Path | None, random_weights: bool, measured: bool
 ) -> tuple[Any, str, int]:
     """Partitioned graph, name and parameters."""
     if spec.endswith(".snnp"):
         return program_graph(spec)
     from snndeploy import pipeline
-    from snndeploy.frontend.load import load_adapters
+    from snndeploy.frontend.door import TO_COST, TO_COUNT
 
-    loaded, graph = pipeline.load_graph(
-        spec, checkpoint, random_weights=any_weights, spiking=False, step=show_step,
-        adapters=load_adapters(adapters) if adapters else (),
+    opened, graph = pipeline.load_graph(
+        spec, checkpoint, random_weights=random_weights, adapters=adapters,
+        need=TO_COST if measured else TO_COUNT, lacks=NO_LAYERS, step=show_step,
     )  # fmt: skip
-    return pipeline.inspect(graph)[0], loaded.name, parameters(loaded.module)
+    return pipeline.inspect(graph)[0], opened.facts.name, opened.facts.parameters

@@ -3,44 +3,41 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from snndeploy.commands.console import (
-    FILE,
     check_json,
     clear_step,
     json_option,
     show,
     show_step,
 )
-from snndeploy.commands.model_options import SPEC_HELP, with_adapters
+from snndeploy.commands.model_options import SPEC_HELP, structure_options
 
 
 @click.command(epilog=SPEC_HELP)
-@click.argument("spec")
+@structure_options
 @click.option(
     "--target", "targets_", multiple=True, default=["loihi2"], show_default=True,
     help="A shipped chip or a TOML file; may be given several times.",
 )  # fmt: skip
-@click.option("--adapters", type=FILE, metavar="FILE.py",
-              help="A file with a list ADAPTERS that recognises your neurons.")  # fmt: skip
 @click.option("--host-attention", is_flag=True,
               help="The host computes attention where the chip has no MAC unit.")  # fmt: skip
 @json_option("the answers")
 def fit(
     spec: str,
     targets_: tuple[str, ...],
-    adapters: Path | None,
     host_attention: bool,
     json_file: Path | None,
+    **given: Any,
 ) -> None:
     """Does it fit?  Cores, chips and what binds, before it is trained (no weights needed)."""
     check_json(json_file)
     from snndeploy.pipeline.fit import fit_spec, fit_text
 
     show_step("trace and map the structure")
-    given = with_adapters({"adapters": adapters})
     found = fit_spec(spec, targets_, host_attention=host_attention, **given)
     clear_step()
     show(fit_text(found), [answer.as_json() for answer in found], json_file)

@@ -15,14 +15,13 @@ from snndeploy.commands.console import (
     show_step,
 )
 from snndeploy.commands.cost import (
+    NO_LAYERS,
     activity_options,
     energy_facts,
-    parameters,
     program_graph,
     taken_activity,
 )
-from snndeploy.commands.imported import imported_options
-from snndeploy.commands.model_options import SPEC_HELP, model_options, with_adapters
+from snndeploy.commands.model_options import SPEC_HELP, model_options
 
 
 @click.command(epilog=SPEC_HELP + " Or a program file NET.snnp, which takes no option of a model.")
@@ -51,27 +50,24 @@ def inspect(
             return
         from snndeploy.program import load
 
-        found = audit_json(load(spec).facts)
-    elif spec.endswith(".net"):
-        if energy:
-            raise click.UsageError("a .net file names no layers that the papers' formula counts")
-        from snndeploy import pipeline
-
-        options = {**options, "target": target or "loihi2", "calibration": None}
-        found = audit_json(pipeline.compile_imported(spec, **imported_options(options)).facts)
+        found = audit_json(load(spec).facts.as_json())
     else:
         from snndeploy import pipeline
+        from snndeploy.frontend.door import TO_COST, SpecOptions
+        from snndeploy.frontend.doors import open_spec
         from snndeploy.target import Target
 
         chip = Target.load(target) if target else None
-        given = with_adapters(options)
-        loaded, graph = pipeline.load_graph(spec, spiking=False, step=show_step, **given)
         if energy:
-            parted = pipeline.inspect(graph, chip)[0]
-            facts = energy_facts(parted, loaded.name, parameters(loaded.module), asked, convention)
+            opened, graph = pipeline.load_graph(
+                spec, need=TO_COST, step=show_step, lacks=NO_LAYERS, **options
+            )
+            parted, model = pipeline.inspect(graph, chip)[0], opened.facts
+            facts = energy_facts(parted, model.name, model.parameters, asked, convention)
             clear_step()
             show(*facts, json_file)
             return
-        found = audit_json(pipeline.audit_facts(loaded, *pipeline.inspect(graph, chip)))
+        opened_spec = open_spec(spec, SpecOptions(**options), TO_COST, show_step)
+        found = audit_json(pipeline.opened_facts(opened_spec, chip).as_json())
     clear_step()
     show(audit_text(found), found, json_file)

@@ -8,32 +8,10 @@ from typing import Any
 import click
 
 from snndeploy.commands.console import FILE
+from snndeploy.frontend.doors import DOORS
 
 LARGEST_INPUT = 1 << 28  # values of one sample
-SPEC_HELP = "SPEC is a shipped model (snndeploy models list) or FILE.py:FACTORY(arguments)."
-
-
-def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What every command that takes a SPEC takes besides."""
-    for option in reversed(
-        (
-            click.argument("spec"),
-            click.option("--checkpoint", type=FILE, metavar="FILE",
-                         help="Weights: .safetensors, or a state_dict."),
-            click.option("--random-weights", is_flag=True,
-                         help="Random weights (seed 0): structure and costs only."),
-            click.option("--adapters", type=FILE, metavar="FILE.py",
-                         help="A file with a list ADAPTERS that recognises your neurons."),
-            click.option("--input-shape", metavar="C,H,W", callback=_shape,
-                         help="Shape of one sample, where the model does not say."),
-            click.option("--input-signal", type=click.Choice(["binary", "integer", "real"]),
-                         help="What one input value is, where the model does not say."),
-            click.option("--timesteps", type=click.IntRange(1), metavar="T",
-                         help="Time steps, where the model does not say."),
-        )
-    ):  # fmt: skip
-        command = option(command)
-    return command
+SPEC_HELP = f"SPEC is one of: {', '.join(door.form for door in DOORS)}."
 
 
 def _shape(context: click.Context, option: click.Parameter, text: str | None) -> Any:
@@ -51,9 +29,46 @@ def _shape(context: click.Context, option: click.Parameter, text: str | None) ->
     return sizes
 
 
-def with_adapters(options: dict[str, Any]) -> dict[str, Any]:
-    """Options as the pipeline takes them."""
-    from snndeploy.frontend.load import load_adapters
+def _numbers(context: click.Context, option: click.Parameter, text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))[:3]
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not like 255,255,0") from None
 
-    file = options["adapters"]
-    return {**options, "adapters": load_adapters(file) if file else ()}
+
+def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What every command that takes a SPEC takes besides: `frontend.door.SpecOptions`."""
+    for option in reversed(
+        (
+            click.option("--checkpoint", type=FILE, metavar="FILE",
+                         help="Weights: .safetensors, or a state_dict."),
+            click.option("--random-weights", is_flag=True,
+                         help="Random weights (seed 0): structure and costs only."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return structure_options(command)
+
+
+def structure_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A SPEC, and what may be said of it where no weights are needed."""
+    for option in reversed(
+        (
+            click.argument("spec"),
+            click.option("--adapters", type=FILE, metavar="FILE.py",
+                         help="A file with a list ADAPTERS that recognises your neurons."),
+            click.option("--input-shape", metavar="C,H,W", callback=_shape,
+                         help="Shape of one sample, where the model does not say."),
+            click.option("--input-signal", type=click.Choice(["binary", "integer", "real"]),
+                         help="What one input value is, where the model does not say."),
+            click.option("--timesteps", type=click.IntRange(1), metavar="T",
+                         help="Time steps, where the model does not say."),
+            click.option("--input-neuron", metavar="THRESHOLD[,WEIGHT[,DECAY]]", callback=_numbers,
+                         help="A .net file without input neurons: integrate the data as a bias and"
+                              " fire."),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command

@@ -59,7 +59,7 @@ def write(path: Path, documents: Mapping[str, Any], arrays: ArrayStore) -> None:
     """
     members = dict(arrays.members)
     for name, value in documents.items():
-        members[name] = value.encode() if isinstance(value, str) else _json_bytes(name, value)
+        members[name] = value.encode() if isinstance(value, str) else json_bytes(name, value)
     members[SEAL] = _seal(members)
     with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(members):
@@ -68,7 +68,8 @@ def write(path: Path, documents: Mapping[str, Any], arrays: ArrayStore) -> None:
             archive.writestr(entry, members[name])
 
 
-def _json_bytes(name: str, value: Any) -> bytes:
+def json_bytes(name: str, value: Any) -> bytes:
+    """A document as it is written."""
     try:
         text = json.dumps(value, sort_keys=True, indent=1, allow_nan=False, default=plain_number)
         return text.encode()

@@ -1,19 +1,13 @@
-"""The walk from a checkpoint to a program, and the questions asked before and after it."""
+"""The walk from a SPEC to a program, and the questions asked before and after it."""
 
-from snndeploy.pipeline.walk import (
-    attention_unit,
-    audit_facts,
-    compile,
-    compile_graph,
-    compile_imported,
-    golden,
-    inspect,
-    load_graph,
-    lowering_costs,
-    lowerings,
-)
+from snndeploy.pipeline.facts import audit_facts, inspect, opened_facts
+from snndeploy.pipeline.golden import golden
+from snndeploy.pipeline.lowerings import attention_unit, lowering_costs, lowerings
+from snndeploy.pipeline.options import Options
+from snndeploy.pipeline.stages import to_text
+from snndeploy.pipeline.walk import compile, compile_opened, load_graph
 
 __all__ = [
-    "attention_unit", "audit_facts", "compile", "compile_graph", "compile_imported", "golden",
-    "inspect", "load_graph", "lowering_costs", "lowerings",
+    "Options", "attention_unit", "audit_facts", "compile", "compile_opened", "golden", "inspect",
+    "load_graph", "lowering_costs", "lowerings", "opened_facts", "to_text",
 ]  # fmt: skip

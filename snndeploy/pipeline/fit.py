@@ -7,7 +7,7 @@ least energy at 0.2 spikes a neuron and step is taken, as in `compile` without c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ import numpy as np
 
 from snndeploy.connections import Connection
 from snndeploy.errors import FitError, UnsupportedError
+from snndeploy.frontend.door import TO_FIT, OpenedNetwork, SpecOptions
+from snndeploy.frontend.doors import open_spec
 from snndeploy.graph import Graph
 from snndeploy.lower.pipeline_delay import assign_depths
 from snndeploy.lower.real_network import RealNetwork, RealPopulation
@@ -24,7 +26,8 @@ from snndeploy.mapping.advice import Suggestion, suggestions
 from snndeploy.network import Attention, Injection, Network, Population, Projection, Readout
 from snndeploy.passes.partition import partition
 from snndeploy.passes.signals import infer_signals
-from snndeploy.pipeline.walk import Shortcuts, attention_unit, lowering_costs, lowerings
+from snndeploy.pipeline.lowerings import attention_unit, lowering_costs, lowerings
+from snndeploy.pipeline.options import Shortcuts
 from snndeploy.target import Target
 
 ASSUMED_RATE = 0.2  # spikes a neuron and step of a network that has not been trained
@@ -62,28 +65,20 @@ def fit_spec(
     *,
     shortcuts: Shortcuts = "auto",
     host_attention: bool = False,
-    input_shape: tuple[int, ...] | None = None,
-    input_signal: str | None = None,
-    timesteps: int | None = None,
-    adapters: Iterable[Any] = (),
+    **given: Any,
 ) -> tuple[Fit, ...]:
-    """The answers for a model, by its name or as FILE.py:FACTORY(arguments), one a target.
+    """The answers for a SPEC, one a target; given: fields of `frontend.door.SpecOptions`.
 
     Raises:
         DeployError: the model cannot be read, or does what no chip can.
     """
-    from snndeploy.frontend.load import load
-    from snndeploy.frontend.torch import trace
-
     chips = [target if isinstance(target, Target) else Target.load(target) for target in targets]
     for chip in chips:
         chip.require_compiled()
-    loaded = load(spec, random_weights=True, input_shape=input_shape)
-    traced = trace(
-        loaded.module, loaded.example, timesteps=timesteps, input_signal=input_signal,
-        adapters=adapters, name=loaded.name, verify=False,
-    )  # fmt: skip
-    graph = infer_signals(traced)
+    opened = open_spec(spec, SpecOptions(**given), TO_FIT)
+    if isinstance(opened, OpenedNetwork):
+        return tuple(fit(opened.network, chip) for chip in chips)
+    graph = infer_signals(opened.graph)
     known: dict[tuple[bool, ...], list[RealNetwork]] = {}
     units = [attention_unit(chip, host_attention) for chip in chips]
     return tuple(

@@ -8,7 +8,7 @@ is simply another program.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, get_args
 
 import numpy as np
@@ -190,27 +190,3 @@ def _check_use(layout: Layout) -> None:
     for name, limit in layout.limits.items():
         whole(limit, 1, 1 << 62, f"limit of {name!r}")
         require(name in layout.use, f"limit of {name!r}, whose use is not given")
-
-
-# what the report repeats
-
-FACTS: Mapping[str, type] = {
-    "model": dict,
-    "audit": list,
-    "flags": dict,
-    "layers": list,
-    "quantization": list,
-    "shortcuts": list,
-    "made_with": dict,
-    "notes": list,
-}
-
-
-def check_facts(facts: Any) -> None:
-    """The facts have the form that reports expect."""
-    require(isinstance(facts, Mapping), "the facts have another form")
-    for key, kind in FACTS.items():
-        require(isinstance(facts.get(key), kind), f"the facts have no {key!r}")
-    for key in ("audit", "layers", "quantization", "shortcuts"):
-        require(all(isinstance(entry, dict) for entry in facts[key]), f"{key!r} has another form")
-    texts(facts["notes"], "a note")

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from snndeploy.errors import DeployError, ProgramError, one_line
-from snndeploy.files.archive import ArrayStore, SealedFile, write
+from snndeploy.files.archive import ArrayStore, SealedFile, json_bytes, write
 from snndeploy.graph import Graph
 from snndeploy.layout.layout import Layout
 from snndeploy.network import Network, Population
-from snndeploy.program.consistency import (
-    Mismatch,
-    check_facts,
-    check_graph,
-    check_layout,
-    require,
-)
+from snndeploy.program.consistency import Mismatch, check_graph, check_layout, require
 from snndeploy.program.consistency_network import check_network
+from snndeploy.program.facts import Facts, read_facts
 from snndeploy.program.records import (
+    Fetch,
     graph_record,
     layout_record,
     network_record,
@@ -56,8 +53,7 @@ class Golden:
 @dataclass(frozen=True, eq=False)
 class Program:
     """model: the float graph with the encoder's extra nodes, the reference of every report; its
-    part up to `encoder_outputs` is what the host runs.  facts: plain JSON for the report (model,
-    audit, quantization, costs, notes)."""
+    part up to `encoder_outputs` is what the host runs.  facts: what reports repeat."""
 
     name: str
     model: Graph
@@ -65,7 +61,7 @@ class Program:
     layout: Layout
     target: Target
     golden: Golden | None
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Facts
 
     @property
     def has_float_model(self) -> bool:
@@ -94,16 +90,20 @@ def save(program: Program, path: str | Path) -> None:
         DeployError: the file cannot be written.
     """
     arrays = ArrayStore()
+    write(Path(path), _documents(program, arrays), arrays)
+
+
+def _documents(program: Program, arrays: ArrayStore) -> dict[str, Any]:
     documents = {
         "graph.json": graph_record(program.model, arrays),
         "network.json": network_record(program.network, arrays),
         "layout.json": layout_record(program.layout, arrays),
         "target.toml": program.target.text,
         "golden.json": _golden_record(program.golden, arrays),
-        "manifest.json": {"schema": SCHEMA, "name": program.name, "facts": dict(program.facts)},
+        "manifest.json": {"schema": SCHEMA, "name": program.name, "facts": program.facts.as_json()},
     }
     assert set(documents) == set(DOCUMENTS)
-    write(Path(path), documents, arrays)
+    return documents
 
 
 def load(path: str | Path) -> Program:
@@ -123,8 +123,7 @@ def load(path: str | Path) -> Program:
             )
         sealed.only(DOCUMENTS)
         try:
-            program = _read(sealed, manifest)
-            _check(program)
+            program = _read(sealed.document, sealed.text, _fetching(sealed), str(path))
         except (DeployError, MemoryError):
             raise
         except Mismatch as error:
@@ -134,7 +133,44 @@ def load(path: str | Path) -> Program:
     return program
 
 
-def _read(sealed: SealedFile, manifest: dict[str, Any]) -> Program:
+def check_own(program: Program) -> None:
+    """Read what `save` would write, with the checks of `load`, before it is written.
+
+    Raises:
+        AssertionError: the loader would refuse it, which is a fault of ours.
+    """
+    arrays, again = _KeptArrays(), _KeptArrays()
+    documents, asked = _documents(program, arrays), ["manifest.json"]
+
+    def document(name: str) -> Any:
+        asked.append(name)
+        return json.loads(json_bytes(name, documents[name]))
+
+    try:
+        read = _read(document, documents.__getitem__, arrays.kept.__getitem__, program.name)
+    except Exception as error:
+        why = str(error) if isinstance(error, Mismatch) else one_line(error)
+        said = f"{asked[-1]} of the new program cannot be read back: {why}"
+        raise AssertionError(said) from error
+    for name, found in _documents(read, again).items():
+        same = json_bytes(name, found) == json_bytes(name, documents[name])
+        assert same, f"{name} of the new program is not what is read back"
+
+
+class _KeptArrays(ArrayStore):
+    """Arrays by their reference, as they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[str | None, np.ndarray | None] = {None: None}
+
+    def put(self, array: np.ndarray | None) -> str | None:
+        reference = super().put(array)
+        self.kept[reference] = array
+        return reference
+
+
+def _fetching(sealed: SealedFile) -> Fetch:
     fetched: dict[str, np.ndarray] = {}
 
     def fetch(reference: str | None) -> Any:
@@ -144,15 +180,29 @@ def _read(sealed: SealedFile, manifest: dict[str, Any]) -> Program:
             fetched[reference] = sealed.array(reference)
         return fetched[reference]
 
-    return Program(
-        name=str(manifest["name"]),
-        model=read_graph(sealed.document("graph.json"), fetch),
-        network=read_network(sealed.document("network.json"), fetch),
-        layout=read_layout(sealed.document("layout.json"), fetch),
-        target=Target.from_text(sealed.text("target.toml"), origin=str(sealed.path)),
-        golden=_read_golden(sealed.document("golden.json"), fetch),
-        facts=manifest["facts"],
-    )
+    return fetch
+
+
+def _read(
+    document: Callable[[str], Any], text: Callable[[str], str], fetch: Fetch, origin: str
+) -> Program:
+    """A program from its documents, each part checked as it is read.
+
+    Raises:
+        Mismatch: parts that do not fit together: a seal proves nothing about who wrote the file.
+    """
+    manifest = document("manifest.json")
+    facts = read_facts(manifest["facts"])
+    check_graph(model := read_graph(document("graph.json"), fetch))
+    check_network(network := read_network(document("network.json"), fetch))
+    for injection in network.injections:
+        require(injection.encoder_output in model.by_name, f"no node {injection.encoder_output!r}")
+    check_layout(layout := read_layout(document("layout.json"), fetch), network)
+    target = Target.from_text(text("target.toml"), origin=origin)
+    golden = _read_golden(document("golden.json"), fetch)
+    if golden is not None:
+        _check_golden(golden, model, network)
+    return Program(str(manifest["name"]), model, network, layout, target, golden, facts)
 
 
 def _golden_record(golden: Golden | None, arrays: ArrayStore) -> dict[str, Any] | None:
@@ -177,19 +227,9 @@ def _read_golden(record: dict[str, Any] | None, fetch: Any) -> Golden | None:
     )
 
 
-def _check(program: Program) -> None:
-    """Refuse parts that do not fit together: a seal proves nothing about who wrote the file."""
-    check_graph(program.model)
-    check_network(program.network)
-    check_layout(program.layout, program.network)
-    check_facts(program.facts)
-    nodes, injections = program.model.by_name, program.network.injections
-    for injection in injections:
-        require(injection.encoder_output in nodes, f"no node {injection.encoder_output!r}")
-    golden = program.golden
-    if golden is not None:
-        populations = program.network.by_name
-        require(golden.x.shape[1:] == program.model.input.shape[1:], "golden inputs: wrong shape")
-        require(set(golden.injected) == set(range(len(injections))), "golden: other injections")
-        require(set(golden.spikes) <= set(populations), "golden: unknown populations")
-        require(golden.outputs.ndim == 2, "golden outputs: wrong shape")
+def _check_golden(golden: Golden, model: Graph, network: Network) -> None:
+    require(golden.x.shape[1:] == model.input.shape[1:], "golden inputs: wrong shape")
+    injections = set(range(len(network.injections)))
+    require(set(golden.injected) == injections, "golden: other injections")
+    require(set(golden.spikes) <= set(network.by_name), "golden: unknown populations")
+    require(golden.outputs.ndim == 2, "golden outputs: wrong shape")

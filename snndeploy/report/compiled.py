@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from snndeploy.lower.real_network import LoweringCost
 from snndeploy.program import Program
+from snndeploy.quantize.quantize import LayerQuantization
 from snndeploy.report.reduced import reduction_text
 from snndeploy.report.terminal import bullets, mapping_text, wrap
 
 
 def compiled_text(program: Program, output: Path) -> str:
     """Size, mapping, quantization, and what to know, in a screen."""
-    facts: dict[str, Any] = dict(program.facts)
+    facts = program.facts
     layout, network = program.layout, program.network
     size = output.stat().st_size / 1e6
     mapping = {
@@ -27,29 +29,29 @@ def compiled_text(program: Program, output: Path) -> str:
     lines = [
         f"{program.name} for {program.target.name}: {output} ({size:.1f} MB)",
         wrap(
-            f"weights {facts['model']['weights']}, {facts['model']['parameters']:,} parameters,"
+            f"weights {facts.model.weights}, {facts.model.parameters:,} parameters,"
             f" T={network.timesteps}, {network.chip_steps} chip steps a sample"
         ),
         "",
         mapping_text(mapping),
-        *_quantization(facts["quantization"]),
+        *_quantization(facts.quantization),
     ]
-    if "reduction" in facts:
-        lines += ["", reduction_text(facts["reduction"])]
-    if len(facts["shortcuts"]) > 1:
-        lines += ["", "Membrane shortcuts: the first is used", *_shortcuts(facts["shortcuts"])]
-    notes = [*facts["notes"], *layout.notes]
+    if facts.reduction is not None:
+        lines += ["", reduction_text(facts.reduction)]
+    if len(facts.shortcuts) > 1:
+        lines += ["", "Membrane shortcuts: the first is used", *_shortcuts(facts.shortcuts)]
+    notes = [*facts.notes, *layout.notes]
     if notes:
         lines += ["", "Notes", bullets(notes)]
     return "\n".join(lines) + "\n"
 
 
-def _quantization(layers: list[dict[str, Any]]) -> list[str]:
+def _quantization(layers: Sequence[LayerQuantization]) -> list[str]:
     if not layers:
         return []
-    worst = max(layers, key=lambda layer: layer["relative_weight_error"])
-    clipped = sum(layer["clipped_weights"] for layer in layers)
-    unproved = [layer["population"] for layer in layers if not layer["proved"]]
+    worst = max(layers, key=lambda layer: layer.relative_weight_error)
+    clipped = sum(layer.clipped_weights for layer in layers)
+    unproved = [layer.population for layer in layers if not layer.proved]
     proof = (
         "no input sum can leave the accumulator"
         if not unproved
@@ -60,26 +62,20 @@ def _quantization(layers: list[dict[str, Any]]) -> list[str]:
         "",
         "Quantization",
         wrap(
-            f"largest weight error {100 * worst['relative_weight_error']:.2f} % rms"
-            f" ({worst['population']}), {clipped} weights clipped; {proof}"
+            f"largest weight error {100 * worst.relative_weight_error:.2f} % rms"
+            f" ({worst.population}), {clipped} weights clipped; {proof}"
         ),
     ]
 
 
-def _shortcuts(costs: list[dict[str, Any]]) -> list[str]:
-    ordered = sorted(costs, key=_weight)
+def _shortcuts(costs: Sequence[LoweringCost]) -> list[str]:
+    ordered = sorted(costs, key=lambda cost: cost.weight)
     return [
         wrap(
-            f"{cost['shortcuts']}: {cost['synapse_memory_bytes'] / 1024:,.0f} KiB of weights,"
-            f" {cost['synaptic_operations'] / 1e6:,.1f} M synaptic operations,"
-            f" {cost['host_io_bytes'] / 1024:,.0f} KiB of host input a sample",
+            f"{cost.shortcuts}: {cost.synapse_memory_bytes / 1024:,.0f} KiB of weights,"
+            f" {cost.synaptic_operations / 1e6:,.1f} M synaptic operations,"
+            f" {cost.host_io_bytes / 1024:,.0f} KiB of host input a sample",
             "  - ",
         )
         for cost in ordered
     ]
-
-
-def _weight(cost: dict[str, Any]) -> float:
-    """As the compiler compared them: by energy, or by work where synapses have no price."""
-    energy = cost["energy_pj"]
-    return float(cost["synaptic_operations"] if energy is None else energy)

@@ -21,6 +21,7 @@ from snndeploy.costs import (
 )
 from snndeploy.network import Network
 from snndeploy.program import Program
+from snndeploy.program.facts import plain
 from snndeploy.report.attention import attention
 from snndeploy.report.traffic import MESSAGE_BITS, real_time, traffic
 from snndeploy.simulator.run import Simulation
@@ -49,7 +50,7 @@ def summarize(
     papers, absent = _paper_energies(program, simulation)
     return {
         "schema": SCHEMA,
-        "model": dict(program.facts["model"]),
+        "model": plain(program.facts.model),
         "target": _target(program),
         "data": data,
         "samples": simulation.samples,
@@ -63,11 +64,11 @@ def summarize(
         "real_time": real_time(program, simulation),
         "energy": {"chip": _chip_energy(energy), **papers},
         **({"attention": refined} if (refined := attention(network)) else {}),
-        "partition": dict(program.facts["flags"]),
+        "partition": plain(program.facts.flags),
         "mapping": _mapping(program),
-        "quantization": {"layers": program.facts["quantization"]},
-        "shortcuts": program.facts["shortcuts"],
-        "made_with": program.facts["made_with"],
+        "quantization": {"layers": plain(program.facts.quantization)},
+        "shortcuts": plain(program.facts.shortcuts),
+        "made_with": dict(program.facts.made_with),
         "notes": _notes(program, simulation, energy) + absent,
     }
 
@@ -124,7 +125,7 @@ def _spikes(program: Program, simulation: Simulation) -> dict[str, Any]:
 def _operations(program: Program, simulation: Simulation) -> dict[str, Any]:
     """Multiply-accumulates of the host, and of the chip where synapses read graded payloads;
     accumulates and synaptic operations (events) of the chip."""
-    layers = [LayerCost(**entry) for entry in program.facts["layers"]]
+    layers = program.facts.layers
     encoder = sum(c.flops * c.repeats for c in layers if c.role in ("encoder", "encoder_attention"))
     refined = attention(program.network) or {"macs_per_sample": 0}
     synaptic = simulation.totals["synaptic_operations"]
@@ -217,7 +218,7 @@ def _whole(energies: Sequence[Energy]) -> Energy:
 
 def _paper_energies(program: Program, simulation: Simulation) -> tuple[dict[str, Any], list[str]]:
     """The papers' formula at the chip's own rates, S1 as headline, and why one does not apply."""
-    layers = [LayerCost(**entry) for entry in program.facts["layers"]]
+    layers = program.facts.layers
     if not layers:
         return {}, ["papers' energy is not given: the program names no layers to count"]
     rates = chip_rates(program, simulation)
@@ -298,7 +299,7 @@ def _mapping(program: Program) -> dict[str, Any]:
 
 
 def _notes(program: Program, simulation: Simulation, energy: Energy) -> list[str]:
-    notes = list(program.facts["notes"])
+    notes = list(program.facts.notes)
     notes += simulation.warnings
     notes += program.layout.notes
     notes += [note for timing in simulation.timings for note in timing.notes]

@@ -201,8 +201,7 @@ def _input_cause(
     program: Program, name: str, exact: np.ndarray, quantized: np.ndarray, step: int
 ) -> str:
     """Within the input: rounding of weights, of what the host sends, a clip, or an overflow."""
-    layers = {layer["population"]: layer for layer in program.facts["quantization"]}
-    layer = layers.get(name)
+    layer = program.facts.quantized(name)
     network = program.network
     if not network.incoming(name):
         return "host value rounding"
@@ -210,8 +209,8 @@ def _input_cause(
     fan_in = sum(p.connection.fan_in * 2**p.exponent for p in network.incoming(name))
     bound = 0.5 * fan_in * network.by_name[name].scale
     if off > bound:
-        return "overflow of the accumulator" if layer and not layer["proved"] else "clip"
-    clipped = layer["clipped_weights"] if layer else 0
+        return "overflow of the accumulator" if layer and not layer.proved else "clip"
+    clipped = layer.clipped_weights if layer else 0
     return (
         f"weight rounding (with {clipped} clipped weights in the layer)"
         if clipped

@@ -49,8 +49,8 @@ def reduce_program(
     if found.removals:
         after = replace(program, network=found.network, layout=remap(found.network))
     facts = _facts(program, after, found, mode, observed, held_back)
-    notes = [*program.facts["notes"], *notes_of(facts)]
-    return replace(after, facts={**program.facts, "reduction": facts, "notes": notes})
+    notes = (*program.facts.notes, *notes_of(facts))
+    return replace(after, facts=replace(program.facts, reduction=facts, notes=notes))
 
 
 def observe(program: Program, x: np.ndarray) -> Observed:

@@ -8,13 +8,12 @@ a copy    one spike of its only source reaches the threshold
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from snndeploy.lower.real_network import RealNetwork, RealPopulation, Term
 from snndeploy.network import MEMBRANE_SHIFT, STEADY, Network
 from snndeploy.program import Program
+from snndeploy.quantize.quantize import LayerQuantization
 from snndeploy.quantize.registers import bias_registers
 from snndeploy.target import Target
 
@@ -63,7 +62,7 @@ def steady_bias(program: Program, wanted: RealPopulation) -> tuple[np.ndarray, n
     unit = network.by_name[wanted.name].scale
     own = _own_bias(wanted, unit, program.target)
     slack = np.zeros(wanted.shape)
-    exponents = _layer(program, wanted.name)["exponents"]
+    exponents = _layer(program, wanted.name).exponents
     for index, steady in steady_terms(network, wanted):
         term = wanted.terms[index]
         shape = _model_shape(network, term.source)
@@ -90,10 +89,9 @@ def _model_shape(network: Network, name: str) -> tuple[int, int, int]:
     return network.by_name[name].shape if entry is None else entry.shape
 
 
-def _layer(program: Program, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(
-        layer for layer in program.facts["quantization"] if layer["population"] == name
-    )
+def _layer(program: Program, name: str) -> LayerQuantization:
+    found = program.facts.quantized(name)
+    assert found is not None
     return found
 
 
@@ -111,7 +109,7 @@ def copy_fault(program: Program, real: RealNetwork, wanted: RealPopulation) -> s
     if real.by_name[term.source].kind not in ("lif", "or", "input"):
         return f"{term.source} sends no spikes"
     layer = _layer(program, wanted.name)
-    rounding = 0.5 * 2.0 ** layer["exponents"][0] * layer["unit"]
+    rounding = 0.5 * 2.0 ** layer.exponents[0] * layer.unit
     least, threshold = float(term.connection.weight.min()), float(wanted.neuron["threshold"])
     if least < threshold - rounding:
         return f"one spike adds {least:g}, its threshold is {threshold:g}"

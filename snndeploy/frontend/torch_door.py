@@ -1,0 +1,79 @@
+"""The door of torch models: a shipped name, or FILE.py:FACTORY(arguments)."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snndeploy.frontend.door import Door, ModelFacts, Need, OpenedModel, SpecOptions, Step
+from snndeploy.shelf import catalog
+
+if TYPE_CHECKING:
+    from snndeploy.frontend.load import Loaded
+    from snndeploy.graph import Graph
+
+
+def _takes(spec: str) -> bool:
+    return ".py:" in spec or spec.endswith(".py") or any(spec == e.name for e in catalog())
+
+
+def _open(spec: str, options: SpecOptions, need: Need, step: Step) -> OpenedModel:
+    from snndeploy.frontend.load import load, load_adapters
+    from snndeploy.frontend.torch import trace
+
+    step("load the model")
+    given = options.adapters
+    adapters = load_adapters(given) if isinstance(given, Path) else given or ()
+    loaded = load(
+        spec,
+        options.checkpoint,
+        random_weights=options.random_weights or not need.weights,
+        input_shape=options.input_shape,
+    )
+    step("trace it and compare the graph with the model")
+    graph = trace(
+        loaded.module,
+        loaded.example,
+        timesteps=options.timesteps,
+        input_signal=options.input_signal,
+        adapters=adapters,
+        name=loaded.name,
+        verify=need.proof,
+        spiking=need.spikes,
+    )
+    calibration = loaded.entry.calibration_data if loaded.entry else None
+    return OpenedModel(_facts(loaded, graph), graph, calibration)
+
+
+def _facts(loaded: Loaded, graph: Graph) -> ModelFacts:
+    return ModelFacts(
+        name=loaded.name,
+        spec=loaded.spec.rpartition("/")[2],
+        weights=loaded.weights or "random (seed 0)",
+        parameters=sum(p.numel() for p in loaded.module.parameters()),
+        parameters_sha256=_state_hash(loaded.module),
+        timesteps=graph.timesteps,
+        input_shape=graph.input.shape[1:],
+        input_signal=graph.input.attributes["signal"],
+    )
+
+
+def _state_hash(module: Any) -> str:
+    digest = hashlib.sha256()
+    for key, value in sorted(module.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+DOOR = Door(
+    kind="a torch model",
+    form="a shipped model (snndeploy models list), FILE.py:FACTORY(arguments)",
+    takes=_takes,
+    gives="model",
+    options=frozenset(
+        {"checkpoint", "random_weights", "adapters", "input_shape", "input_signal", "timesteps"}
+    ),
+    open=_open,
+)

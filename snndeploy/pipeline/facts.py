@@ -1,0 +1,128 @@
+"""The facts of a program: gathered from what the walk found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib import metadata
+
+from snndeploy.costs import layer_costs
+from snndeploy.frontend.door import ModelFacts, Opened, OpenedModel
+from snndeploy.graph import Graph
+from snndeploy.lower.real_network import LoweringCost
+from snndeploy.network import Network
+from snndeploy.passes.audit import Audit, AuditRow, Flags, audit
+from snndeploy.passes.partition import partition
+from snndeploy.passes.signals import infer_signals
+from snndeploy.program import Facts
+from snndeploy.quantize.quantize import Quantized
+from snndeploy.target import Target
+
+PACKAGES = ("snndeploy", "torch", "numpy", "numba")
+
+
+def inspect(graph: Graph, target: Target | None = None) -> tuple[Graph, Audit]:
+    """Partitioned graph and its audit."""
+    on_chip = target is not None and target.graded_spikes
+    parted = partition(graph, integer_input_on_chip=on_chip)
+    return parted, audit(parted)
+
+
+def opened_facts(opened: Opened, target: Target | None = None) -> Facts:
+    """What is known of an opened network before it is compiled."""
+    if isinstance(opened, OpenedModel):
+        return audit_facts(opened.facts, *inspect(infer_signals(opened.graph), target))
+    return network_facts(opened.facts, opened.network)
+
+
+def audit_facts(model: ModelFacts, graph: Graph, checked: Audit) -> Facts:
+    """What is known of a model from its partitioned graph."""
+    return Facts(model, checked.rows, checked.flags, layer_costs(graph), (), (), (), _versions())
+
+
+def compiled_facts(
+    known: Facts,
+    quantized: Quantized,
+    costs: tuple[LoweringCost, ...],
+    notes: Sequence[str],
+    calibration_samples: int,
+) -> Facts:
+    """A model's facts with what lowering and quantizing it added."""
+    return replace(
+        known,
+        flags=_program_flags(known.flags, quantized.network),
+        calibration_samples=calibration_samples,
+        quantization=quantized.layers,
+        shortcuts=costs,
+        notes=(*notes, *quantized.notes),
+    )
+
+
+def _program_flags(flags: Flags, network: Network) -> Flags:
+    """The model's flags as this program keeps them: relays send integers, not spikes."""
+    relays = [p for p in network.populations if p.kind == "relay"]
+    forwarding = ", ".join(p.name for p in relays if not p.attention)
+    refining = ", ".join(p.name for p in relays if p.attention)
+    reasons = list(flags.reasons)
+    if refining:
+        reasons.append(
+            f"{refining}: sends refined values as graded spikes, so the layers behind read integers"
+        )
+    if forwarding:
+        reasons.append(
+            f"{forwarding}: forwards membrane currents as graded spikes, so the layers behind read"
+            " integers; --shortcuts compose has none of these"
+        )
+    return replace(flags, synapses_binary=False, reasons=tuple(reasons)) if relays else flags
+
+
+def network_facts(model: ModelFacts, network: Network) -> Facts:
+    """What is known of a network that came as integers."""
+    graded = [p.name for p in network.populations if p.sends_graded]
+    return Facts(
+        model=model,
+        audit=_network_audit(network),
+        flags=Flags(not graded, False, False, tuple(f"{name} sends integers" for name in graded)),
+        layers=(),
+        quantization=(),
+        shortcuts=(),
+        notes=(
+            *network.notes,
+            "imported as integers: there is no float model to compare with",
+        ),
+        made_with=_versions(),
+    )
+
+
+def _network_audit(network: Network) -> tuple[AuditRow, ...]:
+    """One row a projection: synapses times steps, as the audit of a traced model counts."""
+    counted = [(p, count * network.timesteps) for p, count in network.synapses()]
+    total = sum(count for _, count in counted) or 1
+    rows = []
+    for projection, count in counted:
+        graded = network.by_name[projection.source].sends_graded
+        row = AuditRow(
+            layer=projection.target,
+            op="conv" if projection.connection.has_plane else "linear",
+            side="body",
+            input_signal="integer" if graded else "binary",
+            work="integer" if graded else "accumulate",
+            operations=count,
+            share=count / total,
+            hoisted=False,
+            reason="",
+            rewrite="",
+        )
+        rows.append(row)
+    return tuple(rows)
+
+
+def _versions() -> dict[str, str]:
+    return {name: _version(name) for name in PACKAGES}
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"

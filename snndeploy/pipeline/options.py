@@ -1,0 +1,63 @@
+"""What a user may decide about a compilation, said once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from snndeploy.errors import OptionError
+from snndeploy.frontend.door import SpecOptions
+from snndeploy.mapping import Mode, Objective
+
+Shortcuts = Literal["auto", "compose", "relay"]
+Reduce = Literal["off", "exact", "calibrated"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a network becomes a program.
+
+    calibration: samples that set the integer scales; None: those that belong to the model.
+    shortcuts: how membrane shortcuts become spike-driven; auto: what costs less.
+    host_attention: where the target has no unit for attention in the body, the host computes it
+    between two steps; else that is refused.
+    mapping, objective: how neurons are cut into cores, and what more cores are spent for.
+    reduce: remove redundant channels, 'exact' by proof, 'calibrated' also by what they do on the
+    calibration data (`reduce.reduce`).  held_back: data on which that is checked.
+    dump: a folder for every stage as text (`pipeline.stages`).
+    """
+
+    calibration: str | Path | None = None
+    shortcuts: Shortcuts = "auto"
+    host_attention: bool = False
+    mapping: Mode = "anneal"
+    objective: Objective = "balanced"
+    reduce: Reduce = "off"
+    held_back: str | Path | None = None
+    dump: str | Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.held_back and self.reduce == "off":
+            raise OptionError("--held-back is what --reduce is checked on: give --reduce as well")
+
+
+OF_REAL_NUMBERS = ("calibration", "shortcuts", "host_attention", "reduce", "held_back")
+"""The options that say nothing about a network that is integers already."""
+
+
+def given_of_real_numbers(options: Options) -> tuple[str, ...]:
+    """Those of them that are not as they are without being given."""
+    plain = Options()
+    return tuple(n for n in OF_REAL_NUMBERS if getattr(options, n) != getattr(plain, n))
+
+
+def split(given: dict[str, Any]) -> tuple[SpecOptions, Options]:
+    """Keyword arguments as what belongs to the SPEC and what to the compilation.
+
+    Raises:
+        TypeError: a name that is neither.
+    """
+    of_spec = {field.name for field in fields(SpecOptions)}
+    spec = {name: value for name, value in given.items() if name in of_spec}
+    return SpecOptions(**spec), Options(**{n: v for n, v in given.items() if n not in of_spec})

@@ -1,0 +1,101 @@
+"""Every stage of the walk as text: one line a node, population, projection or core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snndeploy.files.writing import make_folder, write_bytes
+from snndeploy.graph import Graph, array_text
+from snndeploy.graph import to_text as graph_text
+from snndeploy.lower.real_network import RealNetwork
+from snndeploy.layout.layout import Layout
+from snndeploy.network import Network
+
+Stage = Graph | RealNetwork | Network | Layout
+
+
+def to_text(stage: Stage) -> str:
+    """A graph, a lowered network, a network of integers or a layout.
+
+    Arrays are shown as type, shape and a short hash, fields that keep their default not at all.
+    """
+    match stage:
+        case Graph():
+            return graph_text(stage)
+        case Layout():
+            return "\n".join(_layout_lines(stage)) + "\n"
+        case RealNetwork() | Network():
+            return "\n".join(_lines(stage)) + "\n"
+
+
+class Dump:
+    """Writes stages as they are made, numbered, into a folder; without one, nothing."""
+
+    def __init__(self, folder: str | Path | None) -> None:
+        self.folder = Path(folder) if folder else None
+        self.count = 0
+        if self.folder:
+            make_folder(self.folder)
+
+    def __call__(self, name: str, stage: Stage) -> None:
+        if self.folder:
+            self.count += 1
+            path = self.folder / f"{self.count}_{name}.txt"
+            write_bytes(path, to_text(stage).encode())
+
+
+def _lines(value: Any) -> Iterator[str]:
+    """A dataclass on one line, and what it holds in tuples or as graphs below it."""
+    words, below = [type(value).__name__], []
+    for field in fields(value):
+        found = getattr(value, field.name)
+        if isinstance(found, Graph):
+            below += [f"{field.name}:", *graph_text(found).splitlines()]
+        elif isinstance(found, tuple) and found and is_dataclass(found[0]):
+            below += [line for entry in found for line in _lines(entry)]
+        elif field.default is MISSING or not _same(found, field.default):
+            words.append(f"{field.name}={_said(found)}")
+    yield " ".join(words)
+    yield from (f"  {line}" for line in below)
+
+
+def _same(value: Any, default: Any) -> bool:
+    return not isinstance(value, np.ndarray) and bool(value == default)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return array_text(value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_said(value[key])}" for key in sorted(value)) + "}"
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(_said, value)) + ")"
+    if is_dataclass(value):
+        held = (f"{field.name}={_said(getattr(value, field.name))}" for field in fields(value))
+        return f"{type(value).__name__}({', '.join(held)})"
+    return str(value)
+
+
+def _layout_lines(layout: Layout) -> Iterator[str]:
+    head = f"Layout cores={layout.cores} mesh={_said(layout.mesh)} board={_said(layout.board)}"
+    yield f"{head} limits={_said(layout.limits)}"
+    yield f"  binding: {layout.binding}"
+    yield from (f"  note: {note}" for note in layout.notes)
+    for core, place in enumerate(layout.positions.tolist()):
+        use = " ".join(f"{name}={values[core]}" for name, values in sorted(layout.use.items()))
+        yield f"  core {core} at {tuple(place)} {use}: " + ", ".join(
+            f"{tile.population}[{_box(tile.channels, tile.rows, tile.columns)}]"
+            for tile in layout.tiles
+            if tile.core == core
+        )
+
+
+def _box(*ranges: tuple[int, int]) -> str:
+    return ", ".join(f"{start}:{stop}" for start, stop in ranges)
