@@ -5,22 +5,29 @@ from __future__ import annotations
 import numpy as np
 from random_layouts import random_layout
 
+from snndeploy.costs.layers import LayerCost
+from snndeploy.frontend.door import ModelFacts
 from snndeploy.graph import Axes, Graph, Node, Signal
+from snndeploy.lower.real_network import LoweringCost
 from snndeploy.layout.layout import Layout
 from snndeploy.network import Network
-from snndeploy.program import Golden, Program
+from snndeploy.passes.audit import AuditRow, Flags
+from snndeploy.program import Facts, Golden, Program
+from snndeploy.quantize.quantize import LayerQuantization
 from snndeploy.target import Target
 
-FACTS = {
-    "model": {"name": "random", "weights": "random (seed 0)", "parameters": 0},
-    "audit": [{"layer": "conv", "operations": 3}],
-    "flags": {"synapses_binary": True, "reasons": []},
-    "layers": [],
-    "quantization": [],
-    "shortcuts": [],
-    "made_with": {"snndeploy": "0"},
-    "notes": ["made by a test"],
-}
+FACTS = Facts(
+    model=ModelFacts("random", "random", "random (seed 0)", 0, "", 4, (3,), "real"),
+    audit=(AuditRow("conv", "conv", "body", "binary", "accumulate", 3, 1.0, False, "", ""),),
+    flags=Flags(True, False, False, ("a reason",)),
+    layers=(LayerCost("conv", 3, "layer", 4, ("input",), ("conv",)),),
+    quantization=(
+        LayerQuantization("conv", 0.5, None, 0, 0.0, 8, (2, -1), 1.0, 0, 0.25, 9, 10, True),
+    ),
+    shortcuts=(LoweringCost("none", 3, 1.5, 0, None),),
+    notes=("made by a test",),
+    made_with={"snndeploy": "0"},
+)
 
 
 def program_of(network: Network, injected: dict[int, np.ndarray], seed: int = 0) -> Program:

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from snndeploy.backends.backend import Backend
+from snndeploy.backends.table import check_output, emit, named, names, refuse_options
 from snndeploy.commands.console import (
     FILE,
     Progress,
@@ -18,7 +20,7 @@ from snndeploy.commands.console import (
     show_step,
 )
 from snndeploy.errors import DeployError
-from snndeploy.files.writing import check_folder, check_writable
+from snndeploy.files.writing import check_folder
 
 LAVA_SAMPLES = 2  # Lava takes seconds a sample
 SAMPLES_HELP = "The first N samples only."
@@ -77,22 +79,44 @@ def verify(
 
 
 def _lava(made: Any, x: Any) -> Any:
-    from snndeploy.pipeline import deploy
+    from snndeploy.backends.lava.backend import estimated_s
+    from snndeploy.pipeline.deploy import lava_link
 
     clear_step()
-    seconds = deploy.lava_seconds(made, len(x))
+    seconds = estimated_s(made, len(x))
     click.echo(f"Lava: {len(x)} samples, roughly {seconds:.0f} s", err=True)
     with tempfile.TemporaryDirectory() as folder, _steps(made, len(x)) as progress:
-        return deploy.lava_link(made, x, Path(folder), progress=progress)
+        return lava_link(made, x, Path(folder), progress=progress)
 
 
 def _steps(made: Any, samples: int) -> Progress:
     return Progress("Lava steps", samples * made.network.chip_steps)
 
 
+class BackendName(click.ParamType):
+    """The name of a backend of the table that a command offers."""
+
+    name = "backend"
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return f"[{'|'.join(names(self.command))}]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Backend:
+        if isinstance(value, Backend):
+            return value
+        if value not in names(self.command):
+            self.fail(f"{value!r} is not one of {', '.join(names(self.command))}.", param, ctx)
+        return named(value)
+
+
 @click.command()
 @click.argument("program_file", type=FILE, metavar="NET.snnp")
-@click.option("--backend", type=click.Choice(["lava"]), default="lava", show_default=True)
+@click.option("--backend", type=BackendName("deploy"), default="lava", show_default=True)
 @click.option("--data", type=FILE, metavar="DATA.npz",
               help="Inputs of the bundle; default: those the program carries.")  # fmt: skip
 @click.option("--samples", type=click.IntRange(1), default=2, show_default=True, help=SAMPLES_HELP)
@@ -104,7 +128,7 @@ def _steps(made: Any, samples: int) -> Progress:
               help="With --run; default: ten times the estimate.")  # fmt: skip
 def deploy(
     program_file: Path,
-    backend: str,
+    backend: Backend,
     data: Path | None,
     samples: int,
     output: Path,
@@ -113,26 +137,19 @@ def deploy(
     timeout_s: float | None,
 ) -> None:
     """Write a folder that runs on Lava without snndeploy, and say what it must answer."""
+    if run_it and backend.run is None:
+        raise click.UsageError(f"--run: {backend.name} writes {backend.writes}, which does not run")
     check_folder(output)
-    from snndeploy.pipeline import deploy as backends
     from snndeploy.program import load
 
-    assert backend == "lava"
     made = load(program_file)
     x = _inputs(made, data, samples)
-    show_step("write the bundle")
-    folder = backends.lava_bundle(made, x, output)
-    clear_step()
-    seconds = backends.lava_seconds(made, len(x))
-    click.echo(
-        f"written: {folder} ({len(x)} samples; Lava's simulation takes about {seconds:.0f} s)"
-    )
-    if not run_it:
-        click.echo(f"run it with: cd {output} && python3.10 run.py --config {mode}")
+    _write(backend, made, x, output, {}, "" if run_it else mode)
+    if not run_it or backend.run is None:
         return
     with _steps(made, len(x)) as progress:
-        result = backends.run_lava(
-            made, folder, len(x), config=mode, timeout_s=timeout_s, progress=progress
+        result = backend.run(
+            made, output, len(x), mode=mode, timeout_s=timeout_s, progress=progress
         )
     click.echo(result.report)
     if not result.equal:
@@ -141,34 +158,32 @@ def deploy(
 
 @click.command()
 @click.argument("program_file", type=FILE, metavar="NET.snnp")
-@click.option("--format", "form", type=click.Choice(["netx", "sanafe"]), required=True,
+@click.option("--format", "backend", type=BackendName("export"), required=True,
               help="netx: lava-dl's .net, sequential networks.")  # fmt: skip
 @click.option("--round-biases", is_flag=True,
               help="Round biases to what .net can hold (then not bit-exact).")  # fmt: skip
 @click.option("-o", "--output", type=FILE, required=True, metavar="FILE")
-def export(program_file: Path, form: str, round_biases: bool, output: Path) -> None:
+def export(program_file: Path, backend: Backend, round_biases: bool, output: Path) -> None:
     """Write a program in another tool's format (sanafe: a folder for SANA-FE 2.2.9)."""
-    if form == "sanafe":
-        if round_biases:
-            raise click.UsageError("--round-biases belongs to --format netx")
-        _export_sanafe(program_file, output)
-        return
-    check_writable(output)
-    from snndeploy.backends.netx.export import export_netx
     from snndeploy.program import load
 
-    notes = export_netx(load(program_file).network, output, round_biases=round_biases)
-    click.echo(f"written: {output}")
-    for note in notes:
+    refuse_options(backend, options := {"round_biases": round_biases})
+    check_output(backend, output)
+    made = load(program_file)
+    x = made.golden.x if made.golden else None
+    _write(backend, made, x, output, options)
+
+
+def _write(
+    backend: Backend, made: Any, x: Any, output: Path, options: dict[str, Any], mode: str = ""
+) -> None:
+    """Write for a backend and say what was written; mode: how it would be run."""
+    show_step(f"write {backend.writes}")
+    written = emit(backend, made, x, output, options)
+    clear_step()
+    summary = f" ({written.summary})" if written.summary else ""
+    click.echo(f"written: {output}{summary}")
+    for note in written.notes:
         click.echo(f"  - {note}")
-
-
-def _export_sanafe(program_file: Path, output: Path) -> None:
-    check_folder(output)
-    from snndeploy.backends.sanafe.export import export_program
-    from snndeploy.program import load
-
-    made = export_program(load(program_file), output)
-    click.echo(f"written: {output} ({made.synapses:,} synapses; run {made.steps} steps)")
-    for note in made.notes:
-        click.echo(f"  - {note}")
+    if mode and written.go_on:
+        click.echo(written.go_on.format(mode=mode))

@@ -153,14 +153,16 @@ def test_a_folder_that_is_a_file(folder):
          "a program file is analysed as it is: give no model option"),
         (("tiny_model.py:net()", "--of", "chip"),
          "--of chip needs a program file: compile the model first"),
-        (("net.net",), "a .net file is analysed as a program: compile it first"),
+        (("net.net",), 
+         "{spec} is a lava-dl .net file, in integers already: it is analysed as a program: compile"
+         " it first"),
     ],
 )  # fmt: skip
 def test_usage(folder, arguments, said):
     spec, *more = arguments
     result = run("analyze", folder / spec, "--data", folder / "data.npz", *more)
     assert result.exit_code == 2
-    assert result.stderr.splitlines()[-1] == f"Error: {said}"
+    assert result.stderr.splitlines()[-1] == f"Error: {said.format(spec=folder / spec)}"
 
 
 @pytest.mark.parametrize("moment", ["analyze", "draw 2"])

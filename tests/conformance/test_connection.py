@@ -482,8 +482,7 @@ def test_a_net_file_refuses_it_by_name(tmp_path):
     with pytest.raises(UnsupportedError) as refusal:
         export_netx(program_of().network, tmp_path / "toy.net")
     assert str(refusal.value) == (
-        "population 'target': is fed through connection 'local'; a .net file holds 'conv' and"
-        " 'dense'"
+        "projection 'in': is connection 'local'; a .net file holds 'conv' and 'dense'"
     )
     assert not (tmp_path / "toy.net").exists()
 

@@ -46,7 +46,7 @@ def test_a_loaded_program_answers_as_the_one_that_was_saved(program, tmp_path):
 
 
 def test_without_calibration_data_a_note_says_so(program):
-    assert sum("no calibration data was given" in note for note in program.facts["notes"]) == 1
+    assert sum("no calibration data was given" in note for note in program.facts.notes) == 1
 
 
 def test_steps_are_told_in_order():
@@ -109,5 +109,5 @@ def test_the_shipped_network_on_a_thousand_digits():
 )
 def test_an_option_that_changes_nothing_says_so(spec, target, said):
     made = snndeploy.compile(spec, target=target, host_attention=True, mapping="tiles")
-    found = [note for note in made.facts["notes"] if "--host-attention" in note]
+    found = [note for note in made.facts.notes if "--host-attention" in note]
     assert found == ([f"--host-attention changed nothing: {said}"] if said else [])

@@ -72,7 +72,7 @@ def images(folder: Path) -> np.ndarray:
 def test_every_planted_channel_is_found_in_a_traced_model(reduced: Program) -> None:
     places = {entry.population: entry.place.tolist() for entry in reduced.network.reduced}
     assert places["spike2"] == [0, 0, SILENT, STEADY, UNREAD, 1]
-    facts = reduced.facts["reduction"]
+    facts = reduced.facts.reduction
     assert facts["proved"] and facts["held_back"] == {"data": "images.npz", "samples": 16}
     assert facts["predictions_unchanged"] == 16
     assert facts["accuracy"]["before"] == facts["accuracy"]["after"]
@@ -85,7 +85,7 @@ def test_answers_are_those_of_the_program_that_was_not_reduced(
     np.testing.assert_array_equal(runs[0].logits, runs[1].logits)
     assert runs[1].totals["synaptic_operations"] < runs[0].totals["synaptic_operations"]
     for key in ("neurons", "synapses", "synapse_memory_bytes", "synaptic_operations"):
-        facts = reduced.facts["reduction"]
+        facts = reduced.facts.reduction
         assert facts["after"][key] < facts["before"][key]
 
 
@@ -153,7 +153,7 @@ def test_verify_finds_a_wrong_bias_of_a_steady_channel(reduced: Program) -> None
 def test_what_went_on_calibration_data_is_checked_and_its_change_told(folder: Path) -> None:
     """Neurons that are silent on dark images fire on the bright ones that are held back."""
     made = compiled(folder, calibration=folder / "dark_first.npz", reduce="calibrated")
-    facts = made.facts["reduction"]
+    facts = made.facts.reduction
     assert not facts["proved"]
     assert any(entry["changed"] for entry in facts["removed_spikes"])
     text = reduction_text(facts)
@@ -161,7 +161,7 @@ def test_what_went_on_calibration_data_is_checked_and_its_change_told(folder: Pa
     assert "of what went are not as on the calibration data" in " ".join(text.split())
     assert "by proof" not in text
     missed = sum(entry["changed"] for entry in facts["removed_spikes"])
-    (note,) = (note for note in made.facts["notes"] if note.startswith("--reduce"))
+    (note,) = (note for note in made.facts.notes if note.startswith("--reduce"))
     assert f"without proof; on 16 samples of dark_first.npz {missed:,} of their spikes" in note
     assert f"{facts['predictions_unchanged']} of 16 predictions are unchanged" in note
 
@@ -180,7 +180,7 @@ def test_calibrated_needs_data_that_calibration_did_not_use(folder: Path) -> Non
         folder, calibration=folder / "few.npz", reduce="calibrated",
         held_back=folder / "images.npz",
     )  # fmt: skip
-    assert made.facts["reduction"]["held_back"] == {"data": "images.npz", "samples": 80}
+    assert made.facts.reduction["held_back"] == {"data": "images.npz", "samples": 80}
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +193,7 @@ def direct(tmp_path_factory: pytest.TempPathFactory) -> Program:
 
 
 def test_the_first_neuron_behind_direct_coding_is_a_copy(direct: Program) -> None:
-    facts = direct.facts["reduction"]
+    facts = direct.facts.reduction
     assert [(r["population"], r["reason"], r["neurons"]) for r in facts["removed"]] == [
         ("body.stage1.0.spike1", "copies its source", 3136)
     ]
@@ -214,7 +214,7 @@ def test_verify_finds_a_copy_that_is_none(direct: Program) -> None:
 
 def test_the_shipped_event_network_loses_silent_neurons_and_no_answer() -> None:
     made = compile("lif-snn-3-small", reduce="calibrated", mapping="tiles")
-    facts = made.facts["reduction"]
+    facts = made.facts.reduction
     assert [(r["population"], r["channels"], r["proved"]) for r in facts["removed"]] == [
         ("spike4", 13, False)
     ]
@@ -272,7 +272,9 @@ def test_options_that_do_not_go_together_are_refused(tmp_path: Path) -> None:
     assert "--held-back is what --reduce is checked on: give --reduce as well" in result.stderr
     result = run("compile", tmp_path / "a.net", "--reduce", "exact", "-o", out)
     assert result.exit_code == 2
-    assert "--reduce is for models; a .net file is compiled as it is" in result.stderr
+    assert (
+        "a lava-dl .net file, in integers already: --reduce cannot be used with it" in result.stderr
+    )
     assert refused(
         tmp_path, "compile", spec, "--random-weights", "--reduce", "exact", "--held-back",
         tmp_path / "x.npz", "-o", out,

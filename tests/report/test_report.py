@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +16,7 @@ from snndeploy.graph import Graph, Node
 from snndeploy.layout.layout import Layout, Tile
 from snndeploy.network import Network, Population, Projection
 from snndeploy.program import Program
+from snndeploy.program.facts import plain, read_facts
 from snndeploy.report import summarize
 from snndeploy.report.report import rated_neurons
 from snndeploy.simulator.run import LayerActivity, Simulation
@@ -93,18 +94,20 @@ def small_program(
         "proved": True, "notes": [],
     }  # fmt: skip
     facts = {
-        "model": {"name": "small", "weights": "small.safetensors", "parameters": 78,
+        "model": {"name": "small", "spec": "small.py:net()", "weights": "small.safetensors",
+                  "parameters": 78, "parameters_sha256": "",
                   "timesteps": STEPS, "input_shape": [4], "input_signal": "real"},
         "flags": {"synapses_binary": True, "needs_dynamic_multiply": False,
                   "needs_full_window": False, "reasons": ["stem: multiplies real values"]},
-        "layers": [asdict(layer) for layer in layers],
+        "layers": plain(layers),
         "quantization": [quantized, {**quantized, "population": "second", "proved": False}],
         "shortcuts": [],
         "made_with": {"snndeploy": "0.1.0"},
         "notes": ["a note", "a note"],
+        "audit": [],
     }  # fmt: skip
     graph = Graph((Node("x", "input"),), (), STEPS)
-    return Program("small", graph, network, layout, Target.load("loihi1"), None, facts)
+    return Program("small", graph, network, layout, Target.load("loihi1"), None, read_facts(facts))
 
 
 def small_run(program: Program, chunks: tuple[int, ...] = (SAMPLES,)) -> Simulation:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from snndeploy.backends.backend import refuse
 from snndeploy.backends.lava import express
+from snndeploy.backends.lava.backend import ALLOWED
 from snndeploy.backends.lava.manifest import FORMAT, build_manifest
 from snndeploy.backends.lava.readme import readme_text, requirements_text
-from snndeploy.errors import DeployError
+from snndeploy.errors import DeployError, UnsupportedError
 from snndeploy.network import Network
 
 TEMPLATES = {
@@ -31,12 +33,14 @@ def write_bundle(
     folder: str | Path,
     *,
     title: str = "",
+    sums: express.Sums | None = None,
 ) -> Path:
     """Write the bundle of a network with its inputs and what it must compute.
 
     injected: host values by index into network.injections (`engines.boundary.Injected`).
     expected: aligned spikes (samples, T, C, H, W) of every lif and relay population (others are
         ignored); expected_outputs: the readout's integers, (samples, classes).
+    sums: worst-case input sums, as the program's facts have them (None: found here).
     folder: created, or replaced when it is a bundle already; anything else there is refused.
 
     Raises UnsupportedError when Lava cannot compute the network exactly, before anything is
@@ -49,7 +53,8 @@ def write_bundle(
     partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         partial.chmod(0o755)
-        _fill(partial, network, injected, expected, expected_outputs, title)
+        known = express.sums_of(network, ()) if sums is None else sums
+        _fill(partial, network, injected, expected, expected_outputs, title, known)
         _move_into_place(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -57,14 +62,21 @@ def write_bundle(
 
 
 def check_network(network: Network) -> None:
-    """Raise UnsupportedError, naming the population or projection, where Lava cannot follow."""
-    for population in network.populations:
-        express.check_population(population)
+    """Raise UnsupportedError, with every place and reason, where Lava cannot follow."""
+    refuse(ALLOWED.refusals(network, too_large(network)))
+
+
+def too_large(network: Network) -> list[UnsupportedError]:
+    """The projections whose numbers Lava's processes cannot hold."""
+    found = []
     for projection in network.projections:
-        express.check_connection(projection)
-        express.check_time(network, projection)
-        express.check_delay(projection)
-        express.weights(projection)
+        try:
+            express.check_time(network, projection)
+            express.check_delay(projection)
+            express.weights(projection)
+        except UnsupportedError as error:
+            found.append(error)
+    return found
 
 
 def _fill(
@@ -74,8 +86,9 @@ def _fill(
     expected: Mapping[str, np.ndarray],
     expected_outputs: np.ndarray | None,
     title: str,
+    sums: express.Sums,
 ) -> None:
-    manifest = build_manifest(folder, network, injected, expected, expected_outputs)
+    manifest = build_manifest(folder, network, injected, expected, expected_outputs, sums)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
     here = Path(__file__).parent
     for name, template in TEMPLATES.items():

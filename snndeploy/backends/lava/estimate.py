@@ -6,7 +6,8 @@ import os
 
 import numpy as np
 
-from snndeploy.backends.lava.express import reads_the_past, refuse_connection
+from snndeploy.backends.lava.backend import ALLOWED
+from snndeploy.backends.lava.express import reads_the_past
 from snndeploy.connections import Conv, Dense
 from snndeploy.network import Network, Projection
 
@@ -46,4 +47,4 @@ def _step_seconds(network: Network, projection: Projection) -> float:
             size = weight.shape[0] * channels * height * width
             each = DELAYED_PER_SYNAPSE_S * (delay + 1) if delay else DENSE_PER_SYNAPSE_S
             return size * each
-    raise refuse_connection(projection)
+    raise ALLOWED.refused_connection(projection)

@@ -6,13 +6,20 @@ rounded.  What only the simulation can do, because a Loihi register is narrower,
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 
-from snndeploy.connections import Connection, Conv, Dense
+from snndeploy.backends.lava.backend import ALLOWED
+from snndeploy.connections import Conv, Dense
 from snndeploy.errors import UnsupportedError
 from snndeploy.network import MEMBRANE_SHIFT, NO_CURRENT_MEMORY, Network, Population, Projection
+from snndeploy.quantize.kernels import worst_case
+from snndeploy.quantize.quantize import LayerQuantization
 
-CONNECTIONS: tuple[type[Connection], ...] = (Conv, Dense)  # which have a Lava process
+Sums = Mapping[str, tuple[int, int]]
+"""By population: the largest |a| that can arrive, and the largest that is declared."""
+
 BIAS_BITS = 16  # the CPU model stores int16; the chip's register has 13 bits
 CONV_BITS = 24  # Lava's Conv wraps its sum at 24 bits
 INT8_MAXIMUM = 127  # Lava's Conv stores kernel size, stride, padding and dilation as int8
@@ -28,21 +35,6 @@ def refuse(node: str, reason: str, advice: str) -> UnsupportedError:
 
 
 # --- populations --------------------------------------------------------------------------------
-
-
-def check_population(population: Population) -> None:
-    if population.attention:
-        raise refuse(
-            population.name,
-            "it has attention, which multiplies at run time, and no Lava process of ours does that",
-            "drop the attention and fine-tune, or use the simulator",
-        )
-    if population.kind == "lif" and population.reset == "soft":
-        raise refuse(
-            population.name,
-            "it resets softly (v - threshold), and Lava's fixed-point LIF only resets to zero",
-            "train or compile it with a hard reset, or use the simulator",
-        )
 
 
 def message_bits(population: Population, sent: np.ndarray | None = None) -> int:
@@ -124,20 +116,7 @@ def weights(projection: Projection) -> tuple[np.ndarray, int]:
             return conv_weights(projection, conv)
         case Dense():
             return dense_weights(projection)
-    raise refuse_connection(projection)
-
-
-def check_connection(projection: Projection) -> None:
-    if type(projection.connection) not in CONNECTIONS:
-        raise refuse_connection(projection)
-
-
-def refuse_connection(projection: Projection) -> UnsupportedError:
-    return refuse(
-        projection.name,
-        f"connection {projection.connection.kind!r} has no Lava process",
-        f"use {' or '.join(repr(known.kind) for known in CONNECTIONS)}, or the simulator",
-    )
+    raise ALLOWED.refused_connection(projection)
 
 
 def conv_weights(projection: Projection, connection: Conv) -> tuple[np.ndarray, int]:
@@ -222,8 +201,11 @@ def check_delay(projection: Projection) -> None:
 # --- what the chip's registers would say --------------------------------------------------------
 
 
-def population_notes(population: Population, bias: tuple[np.ndarray, int] | None) -> list[str]:
-    """Where only the simulation can hold the integers: Loihi's registers are narrower."""
+def population_notes(network: Network, population: Population) -> list[str]:
+    """Where only the simulation can hold the integers: Loihi's registers are narrower.
+
+    Biases are the program's own, not as `factored` writes them for the simulation.
+    """
     if population.kind not in ("lif", "integrator"):
         return _relay_notes(population)
     notes = []
@@ -233,13 +215,22 @@ def population_notes(population: Population, bias: tuple[np.ndarray, int] | None
         notes.append("a current without decay: the register decays by at least 1/4096")
     if population.kind == "lif" and not 0 <= population.threshold <= 131071:
         notes.append(f"threshold {population.threshold} is outside the register's 17 bits")
-    if bias is not None:
-        mantissa, exponent = bias
-        if mantissa.size and (mantissa.max() > 4095 or mantissa.min() < -4096):
-            notes.append("bias mantissas are beyond the register's 13 bits")
-        if exponent > 7:
-            notes.append(f"bias exponent {exponent} is beyond the register's 3 bits")
-    return [f"{population.name}: {note}" for note in notes]
+    if population.bias is not None:
+        notes += _bias_notes(population.bias, population.bias_exponent)
+    for injection in network.injections_into(population.name):
+        if injection.mode == "bias":
+            held = np.array([injection.minimum, injection.maximum])
+            notes += _bias_notes(held, injection.exponent)
+    return [f"{population.name}: {note}" for note in dict.fromkeys(notes)]
+
+
+def _bias_notes(mantissa: np.ndarray, exponent: int) -> list[str]:
+    notes = []
+    if mantissa.size and (mantissa.max() > 4095 or mantissa.min() < -4096):
+        notes.append("bias mantissas are beyond the register's 13 bits")
+    if exponent > 7:
+        notes.append(f"bias exponent {exponent} is beyond the register's 3 bits")
+    return notes
 
 
 def _relay_notes(population: Population) -> list[str]:
@@ -248,22 +239,33 @@ def _relay_notes(population: Population) -> list[str]:
     return []
 
 
-def input_notes(network: Network, population: Population) -> list[str]:
-    """Warn where the sum of all synapses could leave the 24 bits on which all models agree."""
-    if population.kind == "input":
-        return []
-    worst = 0
-    for projection in network.incoming(population.name):
-        connection = projection.connection
-        largest = int(connection.neuron_sums(np.abs(connection.weight.astype(np.int64))).max())
-        bound = network.by_name[projection.source].payload_bound
-        exponent = projection.exponent
-        scaled = largest * bound
-        worst += scaled << exponent if exponent >= 0 else scaled >> -exponent
-    for injection in network.injections_into(population.name):
-        if injection.mode == "graded":
-            largest = max(abs(injection.minimum), abs(injection.maximum))
-            worst += largest << max(injection.exponent, 0)
-    if worst <= 32767:
-        return []
-    return [f"{population.name}: its input could reach {worst}; Loihi declares 16 bits (32767)"]
+def sums_of(network: Network, layers: Iterable[LayerQuantization]) -> Sums:
+    """The worst-case input sums: as the program's facts have them, else by the same rule."""
+    known = {layer.population: (layer.worst_case_sum, layer.sum_limit) for layer in layers}
+    return {
+        population.name: known.get(population.name) or _sum_of(network, population)
+        for population in network.populations
+        if population.kind != "input"
+    }
+
+
+def _sum_of(network: Network, population: Population) -> tuple[int, int]:
+    parts = [
+        (p.connection, p.exponent, network.by_name[p.source].payload_bound)
+        for p in network.incoming(population.name)
+    ]
+    injected = sum(
+        max(abs(injection.minimum), abs(injection.maximum)) << max(injection.exponent, 0)
+        for injection in network.injections_into(population.name)
+        if injection.mode == "graded"
+    )
+    return worst_case(parts, injected) if parts else injected, population.input_maximum
+
+
+def sum_notes(sums: Sums) -> list[str]:
+    """Where the sum of all synapses could leave the width that the chip declares."""
+    return [
+        f"{name}: its worst-case input sum {worst:,} exceeds the declared {limit:,}"
+        for name, (worst, limit) in sums.items()
+        if worst > limit
+    ]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from snndeploy.backends.lava import express
+from snndeploy.backends.lava.backend import ALLOWED
 from snndeploy.connections import Conv, Dense
 from snndeploy.engines.arithmetic import own_bias, shift
 from snndeploy.engines.boundary import count_samples
@@ -52,14 +53,14 @@ def build_manifest(
     injected: Mapping[int, np.ndarray],
     expected: Mapping[str, np.ndarray],
     expected_outputs: np.ndarray | None,
+    sums: express.Sums,
 ) -> dict[str, Any]:
     """Write the arrays below `folder`; what they are, as plain JSON values."""
     samples = count_samples(network, injected)
     one_sample_a_run = express.reads_the_past(network)
     context = Context(network, injected, samples, Arrays(folder), one_sample_a_run)
     populations = [_population(context, population) for population in network.populations]
-    for population in network.populations:
-        context.notes += express.input_notes(network, population)
+    context.notes += express.sum_notes(sums)
     bits = {entry["name"]: entry.pop("message_bits") for entry in populations}
     readout = network.readout
     return {
@@ -91,7 +92,6 @@ def _population(context: Context, population: Population) -> dict[str, Any]:
         "shape": list(population.shape),
         "depth": population.depth,
     }
-    bias = None
     sent = None
     if population.kind == "input":
         sent = _input_values(context, population)
@@ -107,7 +107,7 @@ def _population(context: Context, population: Population) -> dict[str, Any]:
             "bias": bias and _bias_entry(context, population, *bias),
         }
     entry["message_bits"] = express.message_bits(population, sent)
-    context.notes += express.population_notes(population, bias)
+    context.notes += express.population_notes(context.network, population)
     return entry
 
 
@@ -181,7 +181,7 @@ def _projection(context: Context, projection: Projection, message_bits: int) -> 
         case Dense() as dense:
             axonal = _axonal_delays(context, projection)
             return entry | {"kind": "dense", "pool": list(dense.pool), "axonal_delay": axonal}
-    raise express.refuse_connection(projection)
+    raise ALLOWED.refused_connection(projection)
 
 
 def _axonal_delays(context: Context, projection: Projection) -> str | None:

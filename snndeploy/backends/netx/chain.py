@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from snndeploy.connections import Connection, Conv, Dense
 from snndeploy.errors import UnsupportedError
 from snndeploy.network import Injection, Network, Population, Projection
 
-CONNECTIONS: tuple[type[Connection], ...] = (Conv, Dense)  # which the format can hold
 LARGEST_THRESHOLD = 131071  # 17 bit register (lava/proc/lif/models.py)
 LARGEST_DELAY = 62  # netx/hdf5.py, max_delay of DelayDense
 LARGEST_BIAS = (1 << 15) - 1  # lava/proc/lif/models.py stores bias_mant in int16
@@ -122,13 +120,6 @@ def _source(network: Network) -> Population:
         raise unsupported(source.name, "is recurrent without an input; no .net layer says that")
     if source.depth:
         raise unsupported(source.name, f"starts at depth {source.depth}; NetX starts it at 0")
-    injection = input_injection(network, source)
-    if injection is not None and injection.mode == "graded":
-        raise unsupported(
-            source.name,
-            "receives graded injections at every step; NetX drives a spiking input layer by its "
-            "bias only. Use an encoder output that is constant over time",
-        )
     return source
 
 
@@ -154,19 +145,8 @@ def _link(network: Network, source: Population, following: list[Projection]) -> 
             population.name, "receives values from the host; only the first layer may"
         )
     link = Link(population, forward[0], recurrent[0] if recurrent else None)
-    for projection in incoming:
-        if type(projection.connection) not in CONNECTIONS:
-            raise refuse_connection(projection)
     _check_recurrence(link)
     return link
-
-
-def refuse_connection(projection: Projection) -> UnsupportedError:
-    return unsupported(
-        projection.target,
-        f"is fed through connection {projection.connection.kind!r}; a .net file holds "
-        + " and ".join(repr(known.kind) for known in CONNECTIONS),
-    )
 
 
 def _check_recurrence(link: Link) -> None:
@@ -181,14 +161,6 @@ def _check_recurrence(link: Link) -> None:
 
 
 def _check_neuron(network: Network, population: Population) -> None:
-    if population.attention:
-        raise unsupported(population.name, "has attention, which the format cannot hold")
-    if population.kind == "relay":
-        raise unsupported(population.name, "is a relay of graded values; NetX has none")
-    if population.kind == "input":
-        return
-    if population.reset == "soft":
-        raise unsupported(population.name, "resets by subtraction; NetX's neurons reset to zero")
     if population.kind == "lif" and not 0 <= population.threshold <= LARGEST_THRESHOLD:
         raise unsupported(
             population.name,

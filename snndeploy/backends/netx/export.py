@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.backends.backend import refuse
+from snndeploy.backends.netx.backend import ALLOWED
 from snndeploy.backends.netx.chain import (
     NETX_BIAS_EXPONENT,
     Link,
@@ -45,6 +47,7 @@ def export_netx(
     Raises:
         UnsupportedError: the population and what the format or NetX cannot do.
     """
+    refuse(ALLOWED.refusals(network))
     layers, notes = describe(network, round_biases)
     content: Fields = {
         "layer": {str(index): layer for index, layer in enumerate(layers)},

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from snndeploy.backends.netx.chain import refuse_connection, unsupported
+from snndeploy.backends.netx.backend import ALLOWED
+from snndeploy.backends.netx.chain import unsupported
 from snndeploy.connections import Conv, Dense, Shape
 from snndeploy.network import Projection
 
@@ -32,7 +33,7 @@ def effective_weight(projection: Projection, source: Shape) -> np.ndarray:
         case Dense() as dense:
             weight = _written_out(projection, dense.pool, weight, source)
         case _:
-            raise refuse_connection(projection)
+            raise ALLOWED.refused_connection(projection)
     if projection.exponent >= 0:
         return weight << projection.exponent
     if (weight % (1 << -projection.exponent)).any():
@@ -111,4 +112,4 @@ def as_kernel(projection: Projection, weight: np.ndarray) -> Conv:
             return conv.with_weight(weight)
         case Dense():
             return Conv(weight)
-    raise refuse_connection(projection)
+    raise ALLOWED.refused_connection(projection)

@@ -37,8 +37,10 @@ from typing import Literal
 
 import numpy as np
 
+from snndeploy.backends.backend import refuse
+from snndeploy.backends.sanafe.backend import ALLOWED
 from snndeploy.backends.sanafe.chip import UNIT_NEURONS, architecture
-from snndeploy.backends.sanafe.network import CODES, Netlist, check_connection
+from snndeploy.backends.sanafe.network import CODES, Netlist
 from snndeploy.engines.engine import run_network
 from snndeploy.errors import DataError, UnsupportedError
 from snndeploy.files.writing import check_folder, make_folder, write_bytes, write_json
@@ -144,32 +146,32 @@ def export_sanafe(
 
 def check_exportable(network: Network, layout: Layout, neurons: Neurons) -> None:
     """Refuse what SANA-FE cannot load, or would compute differently."""
-    for projection in network.projections:
-        check_connection(projection)
-    synapses = sum(count for _, count in network.synapses())
-    if synapses > LARGEST_SYNAPSES:
-        raise UnsupportedError(
-            f"the network has {synapses:,} synapses; a SANA-FE export takes at most "
-            f"{LARGEST_SYNAPSES:,}, since SANA-FE stores each one. Use --timing cycle instead"
-        )
-    if layout.board != (1, 1):
-        raise UnsupportedError(
-            f"the network is mapped to a board of {layout.board[0]} x {layout.board[1]} chips; "
-            "SANA-FE has one mesh without links between chips. Choose a smaller network"
-        )
-    attended = [population.name for population in network.populations if population.attention]
-    if attended:
-        raise UnsupportedError(
-            f"{attended[0]}: SANA-FE has no unit for attention, so its time and energy would be"
-            " missing. Use --timing cycle instead",
-            node=attended[0],
-            reason="attention",
-        )
+    found = list(ALLOWED.refusals(network, too_large(network, layout)))
     for population in network.populations if neurons == "lif" else ():
         reason = _unlike(network, population)
         if reason:
             said = f"{population.name}: SANA-FE's soma has no {reason}; export a replay instead"
-            raise UnsupportedError(said, node=population.name, reason=reason)
+            found.append(UnsupportedError(said, node=population.name, reason=reason))
+    refuse(found)
+
+
+def too_large(network: Network, layout: Layout) -> list[UnsupportedError]:
+    """More synapses or chips than SANA-FE takes."""
+    found = []
+    synapses = sum(count for _, count in network.synapses())
+    if synapses > LARGEST_SYNAPSES:
+        said = (
+            f"the network has {synapses:,} synapses; a SANA-FE export takes at most "
+            f"{LARGEST_SYNAPSES:,}, since SANA-FE stores each one. Use --timing cycle instead"
+        )
+        found.append(UnsupportedError(said))
+    if layout.board != (1, 1):
+        said = (
+            f"the network is mapped to a board of {layout.board[0]} x {layout.board[1]} chips; "
+            "SANA-FE has one mesh without links between chips. Choose a smaller network"
+        )
+        found.append(UnsupportedError(said))
+    return found
 
 
 def _unlike(network: Network, population: Population) -> str:

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
+from snndeploy.backends.sanafe.backend import ALLOWED
 from snndeploy.backends.sanafe.chip import (
     FREE_SYNAPSES,
     PORT,
@@ -22,14 +23,11 @@ from snndeploy.backends.sanafe.chip import (
     soma_unit,
     tile_number,
 )
-from snndeploy.connections import Connection, Conv, Dense, Shape
-from snndeploy.errors import UnsupportedError
+from snndeploy.connections import Conv, Dense, Shape
 from snndeploy.layout.layout import Layout
 from snndeploy.network import Network, Projection
 from snndeploy.target import Target
 from snndeploy.timing.cycle_walk import Source, Walk
-
-CONNECTIONS: tuple[type[Connection], ...] = (Conv, Dense)  # whose synapses can be listed
 
 # A replayed neuron: above THRESHOLD it fires and THRESHOLD is subtracted; what is then below FLOOR
 # is cleared; a membrane that is not zero is an update in the next step, which forgets it.
@@ -176,21 +174,6 @@ class Netlist:
 Synapses = Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
-def check_connection(projection: Projection) -> None:
-    if type(projection.connection) not in CONNECTIONS:
-        raise refuse_connection(projection)
-
-
-def refuse_connection(projection: Projection) -> UnsupportedError:
-    reason = f"connection {projection.connection.kind!r}"
-    return UnsupportedError(
-        f"{projection.name} cannot be exported to SANA-FE: {reason} has no list of its synapses;"
-        f" use {' or '.join(repr(known.kind) for known in CONNECTIONS)}, or --timing cycle",
-        node=projection.name,
-        reason=reason,
-    )
-
-
 def synapses_of(network: Network, projection: Projection) -> Synapses:
     """Every synapse, in parts: source and target neuron (in H, W, C order) and weight."""
     source, target = (network.by_name[name] for name in (projection.source, projection.target))
@@ -201,7 +184,7 @@ def synapses_of(network: Network, projection: Projection) -> Synapses:
             return _of_conv(conv, scaled, before, after)
         case Dense() as dense:
             return _of_dense(dense, scaled, before)
-    raise refuse_connection(projection)
+    raise ALLOWED.refused_connection(projection)
 
 
 def _numbered(shape: Shape) -> np.ndarray:

@@ -1,0 +1,60 @@
+"""NetX: lava-dl's `.net` file of a sequential network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from snndeploy.backends.backend import FEATURES, Allowed, Backend, Written
+from snndeploy.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from snndeploy.program import Program
+
+ALLOWED = Allowed(
+    title="NetX",
+    neurons=frozenset({"lif", "integrator", "input"}),
+    connections=frozenset({"conv", "dense"}),
+    features=frozenset(FEATURES) - {"attention", "soft reset", "host values"},
+    lacks={
+        "connections": "projection {quoted}: is connection '{name}'; a .net file holds 'conv' and"
+        " 'dense'",
+        "attention": "population '{where}': has attention, which the format cannot hold",
+        "relay": "population '{where}': is a relay of graded values; NetX has none",
+        "soft reset": "population '{where}': resets by subtraction; NetX's neurons reset to zero",
+        "host values": "population '{where}': receives graded injections at every step; NetX drives"
+        " a spiking input layer by its bias only. Use an encoder output that is constant over time",
+    },
+)
+
+
+def _refusals(program: Program, options: Mapping[str, Any]) -> Iterable[UnsupportedError]:
+    from snndeploy.backends.netx.export import describe
+
+    try:
+        describe(program.network, options.get("round_biases", False))
+    except UnsupportedError as error:  # a chain is followed link by link: the first that is none
+        return (error,)
+    return ()
+
+
+def _emit(program: Program, x: np.ndarray, output: Path, options: Mapping[str, Any]) -> Written:
+    from snndeploy.backends.netx.export import export_netx
+
+    round_biases = options.get("round_biases", False)
+    return Written(notes=export_netx(program.network, output, round_biases=round_biases))
+
+
+BACKEND = Backend(
+    name="netx",
+    writes="lava-dl's .net file",
+    command="export",
+    form="file",
+    allowed=ALLOWED,
+    emit=_emit,
+    options=frozenset({"round_biases"}),
+    refusals=_refusals,
+)
