@@ -156,19 +156,21 @@ def check(graph: Graph, stage: Literal["traced", "signals", "partitioned"]) -> N
     assert set(graph.outputs) <= seen, "an output is missing"
 
 
-def to_text(graph: Graph) -> str:
-    """One line a node, for people and golden files; the body of a neuron below it."""
+def to_text(graph: Graph, *, arrays: bool = False) -> str:
+    """One line a node, for people and golden files; arrays: parameters and bodies of neurons too."""
     lines = [f"graph {graph.name} timesteps={graph.timesteps} outputs={','.join(graph.outputs)}"]
     for node in graph.nodes:
         words = [f"{key}={value}" for key, value in sorted(node.attributes.items())]
-        words += [f"{key}={array_text(value)}" for key, value in sorted(node.parameters.items())]
+        if arrays:
+            held = sorted(node.parameters.items())
+            words += [f"{key}={array_text(value)}" for key, value in held]
         shape = "x".join(map(str, node.shape))
         inputs = ", ".join(node.inputs)
         line = f"{node.name} = {node.op}({inputs}) [{shape}] {' '.join(words)}".rstrip()
         extra = " ".join(filter(None, [str(node.signal or ""), node.side]))
         lines.append(f"{line}  # {extra}" if extra else line)
-        if node.body is not None:
-            lines += [f"  {line}" for line in to_text(node.body).splitlines()]
+        if arrays and node.body is not None:
+            lines += [f"  {line}" for line in to_text(node.body, arrays=True).splitlines()]
     return "\n".join(lines) + "\n"
 
 

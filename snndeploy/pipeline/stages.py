@@ -26,7 +26,7 @@ def to_text(stage: Stage) -> str:
     """
     match stage:
         case Graph():
-            return graph_text(stage)
+            return graph_text(stage, arrays=True)
         case Layout():
             return "\n".join(_layout_lines(stage)) + "\n"
         case RealNetwork() | Network():
@@ -55,17 +55,21 @@ def _lines(value: Any) -> Iterator[str]:
     for field in fields(value):
         found = getattr(value, field.name)
         if isinstance(found, Graph):
-            below += [f"{field.name}:", *graph_text(found).splitlines()]
+            held = graph_text(found, arrays=True).splitlines()
+            below += [f"{field.name}:", *(f"  {line}" for line in held)]
         elif isinstance(found, tuple) and found and is_dataclass(found[0]):
             below += [line for entry in found for line in _lines(entry)]
-        elif field.default is MISSING or not _same(found, field.default):
+        elif not _same(found, field.default):
             words.append(f"{field.name}={_said(found)}")
     yield " ".join(words)
     yield from (f"  {line}" for line in below)
 
 
 def _same(value: Any, default: Any) -> bool:
-    return not isinstance(value, np.ndarray) and bool(value == default)
+    """As it is without being given; nothing in it is as good as not given."""
+    if isinstance(value, (tuple, Mapping)) and not value:
+        return True
+    return default is not MISSING and not isinstance(value, np.ndarray) and bool(value == default)
 
 
 def _said(value: Any) -> str:
