@@ -157,7 +157,7 @@ def check(graph: Graph, stage: Literal["traced", "signals", "partitioned"]) -> N
 
 
 def to_text(graph: Graph, *, arrays: bool = False) -> str:
-    """One line a node, for people and golden files; arrays: parameters and bodies of neurons too."""
+    """One line a node, for people and golden files; arrays: also parameters, bodies of neurons."""
     lines = [f"graph {graph.name} timesteps={graph.timesteps} outputs={','.join(graph.outputs)}"]
     for node in graph.nodes:
         words = [f"{key}={value}" for key, value in sorted(node.attributes.items())]

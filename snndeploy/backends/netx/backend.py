@@ -22,10 +22,10 @@ ALLOWED = Allowed(
     lacks={
         "connections": "projection {quoted}: is connection '{name}'; a .net file holds 'conv' and"
         " 'dense'",
-        "attention": "population '{where}': has attention, which the format cannot hold",
-        "relay": "population '{where}': is a relay of graded values; NetX has none",
-        "soft reset": "population '{where}': resets by subtraction; NetX's neurons reset to zero",
-        "host values": "population '{where}': receives graded injections at every step; NetX drives"
+        "attention": "population {quoted}: has attention, which the format cannot hold",
+        "relay": "population {quoted}: is a relay of graded values; NetX has none",
+        "soft reset": "population {quoted}: resets by subtraction; NetX's neurons reset to zero",
+        "host values": "population {quoted}: receives graded injections at every step; NetX drives"
         " a spiking input layer by its bias only. Use an encoder output that is constant over time",
     },
 )

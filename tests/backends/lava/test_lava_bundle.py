@@ -15,6 +15,7 @@ from snndeploy.connections import Conv, Dense
 from snndeploy.engines.reference import run_reference
 from snndeploy.errors import DeployError, UnsupportedError
 from snndeploy.network import Injection, Population
+from snndeploy.quantize.quantize import LayerQuantization
 
 
 def write(network, injected, folder):
@@ -84,6 +85,56 @@ def test_the_chips_narrow_registers_are_named(tmp_path):
         "kept: a current without decay: the register decays by at least 1/4096",
     ]
     assert all(f"* {note}" in (folder / "README.md").read_text() for note in notes)
+
+
+def hardware_notes(network, folder, layers=()):
+    injected = {0: np.zeros((1, 6, 2, 6, 5), dtype=np.int32), 1: np.ones((1, 4, 6, 5), np.int32)}
+    spikes = {"target": np.zeros((1, 6, 4, 6, 5))}
+    sums = express.sums_of(network, layers)
+    folder = write_bundle(network, injected, spikes, None, folder, sums=sums)
+    return json.loads((folder / "manifest.json").read_text())["hardware_notes"]
+
+
+def biased(mantissa=4095, exponent=7, **injected):
+    """Its bias, and one from the host in another exponent: 16 bits in Lava, 13 in the program."""
+    target = replace(TARGET, bias=np.full(4, mantissa, np.int32), bias_exponent=exponent)
+    value = {"exponent": 5, "minimum": -4095, "maximum": 4095, **injected}
+    extra = (Injection("target", "image", "bias", **value),)
+    return fed([INPUT, target], [link(INPUT, target, KERNEL)], extra=extra)
+
+
+@pytest.mark.parametrize(
+    ("changes", "notes"),
+    [
+        ({}, []),
+        ({"mantissa": 4096}, ["bias mantissas are beyond the register's 13 bits"]),
+        ({"exponent": 8}, ["bias exponent 8 is beyond the register's 3 bits"]),
+        ({"minimum": -4097}, ["bias mantissas are beyond the register's 13 bits"]),
+    ],
+)
+def test_bias_notes_are_about_the_programs_registers(tmp_path, changes, notes):
+    """Not about Lava's expansion, which holds 4095 << 7 plus 1 << 5 as 16381 << 5."""
+    found = hardware_notes(biased(**changes), tmp_path / "bundle")
+    assert found == [f"target: {note}" for note in notes]
+
+
+@pytest.mark.parametrize(("worst", "noted"), [(32767, False), (60704, True)])
+def test_sums_are_those_of_the_programs_facts(tmp_path, worst, noted):
+    line = LayerQuantization(
+        "target", 1.0, 60, 0, 0.0, 8, (0,), 1.0, 0, 0.0, worst, 32767, worst <= 32767
+    )
+    found = hardware_notes(biased(), tmp_path / "bundle", [line])
+    said = f"target: its worst-case input sum {worst:,} exceeds the declared 32,767"
+    assert found == [said] * noted
+    assert (said in (tmp_path / "bundle" / "README.md").read_text()) == noted
+
+
+def test_sums_of_a_network_that_was_not_quantized_here():
+    """Spikes only add: the larger of what all positive, or all negative weights give."""
+    network = biased()
+    kernel = KERNEL.weight.astype(int).reshape(len(KERNEL.weight), -1)
+    plus, minus = np.maximum(kernel, 0).sum(1).max(), np.maximum(-kernel, 0).sum(1).max()
+    assert express.sums_of(network, ()) == {"target": (max(plus, minus), 32767)}
 
 
 # --- weights ------------------------------------------------------------------------------------
