@@ -21,7 +21,7 @@ from typing import Any
 
 from snndeploy.errors import DeployError
 from snndeploy.files.writing import write_bytes
-from snndeploy.pipeline import compile_graph, load_graph
+from snndeploy.pipeline import Options, compile_opened, load_graph
 from snndeploy.shelf import catalog, model_entry
 from snndeploy.target import Target
 
@@ -47,20 +47,20 @@ def compiled(name: str) -> dict[str, Any]:
     untrained = model_entry(name).weights is None
     found: dict[str, Any] = {"name": name}
     try:
-        loaded, graph = load_graph(name, random_weights=untrained)
+        opened, graph = load_graph(name, random_weights=untrained)
     except DeployError as error:
         return {**found, "refused": str(error), "seconds": time.perf_counter() - began}
     found |= {"timesteps": graph.timesteps, "seconds": time.perf_counter() - began}
     for target in TARGETS:
-        found[target] = _one(loaded, graph, target)
+        found[target] = _one(opened, target)
     found["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return found
 
 
-def _one(loaded: Any, graph: Any, target: str) -> dict[str, Any]:
+def _one(opened: Any, target: str) -> dict[str, Any]:
     began = time.perf_counter()
     try:
-        made = compile_graph(loaded, graph, Target.load(target), mapping="tiles")
+        made = compile_opened(opened, Target.load(target), Options(mapping="tiles"))
     except DeployError as error:
         return {"refused": str(error), "seconds": time.perf_counter() - began}
     return {

@@ -15,6 +15,7 @@ from snndeploy.engines.functional import misaligned, run_functional
 from snndeploy.engines.reference import run_reference
 from snndeploy.engines.stepwise import run_stepwise
 from snndeploy.errors import UnsupportedError
+from snndeploy.frontend.load import load
 from snndeploy.frontend.torch import trace
 from snndeploy.lower.lower import lower
 from snndeploy.ops.evaluate import evaluate
@@ -104,7 +105,8 @@ def check_integers(parted, network, x, target, sent):
 @pytest.mark.parametrize("name", SPECS)
 def test_attended_networks_fire_as_the_model_does(name):
     target = Target.load("hybrid45nm")
-    loaded, graph = load_graph(f"{models_folder()}/{SPECS[name]}", random_weights=True)
+    loaded = load(f"{models_folder()}/{SPECS[name]}", random_weights=True)
+    graph = infer_signals(trace(loaded.module, loaded.example))
     parted = partition(graph, integer_input_on_chip=True)
     check(loaded.module, parted, events(graph.input.shape[1:]), target)
 
