@@ -19,6 +19,7 @@ from snndeploy.commands.console import (
     show,
     show_step,
 )
+from snndeploy.commands.programs import load_program
 from snndeploy.errors import DeployError
 from snndeploy.files.writing import check_folder
 
@@ -61,12 +62,11 @@ def verify(
     Exit code 0 only when every link that must be exact is.
     """
     check_json(json_file)
-    from snndeploy.program import load
     from snndeploy.report.verified import verification_text
     from snndeploy.verify import Verification
     from snndeploy.verify import verify as run
 
-    made = load(program_file)
+    made = load_program(program_file)
     x = _inputs(made, data, samples)
     found = run(made, x, step=show_step)[0]
     if lava:
@@ -140,9 +140,7 @@ def deploy(
     if run_it and backend.run is None:
         raise click.UsageError(f"--run: {backend.name} writes {backend.writes}, which does not run")
     check_folder(output)
-    from snndeploy.program import load
-
-    made = load(program_file)
+    made = load_program(program_file)
     x = _inputs(made, data, samples)
     _write(backend, made, x, output, {}, "" if run_it else mode)
     if not run_it or backend.run is None:
@@ -165,11 +163,9 @@ def deploy(
 @click.option("-o", "--output", type=FILE, required=True, metavar="FILE")
 def export(program_file: Path, backend: Backend, round_biases: bool, output: Path) -> None:
     """Write a program in another tool's format (sanafe: a folder for SANA-FE 2.2.9)."""
-    from snndeploy.program import load
-
     refuse_options(backend, options := {"round_biases": round_biases})
     check_output(backend, output)
-    made = load(program_file)
+    made = load_program(program_file)
     x = made.golden.x if made.golden else None
     _write(backend, made, x, output, options)
 

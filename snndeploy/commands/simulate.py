@@ -15,6 +15,7 @@ from snndeploy.commands.console import (
     json_option,
     show,
 )
+from snndeploy.commands.programs import load_program
 from snndeploy.errors import ProgramError
 from snndeploy.files.writing import check_folder, make_folder, write_json
 
@@ -64,10 +65,9 @@ def simulate(
         check_folder(output)
     check_json(json_file)
     from snndeploy.data import load_data
-    from snndeploy.program import load
 
     found = load_data(data).take(samples)
-    made = load(program_file)
+    made = load_program(program_file)
     readout = made.network.readout
     if readout is None:
         raise ProgramError(f"{program_file} has no readout, so a run would have no answer")

@@ -155,6 +155,20 @@ def test_a_program_is_no_spec_of_what_makes_one(toys, command):
     )
 
 
+@pytest.mark.parametrize("command", ["simulate", "verify", "deploy", "export"])
+@pytest.mark.parametrize(
+    ("spec", "kind"),
+    [("gac-digits", "a torch model"), ("a.net", "a lava-dl .net file, in integers already")],
+)
+def test_a_spec_is_no_program(toys, command, spec, kind):
+    more = {
+        "simulate": ("--data", "chain.npz"), "deploy": ("-o", toys / "out"),
+        "export": ("--format", "sanafe", "-o", toys / "out"),
+    }.get(command, ())  # fmt: skip
+    said = f"{spec} is {kind}, and a program is needed: compile it first"
+    assert refused(toys, command, spec, *more) == said
+
+
 def test_the_door_of_integers_says_what_it_lacks(toys):
     for arguments, said in (
         (("compare", "a.net", "a.net"), "it names no layers that the papers' formula counts"),
