@@ -102,4 +102,6 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         return value
     kind = dict if origin is not None else hint
     require(type(value) is kind, f"{where} is {value!r}, not of type {kind.__name__}")
+    if origin is not None and arguments[1] is not Any:
+        return {key: _value(arguments[1], entry, where) for key, entry in value.items()}
     return value

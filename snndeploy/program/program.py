@@ -148,6 +148,8 @@ def check_own(program: Program) -> None:
 
     try:
         read = _read(document, documents.__getitem__, arrays.kept.__getitem__, program.name)
+    except MemoryError:
+        raise
     except Exception as error:
         why = str(error) if isinstance(error, Mismatch) else one_line(error)
         said = f"{asked[-1]} of the new program cannot be read back: {why}"
@@ -166,6 +168,7 @@ class _KeptArrays(ArrayStore):
 
     def put(self, array: np.ndarray | None) -> str | None:
         reference = super().put(array)
+        self.members.clear()  # only its name is wanted
         self.kept[reference] = array
         return reference
 
