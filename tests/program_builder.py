@@ -21,6 +21,7 @@ FACTS = Facts(
     audit=(AuditRow("conv", "conv", "body", "binary", "accumulate", 3, 1.0, False, "", ""),),
     flags=Flags(True, False, False, ("a reason",)),
     layers=(LayerCost("conv", 3, "layer", 4, ("input",), ("conv",)),),
+    calibration_samples=0,
     quantization=(
         LayerQuantization("conv", 0.5, None, 0, 0.0, 8, (2, -1), 1.0, 0, 0.25, 9, 10, True),
     ),

@@ -37,7 +37,7 @@ def opened_facts(opened: Opened, target: Target | None = None) -> Facts:
 
 def audit_facts(model: ModelFacts, graph: Graph, checked: Audit) -> Facts:
     """What is known of a model from its partitioned graph."""
-    return Facts(model, checked.rows, checked.flags, layer_costs(graph), (), (), (), _versions())
+    return Facts(model, checked.rows, checked.flags, layer_costs(graph), 0, (), (), (), _versions())
 
 
 def compiled_facts(
@@ -84,6 +84,7 @@ def network_facts(model: ModelFacts, network: Network) -> Facts:
         audit=_network_audit(network),
         flags=Flags(not graded, False, False, tuple(f"{name} sends integers" for name in graded)),
         layers=(),
+        calibration_samples=0,
         quantization=(),
         shortcuts=(),
         notes=(

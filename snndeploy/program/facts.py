@@ -30,11 +30,11 @@ class Facts:
     audit: tuple[AuditRow, ...]
     flags: Flags
     layers: tuple[LayerCost, ...]
+    calibration_samples: int
     quantization: tuple[LayerQuantization, ...]
     shortcuts: tuple[LoweringCost, ...]
     notes: tuple[str, ...]
     made_with: Mapping[str, str]
-    calibration_samples: int = 0
     reduction: Mapping[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import pytest
 from comparison import compare
 from local_connection import Local, taps_of_local
 from network_builder import Builder, Features
+from program_builder import FACTS
 from random_networks import Case, RandomChooser, random_injected
 from traffic_runs import count, random_spikes
 
@@ -411,10 +412,8 @@ def program_of(connection=None):
     network = one_projection(connection, source, connection.output_shape(source))
     axes = ((("batch", 1),), (("time", 4),), *((("feature", size),) for size in source))
     node = Node("x", "input", attributes={"signal": "integer"}, axes=axes, signal=Signal("integer"))
-    facts = {key: [] for key in ("audit", "layers", "quantization", "shortcuts", "notes")}
-    facts |= {"model": {}, "flags": {}, "made_with": {}}
     layout = place(network, SMALL, mode="tiles")
-    return Program("toy", Graph((node,), ("x",), 4, "toy"), network, layout, LOIHI1, None, facts)
+    return Program("toy", Graph((node,), ("x",), 4, "toy"), network, layout, LOIHI1, None, FACTS)
 
 
 def inputs():

@@ -105,6 +105,7 @@ def small_program(
         "made_with": {"snndeploy": "0.1.0"},
         "notes": ["a note", "a note"],
         "audit": [],
+        "calibration_samples": 2,
     }  # fmt: skip
     graph = Graph((Node("x", "input"),), (), STEPS)
     return Program("small", graph, network, layout, Target.load("loihi1"), None, read_facts(facts))
