@@ -103,7 +103,7 @@ def compile_opened(
     found = (
         _quantized(opened, chip, options, step, dump)
         if isinstance(opened, OpenedModel)
-        else _as_it_came(opened)
+        else _as_it_came(opened, options)
     )
     step("map onto cores")
     program = _mapped(found, chip, options, dump)
@@ -163,8 +163,9 @@ def _quantized(
     )
 
 
-def _as_it_came(opened: OpenedNetwork) -> _Integers:
-    """Integers that came as such: nothing was calibrated."""
+def _as_it_came(opened: OpenedNetwork, options: Options) -> _Integers:
+    """Integers that came as such: nothing is calibrated, and no option says how."""
+    assert not given_of_real_numbers(options), given_of_real_numbers(options)
     facts, network = opened.facts, opened.network
     model = infer_signals(input_graph(network, facts.name))
     return _Integers(network, model, network_facts(facts, network), {}, np.zeros(0))

@@ -181,6 +181,16 @@ def test_the_door_of_integers_says_what_it_lacks(toys):
         assert result.stderr.splitlines()[-1].endswith(said)
 
 
+def test_options_of_real_numbers_say_nothing_about_integers(toys):
+    arguments = ("--shortcuts", "relay", "--calibration", "chain.npz", "-o", "net.snnp")
+    result = run("compile", "a.net", *arguments)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1] == (
+        "Error: a.net is a lava-dl .net file, in integers already: --calibration and --shortcuts"
+        " cannot be used with it"
+    )
+
+
 def test_needs_are_those_of_the_command(toys, monkeypatch):
     seen = []
 
