@@ -8,8 +8,8 @@ from random_layouts import random_layout
 from snndeploy.costs.layers import LayerCost
 from snndeploy.frontend.door import ModelFacts
 from snndeploy.graph import Axes, Graph, Node, Signal
-from snndeploy.lower.real_network import LoweringCost
 from snndeploy.layout.layout import Layout
+from snndeploy.lower.real_network import LoweringCost
 from snndeploy.network import Network
 from snndeploy.passes.audit import AuditRow, Flags
 from snndeploy.program import Facts, Golden, Program

@@ -12,8 +12,8 @@ import numpy as np
 from snndeploy.files.writing import make_folder, write_bytes
 from snndeploy.graph import Graph, array_text
 from snndeploy.graph import to_text as graph_text
-from snndeploy.lower.real_network import RealNetwork
 from snndeploy.layout.layout import Layout
+from snndeploy.lower.real_network import RealNetwork
 from snndeploy.network import Network
 
 Stage = Graph | RealNetwork | Network | Layout

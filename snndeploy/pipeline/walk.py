@@ -23,9 +23,9 @@ from snndeploy.frontend.door import (
 from snndeploy.frontend.doors import door_of, open_model, open_spec, refuse_options
 from snndeploy.frontend.integers import input_graph
 from snndeploy.graph import Graph
+from snndeploy.layout.layout import Layout
 from snndeploy.lower.real_network import RealNetwork
 from snndeploy.mapping import place
-from snndeploy.layout.layout import Layout
 from snndeploy.network import Network
 from snndeploy.passes.signals import infer_signals
 from snndeploy.pipeline.facts import audit_facts, compiled_facts, inspect, network_facts
