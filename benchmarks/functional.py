@@ -25,7 +25,9 @@ from snndeploy.connections import Connection, Conv, Dense
 from snndeploy.engines.engine import run_network
 from snndeploy.engines.onednn import kernel_name
 from snndeploy.network import Injection, Network, Population, Projection, Readout
+from snndeploy.neurons import Input, Integrator, Lif
 
+LEAK = 3072  # of 4096, lost at every step
 C_LAYERS = ((128, 1), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1))
 R34_LAYERS = (
     ((64, 2),) + ((64, 1),) * 6 + ((128, 2),) + ((128, 1),) * 7
@@ -47,11 +49,11 @@ def chain(
     shape: tuple[int, int, int], connections: list[Connection], timesteps: int, rate: float
 ) -> tuple[Network, dict[int, np.ndarray]]:
     """Populations in a row, their thresholds set so that each fires at about `rate`."""
-    populations = [Population("input", shape, "input")]
+    populations = [Population("input", shape, Input())]
     projections = []
     for index, connection in enumerate(connections):
         output = connection.output_shape(populations[-1].shape)
-        populations.append(Population(f"p{index}", output, membrane_decay=3072, depth=index + 1))
+        populations.append(Population(f"p{index}", output, Lif(LEAK), depth=index + 1))
         projections.append(Projection(f"c{index}", populations[-2].name, f"p{index}", connection))
     network = Network(
         timesteps, tuple(populations), tuple(projections),
@@ -67,14 +69,14 @@ def chain(
 def fire_at(network: Network, injected: dict[int, np.ndarray], index: int, rate: float) -> Network:
     """Set one population's threshold from the membranes that it would have without firing."""
     populations = list(network.populations)
-    silent = replace(populations[index], kind="integrator")
+    silent = replace(populations[index], neuron=Integrator(LEAK))
     first = replace(
         network, populations=(*populations[:index], silent),
         projections=network.projections[:index], readout=None,
     )  # fmt: skip
     membranes = run_network(first, injected, record_membranes=[silent.name]).membranes[silent.name]
     threshold = int(np.quantile(membranes, 1 - rate)) >> 6
-    populations[index] = replace(populations[index], threshold=threshold)
+    populations[index] = replace(populations[index], neuron=Lif(LEAK, threshold=threshold))
     return replace(network, populations=tuple(populations))
 
 

@@ -62,10 +62,9 @@ class AttentionLIF(nn.Module):
         return refined.squeeze(0)
 
     def step_parameters(self) -> dict[str, object]:
-        """The neuron's parameters with kind 'attention_lif', and the attention's submodule."""
+        """The neuron's parameters, and the attention's submodule."""
         return {
             **self.neuron.neuron_parameters(),
-            "kind": "attention_lif",
             "attention": "attention",
         }
 

@@ -38,12 +38,10 @@ import numpy as np
 
 from snndeploy.connections import Connection, Shape
 from snndeploy.graph import Graph
-
-MEMBRANE_SHIFT = 6
-MEMBRANE_MAXIMUM = (1 << 23) - 1
-NO_CURRENT_MEMORY = 4096
-
-PopulationKind = Literal["lif", "integrator", "relay", "input"]
+from snndeploy.neurons import MEMBRANE_MAXIMUM as MEMBRANE_MAXIMUM
+from snndeploy.neurons import MEMBRANE_SHIFT as MEMBRANE_SHIFT
+from snndeploy.neurons import NO_CURRENT_MEMORY as NO_CURRENT_MEMORY
+from snndeploy.neurons import Neuron, Place, shift
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +53,7 @@ class Attention:
     """
 
     graph: Graph
-    at: Literal["current", "membrane"]
+    at: Place
     full_window: bool = False
     unit: Literal["chip", "host"] = "chip"
 
@@ -64,26 +62,14 @@ class Attention:
 class Population:
     """One population of identical neurons, shape (channels, height, width).
 
-    kind:
-      lif         the equation above; sends a binary spike.
-      integrator  the same without firing: v is read at the end of the sample (readout).
-      relay       memoryless, forwards its input: payload = a >> payload_shift (arithmetic shift),
-                  sent where it is not zero; u, v, threshold and decays are unused.
-      input       no arithmetic: the host sends integer payloads (binary spikes: 0 or 1).
+    neuron: the kind with its registers (`snndeploy.neurons`).
     """
 
     name: str
     shape: Shape
-    kind: PopulationKind = "lif"
-    threshold: int = 0
-    membrane_decay: int = 0
-    current_decay: int = NO_CURRENT_MEMORY
+    neuron: Neuron
     bias: np.ndarray | None = None  # int32 mantissas, shape (channels,) or the population's
     bias_exponent: int = 0
-    reset: Literal["hard", "soft"] = "hard"
-    reset_amount: int = 0  # soft reset only
-    payload_shift: int = 0  # relay only
-    payload_bound: int = 1  # largest |payload| it can send; 1: binary spikes
     accumulator_bits: int = 16  # declared width of a; a wider sum counts as an overflow
     depth: int = 0
     scale: float = 1.0  # real membrane value of one unit of `a` (v: scale / 64)
@@ -100,7 +86,7 @@ class Population:
         """Depth at which its inputs must arrive: T steps before its own behind a full window."""
         return self.depth - sum(a.graph.timesteps for a in self.attention if a.full_window)
 
-    def attention_at(self, place: Literal["current", "membrane"]) -> Attention | None:
+    def attention_at(self, place: Place) -> Attention | None:
         return next((a for a in self.attention if a.at == place), None)
 
     @property
@@ -109,8 +95,13 @@ class Population:
         return (1 << (self.accumulator_bits - 1)) - 1
 
     @property
-    def sends_graded(self) -> bool:
-        return self.payload_bound > 1
+    def own_bias(self) -> np.ndarray:
+        """Its bias in units of v, int64 of its shape."""
+        if self.bias is None:
+            return np.zeros(self.shape, dtype=np.int64)
+        mantissa = np.asarray(self.bias, dtype=np.int64)
+        mantissa = mantissa[:, None, None] if mantissa.ndim == 1 else mantissa
+        return np.broadcast_to(shift(mantissa, self.bias_exponent), self.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,7 +280,7 @@ class Network:
 
     @property
     def neurons(self) -> int:
-        return sum(p.neurons for p in self.populations if p.kind != "input")
+        return sum(p.neurons for p in self.populations if p.neuron.on_chip)
 
     def synapses(self) -> Iterator[tuple[Projection, int]]:
         """Every projection with its number of synapses as if expanded (taps inside the bounds)."""

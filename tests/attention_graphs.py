@@ -62,7 +62,7 @@ def random_attention(population: Population, timesteps: int, rng) -> Population:
     if kind == 2:
         graph = window_gate(population.shape, timesteps, rng)
         found.append(Attention(graph, "current", full_window=True))
-    if population.kind == "lif" and rng.integers(2):
+    if population.neuron.name == "lif" and rng.integers(2):
         found.append(Attention(channel_gate(population.shape, rng), "membrane"))
     scale = float(10.0 ** rng.uniform(-3, 0))
     return replace(population, attention=tuple(found), scale=scale)
@@ -71,7 +71,7 @@ def random_attention(population: Population, timesteps: int, rng) -> Population:
 def with_attention(network: Network, rng: np.random.Generator) -> Network:
     """A feed-forward network with attention on some of its populations, depths assigned anew."""
     populations = tuple(
-        random_attention(p, network.timesteps, rng) if p.kind in ("lif", "relay") else p
+        random_attention(p, network.timesteps, rng) if p.neuron.name in ("lif", "relay") else p
         for p in network.populations
     )
     patient = replace(Target.load("hybrid45nm"), delay_max=10_000)

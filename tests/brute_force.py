@@ -83,7 +83,7 @@ def enumerate_traffic(network, layout, spikes, updated, graded):
     """
     count = defaultdict(Counter)
     routers = [tuple(map(int, position[:2])) for position in layout.positions]
-    owners = {p.name: owner_of(layout, p) for p in network.populations if p.kind != "input"}
+    owners = {p.name: owner_of(layout, p) for p in network.populations if p.neuron.name != "input"}
 
     def layer(name, what, at, number=1):
         count["layers"][name, what, at[1]] += number
@@ -119,7 +119,9 @@ def enumerate_traffic(network, layout, spikes, updated, graded):
             for synapses, owner, reader in fan_out:
                 for target in synapses[neuron]:
                     count["synaptic_operations"][*at, owner[target]] += 1
-                    count["graded_operations"][*at, owner[target]] += population.payload_bound > 1
+                    count["graded_operations"][*at, owner[target]] += (
+                        population.neuron.payload_bound > 1
+                    )
                     layer(reader, "synaptic_operations", at)
                     reached.add(owner[target])
             if own is not None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+from populations import make_population
 
 from snndeploy.connections import Dense
 from snndeploy.layout.layout import Layout, Tile
-from snndeploy.network import Network, Population, Projection
+from snndeploy.network import Network, Projection
 from snndeploy.traffic.counter import TrafficCounter
 
 
 def ten_to_ten(router, board=(1, 1)):
     """Ten neurons on core 0, all to all ten neurons on core 1 at `router`; one time step."""
-    source, target = Population("source", (10, 1, 1)), Population("target", (10, 1, 1), depth=1)
+    source, target = (
+        make_population("source", (10, 1, 1)),
+        make_population("target", (10, 1, 1), depth=1),
+    )
     weight = np.ones((10, 10, 1, 1), dtype=np.int8)
     network = Network(1, (source, target), (Projection("all", "source", "target", Dense(weight)),))
     tiles = tuple(

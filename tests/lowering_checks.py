@@ -14,6 +14,7 @@ from snndeploy.engines.reference import run_reference
 from snndeploy.errors import UnsupportedError
 from snndeploy.frontend.torch import trace
 from snndeploy.lower.lower import lower
+from snndeploy.neurons import Leaky, Lif
 from snndeploy.ops.evaluate import evaluate
 from snndeploy.passes.partition import partition
 from snndeploy.passes.signals import infer_signals
@@ -95,8 +96,10 @@ def check_integers(parted, network, x, target):
 def check_registers(chip, target):
     bias_limit = 1 << (target.bias_mantissa_bits - 1)
     for population in chip.populations:
-        assert 0 <= population.threshold <= target.threshold_max
-        assert 0 <= population.membrane_decay < target.decay_one
+        if isinstance(population.neuron, Leaky):
+            assert 0 <= population.neuron.membrane_decay < target.decay_one
+        if isinstance(population.neuron, Lif):
+            assert 0 <= population.neuron.threshold <= target.threshold_max
         assert 0 <= population.bias_exponent < 1 << target.bias_exponent_bits
         if population.bias is not None:
             assert np.abs(population.bias).max() < bias_limit

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
+from populations import altered, make_population
 
 from snndeploy.connections import Connection, Conv, Dense, Shape
 from snndeploy.network import NO_CURRENT_MEMORY, Injection, Network, Population, Projection, Readout
@@ -155,7 +156,7 @@ class Builder:
         current_decay = NO_CURRENT_MEMORY
         if self.features.current_decay and self.chance(2):
             current_decay = self.choose.integer(0, 4096)
-        return Population(
+        return make_population(
             name,
             shape,
             threshold=fires_at - self.choose.integer(0, 1),  # fires at > or >=
@@ -174,17 +175,17 @@ class Builder:
         if mode == "spikes":
             graded = self.features.graded_inputs and self.chance(4)
             bound = self.pick((3, 200, 40000)) if graded else 1
-            self.populations.append(Population("input", shape, "input", payload_bound=bound))
+            self.populations.append(make_population("input", shape, "input", payload_bound=bound))
         else:
-            self.populations.append(replace(self.neurons("stem", shape, 0), threshold=60))
+            self.populations.append(altered(self.neurons("stem", shape, 0), threshold=60))
         self.inject(self.populations[-1], mode)
 
     def inject(self, target: Population, mode: str) -> None:
         exponent = self.choose.integer(0, 7) if mode == "bias" else self.exponent()
         minimum, maximum = -200, 200
         if mode == "spikes":
-            minimum = 0 if target.payload_bound <= 200 else -target.payload_bound
-            exponent, maximum = 0, target.payload_bound
+            minimum = 0 if target.neuron.payload_bound <= 200 else -target.neuron.payload_bound
+            exponent, maximum = 0, target.neuron.payload_bound
         self.injections.append(
             Injection(target.name, f"output{len(self.injections)}", mode,
                       exponent=exponent, minimum=minimum, maximum=maximum)
@@ -209,21 +210,21 @@ class Builder:
         depth += int(self.features.delays and self.chance(6))
         if self.features.relays and not self.features.overflow and self.chance(6):
             payload_shift = self.pick(self.features.payload_shifts)
-            population = Population(
+            population = make_population(
                 name, shape, "relay", payload_shift=payload_shift, payload_bound=32767, depth=depth
             )
         else:
             population = self.neurons(name, shape, depth)
         if (
             isinstance(connection, Conv)
-            and population.kind == "lif"
+            and population.neuron.name == "lif"
             and not sources - {source.name}
         ):
             if connection.groups == source.shape[0] and (connection.weight > 0).all():
-                population = replace(population, threshold=0, membrane_decay=4096)  # OR pool
+                population = altered(population, threshold=0, membrane_decay=4096)  # OR pool
         self.populations.append(population)
         host = [m for m in self.features.injections if m != "spikes"]
-        if population.kind == "lif" and host and self.chance(5):
+        if population.neuron.name == "lif" and host and self.chance(5):
             self.inject(population, self.pick(host))
 
     def merge_others(self, name: str, shape: Shape) -> None:
@@ -243,7 +244,7 @@ class Builder:
 
     def add_loops(self) -> None:
         """Projections that go backward in the list of populations, or onto themselves."""
-        body = [p for p in self.populations if p.kind == "lif"]
+        body = [p for p in self.populations if p.neuron.name == "lif"]
         for _ in range(self.choose.integer(1, 2) if body else 0):
             source = self.pick(body)
             target = self.pick(body[: body.index(source) + 1])
@@ -262,7 +263,7 @@ class Builder:
         population = self.neurons("readout", (3, 1, 1), source.depth + 1)
         kind = self.pick(("membrane", "count"))
         if kind == "membrane":
-            population = replace(population, kind="integrator", threshold=0, reset="hard")
+            population = altered(population, kind="integrator", threshold=0, reset="hard")
         self.populations.append(population)
         return Readout("readout", kind)
 

@@ -87,14 +87,14 @@ def job_of(network: Network, values: np.ndarray, flat: bool) -> dict[str, object
     sent = np.zeros((network.chip_steps, *source.shape), dtype=int)
     sent[: network.timesteps] = values
     job["spikes"] = sent.reshape(len(sent), -1).T if flat else sent.transpose(3, 2, 1, 0)
-    if source.sends_graded:
-        job["message_bits"] = source.payload_bound.bit_length() + 1
+    if source.neuron.sends_graded:
+        job["message_bits"] = source.neuron.payload_bound.bit_length() + 1
     return job
 
 
 def aligned_spikes(network: Network, result: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Spikes of every population that NetX ran, (T, C, H, W) in our order and time."""
-    ran = [p for p in network.populations if p.kind != "input"]
+    ran = [p for p in network.populations if p.neuron.name != "input"]
     found = {}
     for index, population in enumerate(ran):
         recorded = result[f"spikes{index}"]

@@ -15,7 +15,7 @@ def random_layout(network, random, mesh=(3, 2), board=(2, 2), per_router=2):
     boxes = [
         (population.name, box)
         for population in network.populations
-        if population.kind != "input"
+        if population.neuron.name != "input"
         for box in _cut(tuple((0, size) for size in population.shape), random)
     ]
     boxes = [boxes[index] for index in random.permutation(len(boxes))]

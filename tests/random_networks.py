@@ -50,9 +50,7 @@ class Case:
     def __repr__(self) -> str:
         lines = [f"T={self.network.timesteps} samples={self.samples}"]
         lines += [
-            f"  {p.name} {p.kind} {p.shape} depth {p.depth} threshold {p.threshold} decays "
-            f"{p.membrane_decay} {p.current_decay} {p.reset} bound {p.payload_bound}"
-            for p in self.network.populations
+            f"  {p.name} {p.shape} depth {p.depth} {p.neuron}" for p in self.network.populations
         ]
         lines += [
             f"  {p.source} -> {p.target} << {p.exponent} delay {p.delay} "
@@ -90,8 +88,8 @@ def random_injected(
             shape = (network.timesteps, *shape)
         shape = (samples, *shape)
         if injection.mode == "spikes":
-            low = max(low, -target.payload_bound) if target.sends_graded else 1
-            high = min(high, target.payload_bound)
+            low = max(low, -target.neuron.payload_bound) if target.neuron.sends_graded else 1
+            high = min(high, target.neuron.payload_bound)
         values = rng.integers(low, high + 1, shape)
         injected[index] = np.where(rng.random(shape) < rate, values, 0).astype(np.int32)
     return injected

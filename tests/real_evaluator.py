@@ -57,10 +57,10 @@ def respond(population, current):
         membrane = membrane + current[:, step]
         for region in inside:
             membrane = refine(region, membrane[:, None])[:, 0]
-        over = membrane >= neuron["threshold"]
-        fired = over if neuron["fires_at"] == "ge" else membrane > neuron["threshold"]
+        over = membrane >= neuron.threshold
+        fired = over if neuron.fires_at == "ge" else membrane > neuron.threshold
         spikes[:, step] = fired
-        membrane = np.where(fired, 0.0, neuron["decay"] * membrane)
+        membrane = np.where(fired, 0.0, neuron.decay * membrane)
     return spikes
 
 

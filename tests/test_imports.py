@@ -19,6 +19,7 @@ ORDER = (
     "graph",
     "tensors",
     "connections",
+    "neurons",
     "network",
     "ops",
     "frontend",
@@ -59,6 +60,7 @@ DOORS = {
     "numba": (
         "mapping/anneal_kernels.py",
         "engines/kernels.py",
+        "neurons/kernels.py",
         "traffic/kernels.py",
         "timing/cycle_agenda.py",
         "timing/cycle_kernels.py",

@@ -79,7 +79,7 @@ def test_an_edited_program_under_a_new_seal(made, tmp_path, program_copy):
 def test_a_newer_program(made, tmp_path, program_copy):
     edit_json(program_copy, "manifest.json", lambda m: m.update(schema="snndeploy.program/9"))
     assert simulating(tmp_path, program_copy, made / "data.npz") == (
-        "net.snnp has schema 'snndeploy.program/9'; this release reads snndeploy.program/1:"
+        "net.snnp has schema 'snndeploy.program/9'; this release reads snndeploy.program/2:"
         " install the release that wrote it, or compile again"
     )
 

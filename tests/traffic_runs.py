@@ -13,7 +13,7 @@ def random_spikes(network, random, samples):
     for population in network.populations:
         shape = (samples, network.timesteps, *population.shape)
         values = (random.random(shape) < random.choice([0.05, 0.3, 1.0])).astype(np.uint8)
-        if population.kind == "relay" or population.sends_graded:
+        if population.neuron.sends_integers:
             values = values * random.integers(-3, 300, shape).astype(np.int32)
         spikes[population.name] = channels_last(values)
         updated[population.name] = channels_last((random.random(shape) < 0.5).astype(np.uint8))
@@ -33,7 +33,7 @@ def count(network, layout, spikes, updated, injected, batches):
     for size in batches:
         part = slice(first, first + size)
         for population in network.populations:
-            marks = updated[population.name][part] if population.kind != "input" else None
+            marks = updated[population.name][part] if population.neuron.on_chip else None
             counter(population, spikes[population.name][part], marks)
         first += size
     return counter

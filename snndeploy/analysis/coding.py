@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 
 from snndeploy.graph import Graph, Node
+from snndeploy.neurons import Equation, LeakyFire, Reset, equation_of
 from snndeploy.ops import neuron
 from snndeploy.ops.evaluate import evaluate, spread
 
@@ -89,14 +90,16 @@ class Coding:
     @property
     def refusal(self) -> str:
         """Why the closed form does not hold, or ''."""
-        values = self.node.attributes
+        neuron = self.neuron
         if self.node.body is not None:
             return "its membrane is refined by attention"
-        if values["reset"] != "hard" or values["v_reset"] != 0:
+        if type(neuron) is not LeakyFire or neuron.reset is not Reset.HARD or neuron.v_reset != 0:
             return "T_p is derived for a hard reset to 0"
-        if values["threshold"] <= 0 or not 0 <= values["decay"] <= 1:
-            return "T_p needs a positive threshold and a decay in 0..1"
         return ""
+
+    @property
+    def neuron(self) -> Equation:
+        return equation_of(self.node.attributes)
 
 
 def codings(graph: Graph, neurons: Iterable[str]) -> tuple[Coding, ...]:
@@ -139,8 +142,9 @@ class PeriodSums:
 
     def take(self, current: np.ndarray, first: np.ndarray) -> None:
         """current: any shape; first: the step (from 1) of the first spike, 0 without one."""
-        timesteps, values = len(self.counts), self.coding.node.attributes
-        period = firing_period(current, values["threshold"], values["decay"], values["fires_at"])
+        timesteps, neuron = len(self.counts), self.coding.neuron
+        assert isinstance(neuron, LeakyFire)
+        period = firing_period(current, neuron.threshold, neuron.decay, neuron.fires_at)
         inside = period <= timesteps
         expected = np.where(inside, period, 0).astype(np.int64)
         self.counts += np.bincount(expected[inside].ravel() - 1, minlength=timesteps)

@@ -10,7 +10,8 @@ from typing import Literal
 
 from snndeploy.errors import DataError, near_names
 from snndeploy.graph import Graph, Node
-from snndeploy.network import Network, Population
+from snndeploy.network import MEMBRANE_SHIFT, Network, Population
+from snndeploy.neurons import equation_of
 from snndeploy.program import Program
 
 Shape = tuple[int, int, int]
@@ -52,8 +53,8 @@ def layers_of_model(graph: Graph, place: Place = "model") -> tuple[SpikingLayer,
             key=n.name,
             kind=_kind(n),
             shape=channel_shape(n.step_shape),
-            threshold=float(n.attributes["threshold"]),
-            fires_at=n.attributes["fires_at"],
+            threshold=equation_of(n.attributes).threshold,
+            fires_at=equation_of(n.attributes).fires_at,
             place=place,
         )
         for n in nodes
@@ -70,7 +71,7 @@ def layers_of_chip(program: Program) -> tuple[SpikingLayer, ...]:
             key=p.name,
             kind=_kind(nodes[p.origin]) if p.origin in nodes else _wired_kind(network, p),
             shape=p.shape,
-            threshold=p.threshold * p.scale,
+            threshold=(p.neuron.fires_above or 0) / (1 << MEMBRANE_SHIFT) * p.scale,
             fires_at="gt",
             place="chip",
         )

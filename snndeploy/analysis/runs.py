@@ -9,17 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from snndeploy.analysis.layers import SpikingLayer
-from snndeploy.engines.attention import attend
 from snndeploy.engines.boundary import Injected
 from snndeploy.engines.engine import run_network
+from snndeploy.engines.replay import Replay, listening
 from snndeploy.graph import Graph, Node
-from snndeploy.network import (
-    MEMBRANE_MAXIMUM,
-    MEMBRANE_SHIFT,
-    NO_CURRENT_MEMORY,
-    Network,
-    Population,
-)
+from snndeploy.network import MEMBRANE_SHIFT, Network, Population
 from snndeploy.ops import neuron
 from snndeploy.ops.evaluate import by_step, evaluate
 from snndeploy.program import Program
@@ -90,10 +84,8 @@ def _hand_over_spikes(
 class ChipRun:
     """The program on batches: host neurons in floats, the chip's in its integers.
 
-    The simulator records v after the reset, where U of a neuron that fired is gone.  So every
-    population whose membranes are wanted gets a twin that never fires and forgets at once: its v
-    is what the step adds, and U = rz(v * keep, 12) + what the step adds (as the population's own
-    attention refines it, where that sits at the membrane).
+    Every population whose membranes are wanted gets a twin that listens (`engines.replay`), and
+    its own step on what the twin hears gives U.
     """
 
     def __init__(
@@ -125,7 +117,7 @@ class ChipRun:
         injected = dict(injected) | {twin: injected[own] for twin, own in self.repeated}
         activity = run_network(
             self.network, injected, record=[layer.key for layer in self.chip],
-            record_membranes=[name for pair in self.twins.items() for name in pair],
+            record_membranes=list(self.twins.values()),
             samples=samples, batch=samples,
         )  # fmt: skip
         for name, counts in activity.overflows.items():
@@ -143,26 +135,20 @@ class ChipRun:
     ) -> None:
         population = self.program.network.by_name[layer.key]
         unit = population.scale / (1 << MEMBRANE_SHIFT)
-        threshold = population.threshold << MEMBRANE_SHIFT
-        inside = population.attention_at("membrane")
-        carried: np.ndarray | None = None
+        threshold = population.neuron.fires_above
+        replay = Replay(population, len(spikes))
         for step in range(spikes.shape[1]):
             distance = None
             if layer.key in self.twins:
                 added = membranes[self.twins[layer.key]][:, step].astype(np.int64)
-                u = added if carried is None else carried + added
-                u = np.clip(u, -MEMBRANE_MAXIMUM, MEMBRANE_MAXIMUM)
-                if inside is not None:
-                    u = attend(population, inside, u[:, None])[:, 0]
-                distance = (u - threshold) * unit
-                carried = decayed(membranes[layer.key][:, step], population)
+                distance = (replay.step(added).before - threshold) * unit
             sink(layer, step, spikes[:, step] != 0, distance)
 
 
 def with_twins(network: Network, names: Sequence[str]) -> tuple[Network, dict[str, str]]:
     """The network with a twin of every named population, and the twins' names.
 
-    A twin is an integrator without memory that gets the same synapses and the same injections,
+    A twin listens: it gets the same synapses and the same injections,
     which stand in the same order behind all others.
     """
     twins: dict[str, str] = {}
@@ -176,7 +162,7 @@ def with_twins(network: Network, names: Sequence[str]) -> tuple[Network, dict[st
         populations.append(population)
         if population.name in twins:
             twin = twins[population.name]
-            populations.append(_twin(population, twin))
+            populations.append(listening(population, twin))
     projections = [
         replace(p, name=f"{p.name} (input)", target=twins[p.target])
         for p in network.projections
@@ -192,24 +178,3 @@ def with_twins(network: Network, names: Sequence[str]) -> tuple[Network, dict[st
         injections=(*network.injections, *injections),
     )
     return widened, twins
-
-
-def _twin(population: Population, name: str) -> Population:
-    """Attention at the current is part of what a step adds; at the membrane it is not."""
-    before = population.attention_at("current")
-    return replace(
-        population,
-        name=name,
-        kind="integrator",
-        membrane_decay=NO_CURRENT_MEMORY,
-        attention=() if before is None else (before,),
-    )
-
-
-def decayed(v: np.ndarray, population: Population) -> np.ndarray:
-    """rz(v * (4096 - membrane_decay), 12), int64."""
-    wide = v.astype(np.int64)
-    found: np.ndarray = np.sign(wide) * (
-        (np.abs(wide) * (NO_CURRENT_MEMORY - population.membrane_decay)) >> 12
-    )
-    return found

@@ -31,12 +31,14 @@ MOST_PLACES = 3  # named one by one when they share a reason
 class Allowed:
     """The names that a backend allows: kinds of neurons and connections, and of `FEATURES`.
 
-    lacks: what is said of a name that is not allowed, or of all such "neurons", "connections" or
-    "features", with {name} and the places as {where} or {quoted}; else a plain sentence.
+    neurons: with each kind the registers that the backend knows; another one is refused.
+    lacks: what is said of a name that is not allowed, or of all such "neurons", "registers",
+    "connections" or "features", with {name} and the places as {where} or {quoted}; else a plain
+    sentence.
     """
 
     title: str
-    neurons: frozenset[str]
+    neurons: Mapping[str, tuple[str, ...]]
     connections: frozenset[str]
     features: frozenset[str]
     lacks: Mapping[str, str] = field(default_factory=dict)
@@ -49,19 +51,31 @@ class Allowed:
     ) -> tuple[UnsupportedError, ...]:
         """One for every name that is not allowed, with the places that need it; then the others."""
         places: dict[tuple[str, str], list[str]] = {}
-        for where, kind, name in features_of(network):
-            if name not in getattr(self, kind):
+        for where, kind, name in (*features_of(network), *self._unknown_registers(network)):
+            if kind == "registers" or name not in getattr(self, kind):
                 places.setdefault((kind, name), []).append(where)
         found = [self.refusal(kind, name, where) for (kind, name), where in places.items()]
         named = {name for _, name in places}
         return (*found, *(error for error in others if error.reason not in named))
+
+    def _unknown_registers(self, network: Network) -> Iterator[tuple[str, str, str]]:
+        """What a kind that the backend knows holds besides."""
+        from snndeploy.neurons import unsaid
+
+        for population in network.populations:
+            known = self.neurons.get(population.neuron.name)
+            if known is not None and (more := unsaid(population.neuron, known)):
+                yield population.name, "registers", more
 
     def refused_connection(self, projection: Projection) -> UnsupportedError:
         """For those who match connections: what no case takes is not allowed."""
         return self.refusal("connections", projection.connection.kind, [projection.name])
 
     def refusal(self, kind: str, name: str, places: Sequence[str]) -> UnsupportedError:
-        said = self.lacks.get(name) or self.lacks.get(kind) or "{where}: {title} has no {name}"
+        plain = "{where}: {title} has no {name}"
+        if kind == "registers":
+            plain = "{where}: it has {name}, which {title} does not know"
+        said = self.lacks.get(name) or self.lacks.get(kind) or plain
         named = list(dict.fromkeys(places))
         more = f" and {len(named) - MOST_PLACES} more" if len(named) > MOST_PLACES else ""
         where = ", ".join(named[:MOST_PLACES]) + more
@@ -103,16 +117,17 @@ class Backend:
 
 def features_of(network: Network) -> Iterator[tuple[str, str, str]]:
     """What a network needs: (where, 'neurons', 'connections' or 'features', name)."""
-    from snndeploy.network import NO_CURRENT_MEMORY
+    from snndeploy.neurons import NO_CURRENT_MEMORY, Lif, Reset
 
     place = {population.name: index for index, population in enumerate(network.populations)}
     for population in network.populations:
-        yield population.name, "neurons", population.kind
+        neuron = population.neuron
+        yield population.name, "neurons", neuron.name
         found = {
             "attention": bool(population.attention),
-            "soft reset": population.reset == "soft",
-            "graded spikes": population.sends_graded or population.kind == "relay",
-            "current memory": population.current_decay != NO_CURRENT_MEMORY,
+            "soft reset": isinstance(neuron, Lif) and neuron.reset is Reset.SOFT,
+            "graded spikes": neuron.sends_integers,
+            "current memory": neuron.current_decay != NO_CURRENT_MEMORY,
             "bias": population.bias is not None and bool(population.bias.any()),
         }
         yield from ((population.name, "features", name) for name, holds in found.items() if holds)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from snndeploy.engines.boundary import OVERFLOW_KINDS
-from snndeploy.network import MEMBRANE_MAXIMUM, MEMBRANE_SHIFT, Attention, Population
+from snndeploy.network import Attention, Population
+from snndeploy.neurons import MEMBRANE_MAXIMUM, MEMBRANE_SHIFT
+from snndeploy.neurons.contract import ATTENTION
 from snndeploy.ops.fixed_point import evaluate_fixed
 
 
@@ -19,7 +20,7 @@ def attend(
 
     values: (samples, steps, C, H, W) integers in units of v (real: times scale / 64).  A graph of
     one step refines every step by itself; one of the full window takes all T at once.
-    overflows: counts of `boundary.OVERFLOW_KINDS`, to which those of attention are added.
+    overflows: counts of `neurons.OVERFLOW_KINDS`, to which those of attention are added.
     """
     unit = population.scale / (1 << MEMBRANE_SHIFT)
     steps = attention.graph.timesteps
@@ -29,5 +30,5 @@ def attend(
     found = np.rint(refined.reshape(values.shape) / unit)
     if overflows is not None:
         beyond = int(np.count_nonzero(np.abs(found) > MEMBRANE_MAXIMUM))
-        overflows[OVERFLOW_KINDS.index("attention")] += saturated + beyond
+        overflows[ATTENTION] += saturated + beyond
     return np.clip(found, -MEMBRANE_MAXIMUM, MEMBRANE_MAXIMUM).astype(np.int64)

@@ -11,16 +11,13 @@ import numpy as np
 
 from snndeploy.errors import DataError
 from snndeploy.network import Network, Population
+from snndeploy.neurons import OVERFLOW_KINDS as OVERFLOW_KINDS
 
 Injected = Mapping[int, np.ndarray]
 """Host values by index into `network.injections`, integers:
 bias: mantissas (samples, C, H, W), constant over the sample;
 graded: values (samples, timesteps, C, H, W), added to a in the aligned step;
 spikes: payloads (samples, timesteps, C, H, W) of an input population."""
-
-OVERFLOW_KINDS = ("input", "wrap", "saturation", "payload", "attention")
-"""Columns of an overflow count: |a| > input_maximum; u wrapped; v saturated; |payload| >
-payload_bound; a value inside attention, or what it returns, saturated or was 0 / 0."""
 
 _WORDS = {
     "input": "{count} inputs beyond the declared {bits} bits (|a| > {maximum})",
@@ -58,7 +55,7 @@ def count_samples(network: Network, injected: Injected, samples: int = 1) -> int
             modes = [other.mode for other in network.injections_into(injection.target)]
             if modes.count("spikes") > 1:
                 raise DataError(f"{where} is not the only one; merge their payloads into one")
-            _check_payloads(values, network.by_name[injection.target].payload_bound, where)
+            _check_payloads(values, network.by_name[injection.target].neuron.payload_bound, where)
         counts[index] = values.shape[0]
     if len(set(counts.values())) > 1:
         raise DataError(f"injections disagree on the number of samples: {sorted(counts.items())}")
@@ -87,7 +84,7 @@ def _said(population: Population, kind: str, count: int) -> str:
         count=count,
         bits=population.accumulator_bits,
         maximum=population.input_maximum,
-        bound=population.payload_bound,
+        bound=population.neuron.payload_bound,
     )
 
 

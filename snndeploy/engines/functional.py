@@ -16,10 +16,11 @@ from snndeploy.engines.activity import Activity
 from snndeploy.engines.attended import currents, fired, refined
 from snndeploy.engines.boundary import Injected, count_samples
 from snndeploy.engines.convolution import synapses
-from snndeploy.engines.layer import Contribution, Layer, Result, channels_last
+from snndeploy.engines.layer import Contribution, Layer, channels_last
 from snndeploy.engines.recording import Observer, Recording
 from snndeploy.errors import DeployError
 from snndeploy.network import Network, Population, Projection
+from snndeploy.neurons.kernel import Result
 
 WORKING_SET_BYTES = 200_000_000
 
@@ -72,7 +73,7 @@ def batch_size(network: Network, samples: int) -> int:
         for p in network.projections
         if uses[p.source, id(p.connection)] > 1
     }
-    payloads = sum(p.neurons * (4 if p.kind == "relay" else 1) for p in network.populations)
+    payloads = sum(p.neurons * (4 if p.neuron.sends_integers else 1) for p in network.populations)
     largest = max((p.neurons for p in network.populations), default=0)
     sample = network.timesteps * (payloads + 4 * sum(shared.values()) + 12 * largest)
     return max(1, min(samples, WORKING_SET_BYTES // max(sample, 1)))
@@ -91,7 +92,7 @@ def host_payload(
 ) -> Result:
     """What the host sends for an input population in a batch."""
     shape = (batch.stop - batch.start, network.timesteps, population.neurons)
-    kind = np.int32 if population.sends_graded else np.uint8
+    kind = np.int32 if population.neuron.sends_integers else np.uint8
     for index, injection in enumerate(network.injections):
         if injection.target == population.name and injection.mode == "spikes":
             flat = channels_last(injected[index][batch].astype(kind)).reshape(shape)
@@ -137,7 +138,7 @@ class _Batch:
             self.recording.take(layer, result)
 
     def _result(self, population: Population, layer: Layer) -> Result:
-        if population.kind == "input":
+        if not population.neuron.on_chip:
             return host_payload(population, self.network, self.injected, self.batch)
         arriving = self._contributions(population)
         steps = self.network.timesteps

@@ -8,10 +8,12 @@ from typing import Protocol
 import numpy as np
 
 from snndeploy.engines.activity import Activity
-from snndeploy.engines.boundary import OVERFLOW_KINDS, describe_overflows, read_outputs
-from snndeploy.engines.layer import Layer, Result, channels_first
+from snndeploy.engines.boundary import describe_overflows, read_outputs
+from snndeploy.engines.layer import Layer, channels_first
 from snndeploy.errors import DataError, near_names
 from snndeploy.network import Network, Population
+from snndeploy.neurons import no_overflows
+from snndeploy.neurons.kernel import Result
 
 
 class Observer(Protocol):
@@ -48,11 +50,9 @@ class Recording:
                 hint = near_names(name, network.by_name)
                 raise DataError(f"no population {name!r} to record{hint}")
         for name in sorted(self.record_membranes):
-            if network.by_name[name].kind in ("relay", "input"):
+            if not network.by_name[name].neuron.has_membrane:
                 raise DataError(f"population {name!r} has no membrane to record")
-        self.overflows = {
-            p.name: np.zeros(len(OVERFLOW_KINDS), dtype=np.int64) for p in network.populations
-        }
+        self.overflows = {p.name: no_overflows() for p in network.populations}
         self._outputs: list[np.ndarray] = []
         self._counts: dict[str, list[np.ndarray]] = {p.name: [] for p in network.populations}
         self._spikes: dict[str, list[np.ndarray]] = {name: [] for name in self.record}
@@ -78,7 +78,7 @@ class Recording:
         if readout is not None and readout.population == name:
             final, count = None, None
             if readout.kind == "membrane":
-                final = channels_first(layer.v, population)
+                final = channels_first(layer.state["v"], population)
             else:
                 count = channels_first(result.payload.sum(axis=1, dtype=np.int64), population)
             self._outputs.append(read_outputs(self.network, layer.samples, final, count))

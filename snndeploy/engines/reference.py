@@ -1,8 +1,8 @@
 """The definition: one chip step of a Network, written to be read, not to be fast.
 
-Everything is int64 numpy (`arithmetic.py`) and follows `snndeploy.network` line by line; every
-other engine, and every backend, must equal what this file computes.  It imports no kernel and
-shares no arithmetic with the fast engines.
+Everything is int64 numpy (the connections' own `sums`, the neurons' own `step`) and follows
+`snndeploy.network` line by line; every other engine, and every backend, must equal what this file
+computes.  It imports no kernel and shares no arithmetic with the fast engines.
 
 The chip is *pipelined*: in chip step t (from 1) a population sees only spikes that were sent in
 earlier chip steps: one step for the synapse, plus the projection's delay, plus the axonal delay.
@@ -22,30 +22,18 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from snndeploy.engines.activity import Activity
-from snndeploy.engines.arithmetic import (
-    Stepped,
-    attended_current,
-    shift,
-    step_attended,
-    step_neurons,
-    step_relay,
-)
 from snndeploy.engines.attention import attend
-from snndeploy.engines.boundary import (
-    OVERFLOW_KINDS,
-    Injected,
-    count_samples,
-    describe_overflows,
-    read_outputs,
-)
+from snndeploy.engines.boundary import Injected, count_samples, describe_overflows, read_outputs
 from snndeploy.network import Network, Population, Projection
+from snndeploy.neurons import Stepped, no_overflows, shift
 
 
 class ReferenceChip:
     """The pipelined chip, `samples` copies side by side.
 
     chip_step: the last step done, 0 before the first.
-    u, v, sent: by population; (samples, C, H, W) int64, `sent[name][t - 1]` in chip step t.
+    state, sent: by population; (samples, C, H, W) int64, `state[name]["v"]` the membrane and "u"
+        the current, `sent[name][t - 1]` in chip step t.
     held: what arrived for attention over the full window, step by step.
     overflows: by population, events inside its windows.
     """
@@ -54,13 +42,13 @@ class ReferenceChip:
         self.network = network
         self.samples = samples
         self.chip_step = 0
-        self.u = {p.name: self._silence(p) for p in network.populations}
-        self.v = {p.name: self._silence(p) for p in network.populations}
+        self.state = {
+            p.name: {key: self._silence(p) for key in ("u", *p.neuron.state)}
+            for p in network.populations
+        }
         self.held: dict[str, list[np.ndarray]] = {p.name: [] for p in network.populations}
         self.sent: dict[str, list[np.ndarray]] = {p.name: [] for p in network.populations}
-        self.overflows = {
-            p.name: np.zeros(len(OVERFLOW_KINDS), dtype=np.int64) for p in network.populations
-        }
+        self.overflows = {p.name: no_overflows() for p in network.populations}
 
     def _silence(self, population: Population) -> np.ndarray:
         return np.zeros((self.samples, *population.shape), dtype=np.int64)
@@ -79,47 +67,55 @@ class ReferenceChip:
         self.chip_step += 1
         stepped = {p.name: self._step_population(p, values) for p in self.network.populations}
         for population in self.network.populations:
-            new = stepped[population.name]
-            self.u[population.name], self.v[population.name] = new.u, new.v
+            new, overflows = stepped[population.name]
+            self.state[population.name] = dict(new.state)
             inside = self.aligned_step(population) is not None
             self.sent[population.name].append(new.payload if inside else self._silence(population))
             if inside or self._arrives(population) is not None:
-                self.overflows[population.name] += new.overflows
+                self.overflows[population.name] += overflows
 
-    def _step_population(self, population: Population, values: Mapping[int, np.ndarray]) -> Stepped:
-        u, v = self.u[population.name], self.v[population.name]
-        if self._arrives(population) == 0:
-            u = self._silence(population)
-        if self.aligned_step(population) == 0:
-            v = self._silence(population)
-        a, bias, payload = (self._silence(population) for _ in range(3))
+    def _step_population(
+        self, population: Population, values: Mapping[int, np.ndarray]
+    ) -> tuple[Stepped, np.ndarray]:
+        """What it does, and its overflows."""
+        neuron, state, overflows = population.neuron, self._state(population), no_overflows()
+        a, bias = self._silence(population), self._silence(population) + population.own_bias
         for index, injection in enumerate(self.network.injections):
             if injection.target != population.name or index not in values:
                 continue
             value = values[index].astype(np.int64)
             if injection.mode == "bias":
                 bias += shift(value, injection.exponent)
-            elif injection.mode == "graded":
-                a += shift(value, injection.exponent)
             else:
-                payload += value
-        if population.kind == "input":
-            return step_relay(population, u, v, payload)
+                a += value if injection.mode == "spikes" else shift(value, injection.exponent)
         for projection in self.network.incoming(population.name):
             total = projection.connection.sums(self._arriving(projection))
             a += shift(total, projection.exponent)
         if population.attention:
-            return self._step_attended(population, u, v, a, bias)
-        if population.kind == "relay":
-            return step_relay(population, u, v, a >> population.payload_shift)
-        return step_neurons(population, u, v, a, bias)
+            return self._step_attended(population, state, a, bias, overflows), overflows
+        return neuron.step(state, a, bias, population.input_maximum, overflows), overflows
+
+    def _state(self, population: Population) -> dict[str, np.ndarray]:
+        """The state that a step starts with: reset right before the sample's first."""
+        state = dict(self.state[population.name])
+        if self._arrives(population) == 0:
+            state["u"] = self._silence(population)
+        if self.aligned_step(population) == 0:
+            state |= {key: self._silence(population) for key in population.neuron.state}
+        return state
 
     def _step_attended(
-        self, population: Population, u: np.ndarray, v: np.ndarray, a: np.ndarray, bias: np.ndarray
+        self,
+        population: Population,
+        state: dict[str, np.ndarray],
+        a: np.ndarray,
+        bias: np.ndarray,
+        overflows: np.ndarray,
     ) -> Stepped:
         """Refine the current, at once or when all T steps have arrived, then integrate it."""
-        before = population.attention_at("current")
-        u, w, overflows = attended_current(population, u, a, bias)
+        neuron, limit = population.neuron, population.input_maximum
+        before, inside = (population.attention_at(place) for place in ("current", "membrane"))
+        state["u"], w = neuron.arriving(state["u"], a, bias, limit, overflows)
         arrives = self._arrives(population)
         if before is not None and not before.full_window:
             w = attend(population, before, w[:, None], overflows)[:, 0]
@@ -128,16 +124,20 @@ class ReferenceChip:
             if arrives is not None:
                 held.append(w)
             else:
-                overflows = np.zeros_like(overflows)  # what no step of the sample brought
+                overflows[:] = 0  # what no step of the sample brought
             tau = self.aligned_step(population)
             if tau is None:
-                return Stepped(u, v, self._silence(population), overflows)
+                return Stepped(state, self._silence(population), w)
             if tau == 0:
                 refined = attend(population, before, np.stack(held, axis=1), overflows)
                 held[:] = list(np.moveaxis(refined, 1, 0))
             w = held[tau]
-        stepped = step_attended(population, u, v, w)
-        return stepped._replace(overflows=stepped.overflows + overflows)
+
+        def refine(v: np.ndarray) -> np.ndarray:
+            assert inside is not None
+            return attend(population, inside, v[:, None], overflows)[:, 0]
+
+        return neuron.take_in(state, w, overflows, refine if inside else None)
 
     def _arrives(self, population: Population) -> int | None:
         """tau of the inputs that arrive in this chip step; not the one computed behind a window."""
@@ -178,8 +178,8 @@ def run_reference(
 ) -> Activity:
     """Run `network.chip_steps` chip steps; everything in the result is aligned to tau.
 
-    record: populations whose spikes and membranes are kept (None: all).  Membranes exist for lif
-    and integrator populations.  samples: only for a network without injections.
+    record: populations whose spikes and membranes (of neurons that have one) are kept (None: all).
+    samples: only for a network without injections.
     """
     samples = count_samples(network, injected, samples)
     chip = ReferenceChip(network, samples)
@@ -187,14 +187,16 @@ def run_reference(
         p.name: np.zeros((samples, network.timesteps, *p.shape), dtype=np.int64)
         for p in network.populations
     }
-    membranes = {p.name: np.zeros_like(spikes[p.name]) for p in network.populations}
+    stateful = [p.name for p in network.populations if p.neuron.has_membrane]
+    membranes = {name: np.zeros_like(spikes[name]) for name in stateful}
     for chip_step in range(1, network.chip_steps + 1):
         chip.step(host_values(network, injected, chip_step))
         for population in network.populations:
             tau = chip.aligned_step(population)
             if tau is not None:
                 spikes[population.name][:, tau] = chip.sent[population.name][-1]
-                membranes[population.name][:, tau] = chip.v[population.name]
+                if population.neuron.has_membrane:
+                    membranes[population.name][:, tau] = chip.state[population.name]["v"]
     return _activity(network, chip, spikes, membranes, record)
 
 
@@ -207,13 +209,12 @@ def _activity(
 ) -> Activity:
     kept = set(network.by_name) if record is None else set(record)
     answer = None if network.readout is None else network.readout.population
-    stateless = {p.name for p in network.populations if p.kind in ("relay", "input")}
-    wide = {p.name for p in network.populations if p.kind == "relay" or p.sends_graded}
+    wide = {p.name for p in network.populations if p.neuron.sends_integers}
     return Activity(
         outputs=read_outputs(
             network,
             chip.samples,
-            None if answer is None else membranes[answer][:, -1],
+            membranes[answer][:, -1] if answer in membranes else None,
             None if answer is None else spikes[answer].sum(axis=1),
         ),
         spike_counts={
@@ -225,11 +226,7 @@ def _activity(
             for name, sent in spikes.items()
             if name in kept
         },
-        membranes={
-            name: v.astype(np.int32)
-            for name, v in membranes.items()
-            if name in kept and name not in stateless
-        },
+        membranes={name: v.astype(np.int32) for name, v in membranes.items() if name in kept},
         overflows=chip.overflows,
         warnings=describe_overflows(network, chip.overflows),
     )

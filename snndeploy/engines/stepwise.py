@@ -14,9 +14,10 @@ from snndeploy.engines.attended import currents, fired, refined
 from snndeploy.engines.boundary import Injected, count_samples
 from snndeploy.engines.convolution import synapses
 from snndeploy.engines.functional import batch_size, host_payload, measured
-from snndeploy.engines.layer import Contribution, Layer, Result, channels_last
+from snndeploy.engines.layer import Contribution, Layer, channels_last
 from snndeploy.engines.recording import Observer, Recording
 from snndeploy.network import Network, Population, Projection
+from snndeploy.neurons.kernel import Result
 
 
 def run_stepwise(
@@ -56,13 +57,13 @@ class _Batch:
         }
 
     def _empty(self, population: Population) -> Result:
-        if population.kind == "input":
+        if not population.neuron.on_chip:
             return host_payload(population, self.network, self.injected, self.batch)
         samples = self.batch.stop - self.batch.start
         shape = (samples, self.network.timesteps, population.neurons)
         membranes = population.name in self.recording.record_membranes
         return Result(
-            np.zeros(shape, dtype=np.int32 if population.kind == "relay" else np.uint8),
+            np.zeros(shape, dtype=np.int32 if population.neuron.sends_integers else np.uint8),
             np.zeros(shape[:2], dtype=np.int64),
             np.zeros(shape, dtype=np.uint8) if self.recording.wants_updated else None,
             np.zeros(shape, dtype=np.int32) if membranes else None,
@@ -71,7 +72,7 @@ class _Batch:
     def run(self) -> None:
         for chip_step in range(1, self.network.chip_steps + 1):
             for population in self.network.populations:
-                if population.kind != "input":
+                if population.neuron.on_chip:
                     self._chip_step(population, chip_step)
         for population in self.network.populations:
             self.recording.take(self.layers[population.name], self.results[population.name])

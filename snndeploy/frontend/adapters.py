@@ -2,7 +2,9 @@
 
 An adapter takes a module and returns its parameters, or None when it is not its kind:
 
-    {"threshold", "decay", "v_reset", "fires_at": "ge" | "gt", "reset": "hard" | "soft",
+    {"kind": which of `snndeploy.neurons` ("lif" where it is not said),
+     what that kind states; of a lif "threshold", "decay", "v_reset", "fires_at": "ge" | "gt",
+         "reset": "hard" | "soft",
      "time_axis": dimension of its input that is time}
 
 A neuron with attention in its membrane loop adds "attention": the name of its submodule that maps
@@ -15,13 +17,15 @@ with a list ADAPTERS).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
 from math import isfinite
-from typing import Any
+from typing import Any, get_type_hints
 
 from snndeploy.errors import ModelError, one_line
+from snndeploy.neurons import Equation, equation_of, equations, parameters
 
 Adapter = Callable[[Any], dict[str, Any] | None]
-KEYS = ("threshold", "decay", "v_reset", "fires_at", "reset", "time_axis")
+USUAL_KIND = "lif"  # of a module that does not say its kind
 
 
 def own_description(module: Any) -> dict[str, Any] | None:
@@ -83,30 +87,42 @@ def _submodule(path: str, module: Any, name: Any) -> str:
     return str(name)
 
 
-def _checked(path: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    missing = [key for key in KEYS if key not in parameters]
-    if missing:
+def _checked(path: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    stated = {"kind": USUAL_KIND, **given}
+    known = equations()
+    if stated["kind"] not in known:
+        raise ModelError(
+            f"neuron {path} is of kind {stated['kind']!r}; known: {', '.join(sorted(known))}"
+        )
+    kind = known[stated["kind"]]
+    keys = (*parameters(kind), "time_axis")
+    if missing := [key for key in keys if key not in stated]:
         raise ModelError(f"neuron {path} does not say its {', '.join(missing)}")
-    checked = {key: parameters[key] for key in KEYS}
-    for key in ("threshold", "decay", "v_reset"):
-        checked[key] = _finite(path, key, checked[key])
-    if not 0 <= checked["decay"] <= 1:
-        raise ModelError(f"neuron {path} has decay {checked['decay']:g}; it must lie in 0..1")
-    if checked["threshold"] <= 0:
+    if unknown := [key for key in stated if key not in (*keys, "kind", "attention")]:
         raise ModelError(
-            f"neuron {path} has threshold {checked['threshold']:g}; it must be positive"
+            f"neuron {path} states {', '.join(unknown)}, which a {kind.kind} does not have"
         )
-    if checked["fires_at"] not in ("ge", "gt") or checked["reset"] not in ("hard", "soft"):
+    checked = {"kind": kind.kind} | {key: _typed(path, kind, key, stated[key]) for key in keys[:-1]}
+    if faults := equation_of(checked).faults():
+        raise ModelError(f"neuron {path} has {faults[0]}")
+    axis = stated["time_axis"]
+    if type(axis) is not int or axis < 0:
         raise ModelError(
-            f"neuron {path} has fires_at {checked['fires_at']!r} and reset {checked['reset']!r};"
-            " known: ge or gt, hard or soft"
-        )
-    if type(checked["time_axis"]) is not int or checked["time_axis"] < 0:
-        raise ModelError(
-            f"neuron {path} has time_axis {checked['time_axis']!r}; the number of its input's time"
+            f"neuron {path} has time_axis {axis!r}; the number of its input's time"
             " dimension is needed, counted from 0"
         )
-    return checked
+    return {**checked, "time_axis": axis}
+
+
+def _typed(path: str, kind: type[Equation], key: str, value: Any) -> Any:
+    """A parameter as plain JSON: a number, or one of the words that the field knows."""
+    wanted = get_type_hints(kind)[key]
+    if not issubclass(wanted, StrEnum):
+        return _finite(path, key, value)
+    words = [str(member) for member in wanted]
+    if value not in words:
+        raise ModelError(f"neuron {path} has {key} {value!r}; known: {' or '.join(words)}")
+    return str(value)
 
 
 def _finite(path: str, key: str, value: Any) -> float:

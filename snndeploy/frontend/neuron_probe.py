@@ -11,6 +11,7 @@ import torch
 
 from snndeploy.errors import ModelError, one_line
 from snndeploy.graph import Graph, Node
+from snndeploy.neurons import equation_of
 from snndeploy.ops import neuron as neuron_op
 
 ROUNDING = 1e-5  # of threshold and membrane, in float32
@@ -69,7 +70,7 @@ def _probes(node: Node) -> list[Any]:
     knows its channels, so neurons with it are tried at the traced size alone.
     """
     generator = torch.Generator().manual_seed(0)
-    threshold, axis = node.attributes["threshold"], neuron_op.time_axis(node)
+    threshold, axis = equation_of(node.attributes).threshold, neuron_op.time_axis(node)
     found = []
     sizes_tried = ((PROBES, PROBE_WIDTH), (1, None)) if node.body is None else ((1, None),)
     for batch, width in sizes_tried:
@@ -97,7 +98,7 @@ def first_wrong(
     if torch.equal(ours, theirs.to(ours.dtype)):
         return ""
     axis = neuron_op.time_axis(node)
-    threshold = node.attributes["threshold"]
+    threshold = equation_of(node.attributes).threshold
     fine = torch.ones_like(ours.select(axis, 0), dtype=torch.bool)
     for step, (membrane, fired) in enumerate(neuron_op.run(node, x)):
         wrong = fine & (fired != theirs.select(axis, step))
@@ -114,12 +115,9 @@ def first_wrong(
 
 
 def _told(node: Node, step: int, membrane: float, theirs: float) -> str:
-    stated = node.attributes
-    sign = ">=" if stated["fires_at"] == "ge" else ">"
     return (
-        f"does not do what it states (fires at U {sign} {stated['threshold']:g}, decay"
-        f" {stated['decay']:g}, {stated['reset']} reset, v_reset {stated['v_reset']:g}): in step"
-        f" {step + 1} it returns {theirs:g} where the membrane is {membrane:.6g}"
+        f"does not do what it states ({equation_of(node.attributes)}): in step {step + 1} it"
+        f" returns {theirs:g} where the membrane is {membrane:.6g}"
     )
 
 

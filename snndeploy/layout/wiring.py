@@ -61,7 +61,7 @@ def population_wiring(network: Network, layout: Layout, population: Population) 
         for connection, tiles in outgoing
     ]
     table = _table(parts, len(classes), population.shape, layout.cores)
-    source = _core_map(own, bounds, population.shape, outside=population.kind == "input")
+    source = _core_map(own, bounds, population.shape, outside=not population.neuron.on_chip)
     return _grouped(table, bounds, class_of.ravel(), source)
 
 

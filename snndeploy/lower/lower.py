@@ -31,6 +31,7 @@ from snndeploy.lower.expression import (
 from snndeploy.lower.host_part import HostPart
 from snndeploy.lower.real_network import RealNetwork, RealPopulation, RealReadout, Term
 from snndeploy.lower.through import Operation, pair
+from snndeploy.neurons import equation_of
 from snndeploy.ops import KINDS
 from snndeploy.ops.evaluate import node_inputs
 from snndeploy.passes.levels import is_level
@@ -140,7 +141,7 @@ class _Lowering:
                 host=source.host,
                 host_constant=self.host.is_constant(source.host),
                 offset=constant_part(self.graph.by_name[node.inputs[0]], source),
-                neuron=node.attributes,
+                neuron=equation_of(node.attributes),
                 attention=tuple(region for region in (refined, inside) if region),
             )
         )

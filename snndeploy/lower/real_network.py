@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from snndeploy.connections import Connection, Shape
 from snndeploy.graph import Graph
+from snndeploy.neurons import Equation
 from snndeploy.passes.regions import Region
 from snndeploy.target import Target
 from snndeploy.target.events import BY_COUNTER, picojoules
@@ -33,6 +34,7 @@ class RealPopulation:
     current: the graph node of its input current ('' for input and or populations).
     host: the node of the encoder graph whose value the host adds to the current, or ''.
     offset: the constant part of the current, shape of the population (all zero: none).
+    neuron: the trained neuron, of a lif.
     attention: what refines the current or the membrane; `current` is then the node in front of it.
     """
 
@@ -45,7 +47,7 @@ class RealPopulation:
     host: str = ""
     host_constant: bool = False
     offset: np.ndarray | None = None
-    neuron: Mapping[str, Any] = field(default_factory=dict)
+    neuron: Equation | None = None
     level: int = 1
     attention: tuple[Region, ...] = ()
 

@@ -126,7 +126,7 @@ def thinner(network: Network, share: float) -> Network:
     ends = {p.name for p in network.populations if not network.outgoing(p.name)} | {answer}
     channels = {
         p.name: p.shape[0]
-        if p.kind == "input" or p.name in ends
+        if not p.neuron.on_chip or p.name in ends
         else max(1, math.ceil(share * p.shape[0]))
         for p in network.populations
     }

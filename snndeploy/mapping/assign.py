@@ -35,7 +35,7 @@ def assign(
     tiles: list[Tile] = []
     shared: dict[int, dict[str, float]] = {}  # core: what is used there
     cores = 0
-    for name in (p.name for p in network.populations if p.kind != "input"):
+    for name in (p.name for p in network.populations if p.neuron.on_chip):
         core = cores
         if name in need:
             core = next(

@@ -23,7 +23,7 @@ def check_neurons(network: Network, target: Target) -> None:
         FitError: with both numbers.
     """
     for population in network.populations:
-        if population.kind == "input":
+        if not population.neuron.on_chip:
             continue
         label = population.origin or population.name
         most = target.neuron_state_bytes_max
@@ -63,7 +63,7 @@ def check_layout_limits(network: Network, layout: Layout, target: Target) -> Non
 
 def _check_destinations(network: Network, layout: Layout, target: Target, most: int) -> None:
     for population in network.populations:
-        if population.kind == "input":
+        if not population.neuron.on_chip:
             continue
         table = population_wiring(network, layout, population).destinations
         reached = int(np.diff(table.indptr).max(initial=0))

@@ -88,6 +88,7 @@ def _distance(target: Target) -> tuple[float, float, float]:
 
 def rate_of(population: Population, rates: Mapping[str, Amount]) -> Amount | float:
     """Messages that a neuron sends in a step to each core that it reaches."""
-    if population.kind == "integrator":
+    if not population.neuron.sends:
         return 0.0
-    return rates.get(population.name, 1.0 if population.kind == "relay" else DEFAULT_RATE)
+    default = DEFAULT_RATE if population.neuron.fires else 1.0
+    return rates.get(population.name, default)

@@ -50,7 +50,7 @@ class Cutter:
         limits: dict[str, float] = dict(limits_of(self.target))
         if budget_ns < math.inf:
             limits |= {SEND_NS: budget_ns, RECEIVE_NS: budget_ns}
-        budgets = {p.name: dict(limits) for p in self.network.populations if p.kind != "input"}
+        budgets = {p.name: dict(limits) for p in self.network.populations if p.neuron.on_chip}
         grids: dict[str, Grid] = {}
         pending = set(budgets)
         for _ in range(REPAIRS):

@@ -128,7 +128,7 @@ class _Counts:
             held[tile.core] += tile.neurons
         window = slice(population.depth, population.depth + self.network.timesteps)
         self.counts["neuron_accesses"][window] += held
-        if population.kind != "input":
+        if population.neuron.on_chip:
             if not isinstance(updated, np.ndarray):
                 self.counts["neuron_updates"][window] += updated * held
             else:
@@ -138,7 +138,7 @@ class _Counts:
         self.counts["spikes"][window] += _by_core(wiring, sent, len(held))
         operations = _group_sums(wiring, wiring.synapse_group, rate) @ wiring.synapses
         self.counts["synaptic_operations"][window] += operations
-        if population.sends_graded:
+        if population.neuron.sends_graded:
             self.counts["graded_operations"][window] += operations
         self._add_messages(wiring, sent, population.depth)
 

@@ -32,7 +32,7 @@ from snndeploy.connections import Connection, Shape
 from snndeploy.layout.layout import Tile
 from snndeploy.mapping.axons import input_axons, output_axons
 from snndeploy.mapping.parts import Box, Part, fed_by_group, parts_of
-from snndeploy.network import NO_CURRENT_MEMORY, Network, Population
+from snndeploy.network import Network, Population
 from snndeploy.target import Target
 
 NEURONS = "neurons"
@@ -84,9 +84,7 @@ def list_lengths(connection: Connection, source: Shape, boxes: Sequence[Box]) ->
 
 def state_bytes(network: Network, population: Population, target: Target) -> int:
     """Bytes of one neuron's registers: membrane, a current that lasts, a bias of its own."""
-    registers = target.membrane_bits
-    if population.current_decay != NO_CURRENT_MEMORY:
-        registers += target.current_bits
+    registers = population.neuron.state_bits(target)
     own_bias = population.bias is not None and population.bias.ndim == 3
     if own_bias or any(i.mode == "bias" for i in network.injections_into(population.name)):
         registers += target.bias_mantissa_bits

@@ -26,7 +26,7 @@ def strips(network: Network, target: Target) -> tuple[Tile, ...]:
     """
     chosen: dict[str, tuple[Tile, ...]] = {}
     for population in reversed(network.populations):  # output axons depend on what is behind
-        if population.kind != "input":
+        if population.neuron.on_chip:
             chosen[population.name] = _longest(network, target, population, chosen)
     tiles: list[Tile] = []
     cores = 0

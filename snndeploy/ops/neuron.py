@@ -1,9 +1,8 @@
-"""neuron: the papers' discrete leaky integrate-and-fire (MA Eq. 4, ASA Eq. 1-4, GAC Eq. 1).
+"""neuron: a trained neuron, by its own equation (`snndeploy.neurons`), step by step.
 
-    U = H + X ;  S = [U >= threshold]  (or >) ;  H = v_reset * S + decay * U * (1 - S)   hard
-                                                 H = decay * (U - threshold * S)         soft
-H starts at 0; v_reset is not decayed.  A neuron with attention in its membrane loop (the node has
-a `body`) refines U before it fires: U = attention(H + X) (MA Eq. 14, Activate-PRE).
+The node's attributes are what its module states, with `kind`, `time_axis` and `timesteps`.  A
+neuron with attention in its membrane loop (the node has a `body`) refines U before it fires:
+U = attention(H + X) (MA Eq. 14, Activate-PRE).
 """
 
 from __future__ import annotations
@@ -11,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from snndeploy.graph import Axes, Node, Signal
+from snndeploy.neurons import Equation, equation_of
 from snndeploy.ops.kind import OpKind
 
 
@@ -30,13 +31,26 @@ def evaluate(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> A
 
 def run(node: Node, x: Any) -> Iterator[tuple[Any, Any]]:
     """Membrane U before the reset, and which neurons fired, at every step of the input."""
-    axis = time_axis(node)
-    carried = torch.zeros_like(x.select(axis, 0))
+    neuron, axis = equation_of(node.attributes), time_axis(node)
+    state = neuron.rest(x.select(axis, 0))
     for step in range(x.shape[axis]):
-        membrane = attended(node, carried + x.select(axis, step))
-        fired = fires(node, membrane)
+        membrane = attended(node, neuron.charged(state, x.select(axis, step)))
+        fired = neuron.fires(state, membrane)
         yield membrane, fired
-        carried = after_spike(node, membrane, fired)
+        state = neuron.after(state, membrane, fired)
+
+
+def replay(neuron: Equation, currents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Membranes before the reset and spikes, (steps, ...), of a neuron on currents of that shape;
+    in double precision."""
+    x = torch.as_tensor(currents, dtype=torch.float64)
+    membranes, spikes = torch.empty_like(x), torch.empty_like(x, dtype=torch.bool)
+    state = neuron.rest(x[0])
+    for step in range(len(x)):
+        membranes[step] = neuron.charged(state, x[step])
+        spikes[step] = neuron.fires(state, membranes[step])
+        state = neuron.after(state, membranes[step], spikes[step])
+    return membranes.numpy(), spikes.numpy()
 
 
 def attended(node: Node, membrane: Any) -> Any:
@@ -48,19 +62,6 @@ def attended(node: Node, membrane: Any) -> Any:
     double = membrane.dtype == torch.float64
     (refined,) = evaluate_graph(node.body, membrane, hoist=False, double=double).values()
     return refined
-
-
-def fires(node: Node, membrane: Any) -> Any:
-    threshold = node.attributes["threshold"]
-    return membrane >= threshold if node.attributes["fires_at"] == "ge" else membrane > threshold
-
-
-def after_spike(node: Node, membrane: Any, fired: Any) -> Any:
-    decay = node.attributes["decay"]
-    if node.attributes["reset"] == "soft":
-        return decay * (membrane - node.attributes["threshold"] * fired.to(membrane.dtype))
-    v_reset = torch.tensor(node.attributes["v_reset"], dtype=membrane.dtype)
-    return torch.where(fired, v_reset, decay * membrane)
 
 
 def axes(node: Node, inputs: Sequence[Axes]) -> Axes:

@@ -11,6 +11,7 @@ from snndeploy.frontend.door import ModelFacts, Opened, OpenedModel
 from snndeploy.graph import Graph
 from snndeploy.lower.real_network import LoweringCost
 from snndeploy.network import Network
+from snndeploy.neurons import Relay
 from snndeploy.passes.audit import Audit, AuditRow, Flags, audit
 from snndeploy.passes.partition import partition
 from snndeploy.passes.signals import infer_signals
@@ -60,7 +61,7 @@ def compiled_facts(
 
 def _program_flags(flags: Flags, network: Network) -> Flags:
     """The model's flags as this program keeps them: relays send integers, not spikes."""
-    relays = [p for p in network.populations if p.kind == "relay"]
+    relays = [p for p in network.populations if isinstance(p.neuron, Relay)]
     forwarding = ", ".join(p.name for p in relays if not p.attention)
     refining = ", ".join(p.name for p in relays if p.attention)
     reasons = list(flags.reasons)
@@ -78,7 +79,7 @@ def _program_flags(flags: Flags, network: Network) -> Flags:
 
 def network_facts(model: ModelFacts, network: Network) -> Facts:
     """What is known of a network that came as integers."""
-    graded = [p.name for p in network.populations if p.sends_graded]
+    graded = [p.name for p in network.populations if p.neuron.sends_graded]
     return Facts(
         model=model,
         audit=_network_audit(network),
@@ -101,7 +102,7 @@ def _network_audit(network: Network) -> tuple[AuditRow, ...]:
     total = sum(count for _, count in counted) or 1
     rows = []
     for projection, count in counted:
-        graded = network.by_name[projection.source].sends_graded
+        graded = network.by_name[projection.source].neuron.sends_graded
         row = AuditRow(
             layer=projection.target,
             op="conv" if projection.connection.has_plane else "linear",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from snndeploy.lower.real_network import RealNetwork, RealPopulation
 from snndeploy.mapping import place
 from snndeploy.mapping.advice import Suggestion, suggestions
 from snndeploy.network import Attention, Injection, Network, Population, Projection, Readout
+from snndeploy.neurons import Input, Integrator, Lif, Neuron, Relay, kind_trained
 from snndeploy.passes.partition import partition
 from snndeploy.passes.signals import infer_signals
 from snndeploy.pipeline.lowerings import attention_unit, lowering_costs, lowerings
@@ -176,7 +177,7 @@ def _population(population: RealPopulation) -> Population:
     return Population(
         population.name,
         population.shape,
-        "lif" if population.kind == "or" else population.kind,
+        _unscaled(population),
         bias=bias,
         origin=population.node,
         attention=tuple(
@@ -188,6 +189,24 @@ def _population(population: RealPopulation) -> Population:
             for region in population.attention
         ),
     )
+
+
+def _unscaled(population: RealPopulation) -> Neuron:
+    """The kind of its neurons; registers do not count here."""
+    match population.kind:
+        case "input":
+            return Input()
+        case "integrator":
+            return Integrator()
+        case "relay":
+            return Relay()
+        case "or":
+            return Lif()
+        case "lif":
+            assert population.neuron is not None
+            return kind_trained(population.neuron)()
+        case unknown:
+            assert_never(unknown)
 
 
 def _empty(connection: Connection) -> Connection:

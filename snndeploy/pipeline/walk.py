@@ -27,6 +27,7 @@ from snndeploy.layout.layout import Layout
 from snndeploy.lower.real_network import RealNetwork
 from snndeploy.mapping import place
 from snndeploy.network import Network
+from snndeploy.neurons import Relay
 from snndeploy.passes.signals import infer_signals
 from snndeploy.pipeline.facts import audit_facts, compiled_facts, inspect, network_facts
 from snndeploy.pipeline.golden import golden
@@ -221,8 +222,8 @@ def _with_host_nodes(graph: Graph, choices: list[RealNetwork]) -> Graph:
 def _rates(network: Network, seen: Mapping[str, np.ndarray]) -> dict[str, float]:
     return {
         p.name: 1.0
-        if p.kind == "relay"
+        if isinstance(p.neuron, Relay)
         else float(np.mean(network.kept_of(p.name, seen[p.origin]) != 0))
         for p in network.populations
-        if p.origin in seen and p.kind != "integrator"
+        if p.origin in seen and p.neuron.sends
     }

@@ -156,7 +156,7 @@ def check_layout(layout: Layout, network: Network) -> None:
     text(layout.binding, "layout binding")
     texts(layout.notes, "layout notes")
     owners: dict[str, np.ndarray] = {
-        p.name: np.zeros(p.shape, bool) for p in network.populations if p.kind != "input"
+        p.name: np.zeros(p.shape, bool) for p in network.populations if p.neuron.on_chip
     }
     for tile in layout.tiles:
         where = f"a tile of {tile.population!r}"

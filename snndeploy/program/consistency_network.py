@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from math import prod
-from typing import get_args
 
 from snndeploy.connections import Connection
 from snndeploy.network import (
@@ -12,7 +12,6 @@ from snndeploy.network import (
     Injection,
     Network,
     Population,
-    PopulationKind,
     Projection,
     Reduced,
 )
@@ -62,16 +61,12 @@ def _check_population(population: Population, steps: int) -> None:
     text(population.name, where)
     text(population.origin, f"{where}: origin")
     extents(population.shape, 3, 1, where)
-    require(population.kind in get_args(PopulationKind), f"{where} has kind {population.kind!r}")
-    require(population.reset in ("hard", "soft"), f"{where} has reset {population.reset!r}")
+    for field in fields(population.neuron):
+        if "bounds" in field.metadata:
+            low, high = field.metadata["bounds"]
+            whole(getattr(population.neuron, field.name), low, high, f"{where}: {field.name}")
     for key, low, high in (
-        ("threshold", -LARGEST_INTEGER, LARGEST_INTEGER),
-        ("reset_amount", -LARGEST_INTEGER, LARGEST_INTEGER),
-        ("membrane_decay", 0, 4096),
-        ("current_decay", 0, 4096),
         ("bias_exponent", 0, LARGEST_SHIFT),
-        ("payload_shift", 0, LARGEST_SHIFT),
-        ("payload_bound", 1, LARGEST_INTEGER),
         ("accumulator_bits", 1, WIDEST["accumulator_bits"]),
         ("depth", 0, MOST_STEPS),
     ):
@@ -90,7 +85,7 @@ def _check_attention(population: Population, steps: int, where: str) -> None:
     """Each place once, on neurons or relays, and graphs of the population's shape."""
     places = [attention.at for attention in population.attention]
     require(len(set(places)) == len(places), f"{where} has two attentions in one place")
-    allowed = {"lif": {"current", "membrane"}, "relay": {"current"}}.get(population.kind, set())
+    allowed = population.neuron.attention
     for attention in population.attention:
         require(attention.at in allowed, f"{where} has attention at {attention.at!r}")
         require(attention.unit in ("chip", "host"), f"{where}: attention by {attention.unit!r}")
@@ -116,7 +111,7 @@ def _check_projection(network: Network, projection: Projection) -> None:
     for end in (projection.source, projection.target):
         require(end in network.by_name, f"{where} names no population {end!r}")
     source, target = (network.by_name[end] for end in (projection.source, projection.target))
-    require(target.kind != "input", f"{where} goes into an input")
+    require(target.neuron.on_chip, f"{where} goes into an input")
     whole(projection.exponent, -LARGEST_SHIFT, LARGEST_SHIFT, f"{where}: exponent")
     whole(projection.delay, 0, MOST_STEPS, f"{where}: delay")
     _check_connection(projection.connection, source, where)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from snndeploy.graph import Graph, Node, sizes
+from snndeploy.neurons import equation_of
 from snndeploy.ops.compare import RELATIONS
 
 BATCH = 7919  # a prime, so that no other dimension is taken for the batch
@@ -183,9 +184,7 @@ def _ranks(node: Node, inputs: Sequence[Shape], found: Shape) -> bool:
 
 
 def _fires(node: Node, inputs: Sequence[Shape], found: Shape) -> bool:
-    known = node.attributes["fires_at"] in ("ge", "gt")
-    known = known and node.attributes["reset"] in ("hard", "soft")
-    return known and _numbers(node, "threshold", "decay", "v_reset", "time_axis", "timesteps")
+    return not equation_of(node.attributes).faults() and _numbers(node, "time_axis", "timesteps")
 
 
 def _always(node: Node, inputs: Sequence[Shape], found: Shape) -> bool:

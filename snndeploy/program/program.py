@@ -29,7 +29,7 @@ from snndeploy.program.records import (
 )
 from snndeploy.target import Target
 
-SCHEMA = "snndeploy.program/1"
+SCHEMA = "snndeploy.program/2"
 DOCUMENTS = (
     "golden.json", "graph.json", "layout.json", "manifest.json", "network.json", "target.toml",
 )  # fmt: skip
@@ -72,7 +72,7 @@ class Program:
         """Do its spikes count as neurons' of the model?  Not those of a pool or of a level, which
         lowering makes for maxima of spikes."""
         node = self.model.by_name.get(population.origin)
-        return population.kind == "lif" and (node is None or node.op == "neuron")
+        return population.neuron.fires and (node is None or node.op == "neuron")
 
     @property
     def encoder_outputs(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from snndeploy.network import (
     Readout,
     Reduced,
 )
+from snndeploy.neurons import NEURONS, Neuron
+from snndeploy.program.consistency import Mismatch
 
 Fetch = Callable[[str | None], Any]
 
@@ -84,7 +86,8 @@ def network_record(network: Network, arrays: ArrayStore) -> dict[str, Any]:
         "timesteps": network.timesteps,
         "populations": [
             {
-                **_plain(p, "bias", "attention"),
+                **_plain(p, "neuron", "bias", "attention"),
+                "neuron": {"kind": p.neuron.name, **_plain(p.neuron)},
                 "bias": arrays.put(p.bias),
                 "attention": [_attention_record(a, arrays) for a in p.attention],
             }
@@ -113,6 +116,20 @@ def network_record(network: Network, arrays: ArrayStore) -> dict[str, Any]:
     }
 
 
+def _read_neuron(entry: dict[str, Any]) -> Neuron:
+    """Every field must be there, and none besides."""
+    values = dict(entry)
+    name = values.pop("kind")
+    if name not in NEURONS:
+        raise Mismatch(f"a population has kind {name!r}")
+    kind = NEURONS[name]
+    types = get_type_hints(kind)
+    known = [field.name for field in fields(kind)]
+    if set(values) != set(known):
+        raise Mismatch(f"a {name} has other registers than {', '.join(known)}")
+    return kind(**{k: v if types[k] is int else types[k](v) for k, v in values.items()})
+
+
 def _attention_record(attention: Attention, arrays: ArrayStore) -> dict[str, Any]:
     return {**_plain(attention, "graph"), "graph": graph_record(attention.graph, arrays)}
 
@@ -123,8 +140,8 @@ def _read_attention(entry: dict[str, Any], fetch: Fetch) -> Attention:
 
 def _plain(value: Any, *without: str) -> dict[str, Any]:
     """The fields of a dataclass that JSON can hold."""
-    names = value.__dataclass_fields__
-    kept = {name: getattr(value, name) for name in names if name not in without}
+    names = [field.name for field in fields(value) if field.name not in without]
+    kept = {name: getattr(value, name) for name in names}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()}
 
 
@@ -147,6 +164,7 @@ def read_network(record: dict[str, Any], fetch: Fetch) -> Network:
                 **{
                     **e,
                     "shape": tuple(e["shape"]),
+                    "neuron": _read_neuron(e["neuron"]),
                     "bias": fetch(e["bias"]),
                     "attention": tuple(_read_attention(a, fetch) for a in e.get("attention", ())),
                 }

@@ -9,6 +9,7 @@ import numpy as np
 from snndeploy.errors import UnsupportedError
 from snndeploy.lower.real_network import RealPopulation
 from snndeploy.network import MEMBRANE_SHIFT, Injection, Population
+from snndeploy.neurons import Input
 from snndeploy.quantize.registers import bias_exponent
 from snndeploy.quantize.scales import MARGIN, Scales
 
@@ -42,9 +43,7 @@ class HostInput:
                 maximum=bound,
             )
         )
-        return Population(
-            population.name, population.shape, "input", payload_bound=bound, origin=population.node
-        )
+        return Population(population.name, population.shape, Input(bound), origin=population.node)
 
     def _event_bound(self, population: RealPopulation) -> tuple[int, bool]:
         """Largest payload, and whether it may be negative."""

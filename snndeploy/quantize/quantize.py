@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, assert_never
 
 import numpy as np
 
@@ -23,11 +23,12 @@ from snndeploy.errors import UnsupportedError
 from snndeploy.lower.pipeline_delay import assign_depths
 from snndeploy.lower.real_network import RealNetwork, RealPopulation
 from snndeploy.network import MEMBRANE_SHIFT, Attention, Network, Population, Projection, Readout
+from snndeploy.neurons import Integrator, Leaky, LeakyFire, Lif, Relay, decay_register
 from snndeploy.ops.fixed_point import fixed_point
 from snndeploy.quantize.calibration import Calibration
 from snndeploy.quantize.host_input import HostInput
 from snndeploy.quantize.kernels import Kernel, Mantissas, mantissas, weight_error, worst_case
-from snndeploy.quantize.registers import bias_registers, decay_register, threshold_register
+from snndeploy.quantize.registers import bias_registers
 from snndeploy.quantize.scales import MARGIN, WRAP_LIMIT, Scale, Scales
 from snndeploy.target import Target
 
@@ -98,12 +99,15 @@ class _Quantizer:
 
     def run(self) -> Quantized:
         for population in self.real.populations:
-            if population.kind == "input":
-                self.populations.append(self.host.input_population(population))
-            elif population.kind == "or":
-                self._or(population)
-            else:
-                self._neurons(population)
+            match population.kind:
+                case "input":
+                    self.populations.append(self.host.input_population(population))
+                case "or":
+                    self._or(population)
+                case "lif" | "relay" | "integrator":
+                    self._neurons(population)
+                case unknown:
+                    assert_never(unknown)
         bits = self.target.accumulator_bits
         network = Network(
             self.real.timesteps,
@@ -137,9 +141,7 @@ class _Quantizer:
             Population(
                 population.name,
                 population.shape,
-                "lif",
-                threshold=population.level - 1,
-                membrane_decay=decay_register(0.0, self.target),
+                Lif(decay_register(0.0, self.target), threshold=population.level - 1),
                 origin=population.node,
             )
         )
@@ -166,22 +168,18 @@ class _Quantizer:
     def _population(self, population: RealPopulation, unit: float, worst: int) -> Population:
         name, shape, origin = population.name, population.shape, population.node
         if population.kind == "integrator":
-            return Population(name, shape, "integrator", origin=origin, scale=unit)
+            return Population(name, shape, Integrator(), origin=origin, scale=unit)
         if population.kind == "relay":
             return self._relay(population, unit, worst)
-        register = threshold_register(population, unit, self.target)
+        assert population.neuron is not None
+        neuron = population.neuron.registers(unit, self.target, name)
         bias, exponent = bias_registers(population, unit, self.target)
-        soft = population.neuron["reset"] == "soft"
         return Population(
             name,
             shape,
-            "lif",
-            threshold=register,
-            membrane_decay=decay_register(population.neuron["decay"], self.target),
+            neuron,
             bias=bias,
             bias_exponent=exponent,
-            reset="soft" if soft else "hard",
-            reset_amount=round(population.neuron["threshold"] / unit) if soft else 0,
             scale=unit,
             origin=origin,
             attention=self._attention(population),
@@ -224,11 +222,9 @@ class _Quantizer:
         return Population(
             population.name,
             population.shape,
-            "relay",
+            Relay(shift, bound),
             bias=bias,
             bias_exponent=bias_exponent,
-            payload_shift=shift,
-            payload_bound=bound,
             scale=unit,
             origin=population.node,
             attention=self._attention(population),
@@ -264,16 +260,16 @@ class _Quantizer:
         found: Sequence[Mantissas],
         worst: int,
     ) -> None:
-        spikes, one, limit = made.kind == "lif", self.target.decay_one, self.target.accumulator_max
-        decay = float(population.neuron.get("decay", 1.0))
-        kept = (one - made.membrane_decay) / one
+        neuron, trained, limit = made.neuron, population.neuron, self.target.accumulator_max
+        rounded = trained.off(neuron.real(scale.unit, trained)) if trained else {}
+        above = neuron.fires_above
         self.layers.append(
             LayerQuantization(
                 population=population.name,
                 unit=scale.unit,
-                threshold=made.threshold if spikes else None,
-                membrane_decay=made.membrane_decay,
-                decay_error=abs(kept - decay) if spikes else 0.0,
+                threshold=None if above is None else above >> MEMBRANE_SHIFT,
+                membrane_decay=neuron.membrane_decay if isinstance(neuron, Leaky) else 0,
+                decay_error=rounded.get("decay", 0.0),
                 weight_bits=self.target.weight_bits,
                 exponents=tuple(integers.exponent for integers in found),
                 clip=scale.clip,
@@ -285,7 +281,8 @@ class _Quantizer:
                 notes=scale.notes,
             )
         )
-        if spikes and decay == 0.0 and kept:
+        if rounded.get("decay") and isinstance(trained, LeakyFire) and trained.decay == 0.0:
+            one = self.target.decay_one
             self.notes.append(
                 f"{population.name}: decay 0 needs a register of {one}, {self.target.decay_bits}"
                 f" bits hold {one - 1}; 1/{one} of the membrane stays"
@@ -309,21 +306,8 @@ class _Quantizer:
 
 
 def refuse_neuron(population: RealPopulation, target: Target) -> None:
-    """Raise for a reset that the target, or any integer form, does not have."""
-    if population.kind != "lif":
-        return
-    neuron = population.neuron
-    if neuron["reset"] == "soft" and not target.soft_reset:
+    """Raise for a neuron that the target, or any integer form, does not have."""
+    for refusal in population.neuron.refusals(target) if population.neuron else ():
         raise UnsupportedError(
-            f"{population.name}: {target.name} has no soft reset; fine-tune with a hard"
-            " reset, or choose a target that has it",
-            node=population.name,
-            reason="soft reset",
-        )
-    if neuron["v_reset"] != 0:
-        raise UnsupportedError(
-            f"{population.name}: a reset to {neuron['v_reset']:g} has no exact integer form with"
-            " leak; fine-tune with a reset to 0",
-            node=population.name,
-            reason="reset value",
+            f"{population.name}: {refusal.text}", node=population.name, reason=refusal.reason
         )

@@ -1,4 +1,4 @@
-"""Threshold, decay and bias registers of a population at a given unit."""
+"""Bias registers of a population at a given unit; its neuron's own are in `neurons`."""
 
 from __future__ import annotations
 
@@ -10,29 +10,6 @@ from snndeploy.errors import FitError
 from snndeploy.lower.real_network import RealPopulation
 from snndeploy.network import MEMBRANE_SHIFT
 from snndeploy.target import Target
-
-
-def threshold_register(population: RealPopulation, unit: float, target: Target) -> int:
-    """M - 1 for a neuron that fires at U >= threshold, M for U > threshold (hardware.md section 2).
-
-    Raises:
-        FitError: the register is too narrow.
-    """
-    threshold = population.neuron["threshold"]
-    units = round(threshold / unit)
-    register = units - 1 if population.neuron["fires_at"] == "ge" else units
-    if not 0 <= register <= target.threshold_max:
-        raise FitError(
-            f"{population.name}: threshold {threshold:g} becomes {register:,}; the register holds"
-            f" 0..{target.threshold_max:,}; rescale the layer's weights and threshold together"
-        )
-    return register
-
-
-def decay_register(decay: float, target: Target) -> int:
-    """The register that keeps `decay` of the membrane: round(4096 (1 - decay)), at most 4095."""
-    one = target.decay_one
-    return min(round(one * (1.0 - decay)), one - 1)
 
 
 def bias_registers(

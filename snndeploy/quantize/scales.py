@@ -115,7 +115,7 @@ class Scales:
         kernels: Sequence[Kernel],
         clip: float,
     ) -> float:
-        threshold = next((float(m.neuron["threshold"]) for m in members if m.kind == "lif"), 0.0)
+        threshold = next((m.neuron.threshold for m in members if m.neuron), 0.0)
         worst = max(self._worst(m) for m in known)
         seen = MARGIN * max(self.largest_seen(m.current) for m in members)
         limit = self.target.accumulator_max
@@ -183,10 +183,10 @@ def groups(network: RealNetwork) -> dict[str, tuple[RealPopulation, ...]]:
     group = {p.name: [p] for p in network.populations}
     owner: dict[tuple[int, float], str] = {}
     for population in network.populations:
-        if population.kind != "lif":
+        if population.neuron is None:
             continue
         for term in population.terms:
-            key = (id(term.connection), float(population.neuron["threshold"]))
+            key = (id(term.connection), population.neuron.threshold)
             _join(group, owner.setdefault(key, population.name), population.name)
     order = {p.name: index for index, p in enumerate(network.populations)}
     return {

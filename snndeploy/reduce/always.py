@@ -23,7 +23,8 @@ from snndeploy.network import (
     Population,
     Projection,
 )
-from snndeploy.reduce.bounds import bias_units, fits_current, steady, sums
+from snndeploy.neurons.contract import fits_current
+from snndeploy.reduce.bounds import drive, sums
 from snndeploy.reduce.drop import Pass, Skip, drop, fixed, grouped, staying
 from snndeploy.target import Target
 
@@ -37,8 +38,9 @@ def proved_steady(network: Network) -> dict[str, np.ndarray]:
     """Channels that fire at every step for any input, bool (channels,) by population."""
     found: dict[str, np.ndarray] = {}
     for population in network.populations:
-        if population.kind == "lif" and not population.attention:
-            always = steady(network, population, sums(network, population, {}))
+        if population.neuron.fires and not population.attention:
+            brought = drive(network, population, sums(network, population, {}))
+            always = population.neuron.always_fires(brought)
             found[population.name] = np.all(always, axis=(1, 2))
     return found
 
@@ -81,13 +83,14 @@ def _refuses(network: Network, source: Population, projection: Projection) -> st
     late = projection.delay != target.arrival - source.depth - 1
     if late or projection.axonal_delay is not None:
         return "its spikes arrive at another step than they were sent in"
-    if target.kind == "relay":
+    if not target.neuron.has_membrane:
         return f"{target.name} has no bias"
     if target.attention:
         return f"{target.name} refines its current by attention"
-    if target.current_decay != NO_CURRENT_MEMORY or projection.exponent < 0:
+    if target.neuron.current_decay != NO_CURRENT_MEMORY or projection.exponent < 0:
         return f"{target.name} keeps its current over steps, or rounds it"
-    if not fits_current(sums(network, target, {})):
+    arriving = sums(network, target, {})
+    if not fits_current(arriving.low, arriving.high):
         return f"the sum into {target.name} may wrap"
     return ""
 
@@ -111,7 +114,7 @@ def _absorbed(
     changed = {}
     for name, units in added.items():
         before = network.by_name[name]
-        registers = exact_bias(bias_units(before) + (units << MEMBRANE_SHIFT), target)
+        registers = exact_bias(before.own_bias + (units << MEMBRANE_SHIFT), target)
         if registers is None:
             return None
         changed[name] = replace(before, bias=registers[0], bias_exponent=registers[1])

@@ -26,6 +26,7 @@ from snndeploy.network import (
     Projection,
     Reduced,
 )
+from snndeploy.neurons import Lif, Reset
 from snndeploy.reduce.drop import COPY, Pass, Removal, Skip, fixed, staying
 from snndeploy.target import Target
 
@@ -58,25 +59,26 @@ def _aligned(network: Network, projection: Projection) -> bool:
 def repeats(network: Network, population: Population) -> bool:
     """True when its spikes are its only source's, by the conditions at the top of this file."""
     incoming = network.incoming(population.name)
-    if population.kind != "lif" or len(incoming) != 1 or network.injections_into(population.name):
+    neuron = population.neuron
+    if type(neuron) is not Lif or len(incoming) != 1 or network.injections_into(population.name):
         return False
     biased = population.bias is not None and population.bias.any()
-    if biased or population.reset != "hard" or population.threshold < 0:
+    if biased or neuron.reset is not Reset.HARD or neuron.threshold < 0:
         return False
-    if population.current_decay != NO_CURRENT_MEMORY:
+    if neuron.current_decay != NO_CURRENT_MEMORY:
         return False
     source = network.by_name[incoming[0].source]
-    binary = source.kind in ("lif", "input") and source.payload_bound == 1
+    binary = source.neuron.payload_bound == 1 and not source.neuron.sends_integers
     same = incoming[0].connection.one_to_one(source.shape[0])
-    return binary and same and _fires(incoming[0], population)
+    return binary and same and _fires(incoming[0], neuron)
 
 
-def _fires(projection: Projection, population: Population) -> bool:
+def _fires(projection: Projection, neuron: Lif) -> bool:
     """One spike is enough for every channel, and does not wrap."""
     if projection.exponent < 0:
         return False
     current = projection.connection.weight.astype(np.int64) << projection.exponent
-    enough = current.min() > population.threshold
+    enough = current.min() > neuron.threshold
     return bool(enough and current.max() <= MEMBRANE_MAXIMUM >> MEMBRANE_SHIFT)
 
 

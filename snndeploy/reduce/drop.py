@@ -71,8 +71,8 @@ def staying(population: Population) -> np.ndarray:
 
 def fixed(network: Network, population: Population) -> str:
     """Why no channel of a population may go ('' when they may)."""
-    if population.kind in ("input", "integrator"):
-        return f"{population.kind} populations keep their channels"
+    if not population.neuron.on_chip or not population.neuron.sends:
+        return f"{population.neuron.name} populations keep their channels"
     if network.readout is not None and network.readout.population == population.name:
         return "the readout keeps its classes"
     return "attention reads all of its channels" if population.attention else ""

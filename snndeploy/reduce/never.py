@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from snndeploy.network import SILENT, Network, Population
-from snndeploy.reduce.bounds import WIDEST_PAYLOAD, Range, payloads, silent, sums
+from snndeploy.reduce.bounds import Range, drive, payloads, sums
 from snndeploy.reduce.drop import Pass, drop, fixed, staying, whole_groups
 
 
@@ -38,7 +38,7 @@ def proved_silent(network: Network) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     for population in network.populations:
         sent[population.name] = _sent(network, population, sent)
-        if population.kind in ("lif", "relay"):
+        if population.neuron.on_chip and population.neuron.sends:
             both = sent[population.name]
             found[population.name] = (both.low == 0) & (both.high == 0)
     return found
@@ -46,13 +46,10 @@ def proved_silent(network: Network) -> dict[str, np.ndarray]:
 
 def _sent(network: Network, population: Population, sent: Mapping[str, Range]) -> Range:
     """What each channel can send, given what its sources can."""
-    able = payloads(population)
-    if population.kind in ("input", "integrator") or population.attention:
-        return able
-    a = sums(network, population, sent)
-    if population.kind == "relay":
-        ends = (end >> population.payload_shift for end in (a.low, a.high))
-        low, high = (np.clip(end, -WIDEST_PAYLOAD, WIDEST_PAYLOAD) for end in ends)
-        return Range(low.min(axis=(1, 2)), high.max(axis=(1, 2)))
-    quiet = silent(network, population, a).all(axis=(1, 2))
-    return Range(able.low, np.where(quiet, 0, able.high))
+    if not population.neuron.on_chip or population.attention:
+        return payloads(population)
+    sends = population.neuron.payload_range(
+        drive(network, population, sums(network, population, sent))
+    )
+    low, high = (np.broadcast_to(end, population.shape) for end in sends)
+    return Range(low.min(axis=(1, 2)), high.max(axis=(1, 2)))

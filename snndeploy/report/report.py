@@ -101,14 +101,14 @@ def _spikes(program: Program, simulation: Simulation) -> dict[str, Any]:
     layers = []
     total, sites = 0.0, 0
     for population in network.populations:
-        if population.kind == "integrator":
+        if not population.neuron.sends:
             continue
         activity = simulation.layers[population.name]
         neurons = program.fires_as_neurons(population)
         steps = simulation.samples * network.timesteps
         entry: dict[str, Any] = {
             "name": population.name,
-            "kind": population.kind if neurons or population.kind != "lif" else "pool",
+            "kind": "pool" if population.neuron.fires and not neurons else population.neuron.name,
             "neurons": activity.neurons,
             "spikes_per_sample": activity.spikes / simulation.samples,
             "rate": activity.spikes / (activity.neurons * steps),
@@ -166,7 +166,7 @@ def _readout_operations(network: Network, simulation: Simulation) -> float:
     found = [
         int(simulation.layer_traffic[population.name]["synaptic_operations"].sum())
         for population in network.populations
-        if population.kind == "integrator"
+        if not population.neuron.sends
     ]
     return sum(found) / simulation.samples
 
@@ -253,7 +253,7 @@ def _inapplicable(
 
 def _input_rate(network: Network, simulation: Simulation) -> float | None:
     """The part of the chip's input that is not zero (phi_0), where the host sends events."""
-    inputs = [p for p in network.populations if p.kind == "input"]
+    inputs = [p for p in network.populations if not p.neuron.on_chip]
     sites = sum(p.neurons for p in inputs) * simulation.samples * network.timesteps
     return sum(simulation.layers[p.name].spikes for p in inputs) / sites if sites else None
 

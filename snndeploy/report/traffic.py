@@ -62,7 +62,7 @@ def _by_layer(program: Program, simulation: Simulation) -> dict[str, dict[str, n
         counts = {
             name: np.sum([sums[part] for part in parts], axis=0) / simulation.samples
             for name, parts in COUNTS.items()
-            if not (population.kind == "input" and name in NOT_OF_INPUTS)
+            if not (not population.neuron.on_chip and name in NOT_OF_INPUTS)
         }
         if program.target.has(MESSAGE_BITS):
             moved = counts.get("messages", 0) + counts["messages_from_host"]
@@ -78,7 +78,7 @@ def _message_bytes(target: Target) -> float:
 def _layer_row(program: Program, name: str, counts: dict[str, np.ndarray]) -> dict[str, Any]:
     return {
         "name": name,
-        "kind": program.network.by_name[name].kind,
+        "kind": program.network.by_name[name].neuron.name,
         **{f"{key}_per_sample": float(values.sum()) for key, values in counts.items()},
         "by_step": {key: values.tolist() for key, values in counts.items()},
     }

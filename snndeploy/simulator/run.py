@@ -193,7 +193,9 @@ class _Run:
         self.graded_operations = 0.0
         self.warnings: list[str] = []
         self.overflows: dict[str, np.ndarray] = {}
-        self.reach = {p.name: _fan_out(network, p) for p in network.populations if p.sends_graded}
+        self.reach = {
+            p.name: _fan_out(network, p) for p in network.populations if p.neuron.sends_graded
+        }
         self.channel_spikes = {
             p.name: np.zeros(p.shape[0], dtype=np.int64)
             for p in network.populations
@@ -208,7 +210,7 @@ class _Run:
         self.host_spikes = {n.name: 0.0 for n in encoder.neurons()} if encoder else {}
 
     def _comparable(self, population: Population) -> bool:
-        return self.reference and population.kind == "lif"
+        return self.reference and population.neuron.fires
 
     def batch(self, x: np.ndarray, counter: TrafficCounter) -> None:
         program, samples = self.program, len(x)

@@ -41,7 +41,7 @@ class SpikeRecorder:
     ) -> None:
         """Keep what is wanted of one population's next batch, (samples, timesteps, C, H, W)."""
         wanted = self._take(population.name, spikes, self._spikes)
-        if population.kind != "input":
+        if population.neuron.on_chip:
             marks = np.ones((1, 1, 1, 1, 1)) if updated is None else updated
             self._updates.setdefault(population.name, [])
             given = np.broadcast_to(marks, spikes.shape)
@@ -156,7 +156,7 @@ def walk_of(network: Network, layout: Layout) -> Walk:
     rows, wirings = [], []
     neurons, groups = 0, 0
     for key, population, wiring in _wirings(network, layout):
-        from_host = population.kind == "input" or not isinstance(key, str)
+        from_host = not population.neuron.on_chip or not isinstance(key, str)
         depth = population.arrival if from_host else population.depth
         sources.append(Source(key, depth, neurons, population.neurons, from_host))
         segment = np.repeat(np.arange(len(wiring.channels) - 1), np.diff(wiring.channels))

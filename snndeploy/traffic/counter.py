@@ -123,7 +123,7 @@ class TrafficCounter:
         source = self._sources[population.name]
         place = self._next(population.name, population, spikes, population.depth)
         self._count(source, spikes, place)
-        if population.kind == "input":
+        if not population.neuron.on_chip:
             return
         everything = source.accesses[:, None, None]
         self._counts["neuron_accesses"][:, *place] += everything
@@ -252,7 +252,7 @@ class TrafficCounter:
         if not host:
             group, rows, reach = split_by_target(self.network, population, group)
         synapses = [_effect("synaptic_operations", wiring.synapses[rows].T)]
-        if population.sends_graded and not host:
+        if population.neuron.sends_graded and not host:
             synapses.append(_effect("graded_operations", wiring.synapses[rows].T))
         messages = message_shares(wiring, self.layout, HOST_MESSAGE_BYTES)
         begin = population.arrival if host else population.depth

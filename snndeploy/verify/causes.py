@@ -2,26 +2,28 @@
 
 float against integers: the membrane of the neuron is rebuilt with one approximation at a time.
 integers against integers: the population is run again, on the other side's spikes, with one number
-changed (threshold, decay, delay, bias register); the change that gives the other side's spikes is
-the cause.
+changed (each register of its neuron, bias, delay) or without saturation; the change that gives the
+other side's spikes is the cause.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
 from snndeploy.engines.functional import misaligned
 from snndeploy.network import Network
+from snndeploy.neurons import UNBOUNDED, Equation, equation_of
 from snndeploy.ops.evaluate import by_step
+from snndeploy.ops.neuron import replay
 from snndeploy.program import Program
 from snndeploy.verify.divergence import (
     Divergence,
     Spikes,
     input_series,
-    membrane_before_reset,
+    replayed,
     run_alone,
 )
 
@@ -40,10 +42,11 @@ def explain_integers(
     name = divergence.population
     if any(p.source not in other for p in network.incoming(name)):
         return "unknown: the other side recorded no spikes of its sources", None, None
-    if network.by_name[name].kind == "relay":
-        return "the relayed sum differs", None, None
+    read = (name, *(p.source for p in network.incoming(name)))
+    if any(network.by_name[n].neuron.sends_integers and other[n].dtype == np.uint8 for n in read):
+        return "unknown: of payloads only whether they were zero is recorded", None, None
     place = (divergence.sample, divergence.step, *divergence.neuron)
-    ours = float(membrane_before_reset(network, name, other, injected)[place])
+    ours = _membrane(network, name, other, injected, place)
     late = [p for p, steps in misaligned(network) if p.target == name and steps]
     if late:
         first = late[0]
@@ -53,13 +56,29 @@ def explain_integers(
         return "input: on the other side's spikes our population does the same", ours, None
     for cause, changed, shifted in _hypotheses(network, name, other):
         if _reproduces(changed, name, shifted, injected, other):
-            theirs = float(membrane_before_reset(changed, name, shifted, injected)[place])
-            return cause, ours, theirs
+            return cause, ours, _membrane(changed, name, shifted, injected, place)
+    free = replayed(network, name, other, injected, UNBOUNDED)
+    if np.array_equal(free.sent, other[name]):
+        text = "saturation: the other side's membrane does not stop at 24 bits"
+        return text, ours, float(free.before[place])
     wrong = np.argwhere(run_alone(network, name, other, injected).spikes[name] != other[name])
     channels = sorted({int(channel) for channel in wrong[:, 2]})
     where = f"channel {channels[0]}" if len(channels) == 1 else f"{len(channels)} channels"
-    text = f"weights or bias of {where}: no single threshold, decay or delay explains it"
+    text = f"weights or bias of {where}: no single register or delay explains it"
     return text, ours, None
+
+
+def _membrane(
+    network: Network,
+    name: str,
+    spikes: Spikes,
+    injected: Mapping[int, np.ndarray],
+    place: tuple[int, ...],
+) -> float | None:
+    """The membrane before the reset; None: it has none."""
+    if not network.by_name[name].neuron.has_membrane:
+        return None
+    return float(replayed(network, name, spikes, injected).before[place])
 
 
 def _reproduces(
@@ -77,18 +96,8 @@ def _hypotheses(
     network: Network, name: str, other: Spikes
 ) -> Iterator[tuple[str, Network, Spikes]]:
     population = network.by_name[name]
-    for off in (-1, 1):
-        register = population.threshold + off
-        if register >= 0:
-            word = "lower" if off < 0 else "higher"
-            kind = "'>=' instead of '>'" if off < 0 else "'>' instead of '>='"
-            cause = f"threshold: the other side's is one {word} ({kind})"
-            yield cause, _with(network, name, threshold=register), other
-    for off in (-1, 1):
-        register = population.membrane_decay + off
-        if 0 <= register <= 4096:
-            cause = f"decay: the other side's register is {register}"
-            yield cause, _with(network, name, membrane_decay=register), other
+    for cause, neuron in population.neuron.changes():
+        yield cause, _with(network, name, neuron=neuron), other
     if population.bias is not None:
         for bits, word in ((13, "13-bit register"), (16, "int16")):
             wrapped = _wrap(population.bias, bits)
@@ -152,48 +161,58 @@ def explain_float(
     exact = network.kept_of(population.name, current)[place].astype(np.float64)
     if len(exact) == 1:
         exact = np.repeat(exact, network.timesteps)
-    series = input_series(network, population.name, chip_spikes, injected)[place]
-    quantized = series * (population.scale / 64)
-    parameters = dict(node.attributes)
-    decay = (4096 - population.membrane_decay) / 4096
-    step = divergence.step
-    ours = _membrane(exact, parameters["decay"], parameters)
-    chip = _membrane(quantized, decay, parameters)
-    cause = _float_cause(ours, exact, quantized, decay, parameters, step, divergence)
+    neuron, unit, step = equation_of(node.attributes), population.scale / 64, divergence.step
+    quantized = input_series(network, population.name, chip_spikes, injected)[place] * unit
+    chip = replayed(network, population.name, chip_spikes, injected)
+    free = replayed(network, population.name, chip_spikes, injected, UNBOUNDED)
+    membrane = float(replay(neuron, exact)[0][step])
+    unsaturated = int(free.sent[place][step]) == divergence.expected_spike
+    if abs(membrane - neuron.threshold) <= TIE * neuron.threshold:
+        cause = "threshold tie"
+    elif unsaturated and chip.sent[place][step] != free.sent[place][step]:
+        cause = "membrane saturated at 24 bits"
+    else:
+        rounded = population.neuron.real(population.scale, neuron)
+        cause = _float_cause(neuron, rounded, exact, quantized, divergence)
     if cause == "weight rounding":
         cause = _input_cause(program, population.name, exact, quantized, step)
         cause += " and its attention's fixed point" if population.attention else ""
+    above = population.neuron.fires_above
     return replace(
         divergence,
-        expected_membrane=float(ours[step]),
-        found_membrane=float(chip[step]),
-        threshold=float(parameters["threshold"]),
+        expected_membrane=membrane,
+        found_membrane=float(chip.before[place][step]) * unit,
+        threshold=neuron.threshold,
+        found_above=None if above is None else above * unit,
         cause=cause,
     )
 
 
 def _float_cause(
-    ours: np.ndarray,
+    neuron: Equation,
+    rounded: Equation,
     exact: np.ndarray,
     quantized: np.ndarray,
-    decay: float,
-    parameters: Mapping[str, object],
-    step: int,
     divergence: Divergence,
 ) -> str:
-    threshold = float(parameters["threshold"])  # type: ignore[arg-type]
-    if abs(ours[step] - threshold) <= TIE * threshold:
-        return "threshold tie"
-    only_decay = _membrane(exact, decay, parameters)[step]
-    if _fires(only_decay, parameters) == bool(divergence.found_spike):
-        return "decay rounding"
-    own_decay = float(parameters["decay"])  # type: ignore[arg-type]
-    only_input = _membrane(quantized, own_decay, parameters)[step]
-    if _fires(only_input, parameters) == bool(divergence.found_spike):
+    """The first of the approximations, each alone, under which the trained neuron does what the
+    chip did.  rounded: the neuron as its registers say it."""
+
+    def flips(changed: Equation, current: np.ndarray) -> bool:
+        return int(replay(changed, current)[1][divergence.step]) == divergence.found_spike
+
+    for field in fields(neuron):
+        value = getattr(rounded, field.name)
+        if value == getattr(neuron, field.name):
+            continue
+        if flips(replace(neuron, **{field.name: value}), exact):
+            if isinstance(value, float):
+                return f"{field.name} rounding"
+            return f"{field.name}: the chip's is {value}, the model's {getattr(neuron, field.name)}"
+    if flips(neuron, quantized):
         return "weight rounding"
-    both = _membrane(quantized, decay, parameters)[step]
-    if _fires(both, parameters) == bool(divergence.found_spike):
-        return "weight and decay rounding together"
+    if flips(rounded, quantized):
+        return "weight and register rounding together"
     return "membrane rounding (the integer leak rounds toward zero)"
 
 
@@ -216,18 +235,3 @@ def _input_cause(
         if clipped
         else ("weight rounding")
     )
-
-
-def _membrane(current: np.ndarray, decay: float, parameters: Mapping[str, object]) -> np.ndarray:
-    """U of every step, before the reset; hard reset to zero."""
-    carried, found = 0.0, []
-    for value in current:
-        membrane = carried + float(value)
-        found.append(membrane)
-        carried = 0.0 if _fires(membrane, parameters) else decay * membrane
-    return np.array(found)
-
-
-def _fires(membrane: float, parameters: Mapping[str, object]) -> bool:
-    threshold = float(parameters["threshold"])  # type: ignore[arg-type]
-    return membrane >= threshold if parameters["fires_at"] == "ge" else membrane > threshold

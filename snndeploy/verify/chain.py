@@ -97,7 +97,7 @@ def verify(
 
 def recorded(network: Network) -> list[str]:
     """Populations whose spikes are compared."""
-    return [p.name for p in network.populations if p.kind != "integrator"]
+    return [p.name for p in network.populations if p.neuron.sends]
 
 
 def compare(
@@ -114,7 +114,7 @@ def compare(
 
     ours: which of the two `network` itself computed; the other is what needs explaining.
     """
-    wanted = [p.name for p in network.populations if p.kind in ("lif", "relay")]
+    wanted = [p.name for p in network.populations if p.neuron.on_chip and p.neuron.sends]
     missing = [key for key in wanted if key not in expected or key not in found]
     if missing:
         note = f"nothing recorded of {', '.join(missing)}, so this link proves nothing of them"
@@ -126,7 +126,8 @@ def compare(
         cause, our_membrane, their_membrane = explain_integers(network, first, other, injected)
         known = (our_membrane, their_membrane)
         before, after = known if ours == "expected" else known[::-1]
-        limit = float(network.by_name[first.population].threshold << 6)
+        above = network.by_name[first.population].neuron.fires_above
+        limit = None if above is None else float(above)
         first = replace(
             first, cause=cause, expected_membrane=before, found_membrane=after, threshold=limit
         )
@@ -204,7 +205,7 @@ def _reference(
 
 def _float(program: Program, x: np.ndarray, spikes: Spikes) -> Link:
     network, model = program.network, program.model
-    lifs = [p for p in network.populations if p.kind == "lif"]
+    lifs = [p for p in network.populations if p.neuron.fires]
     origins = {p.name: p.origin for p in lifs if model.by_name[p.origin].op == "neuron"}
     currents = [model.by_name[origin].inputs[0] for origin in origins.values()]
     wanted = dict.fromkeys([*program.encoder_outputs, *origins.values(), *currents])

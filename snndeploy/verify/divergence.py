@@ -9,7 +9,9 @@ import numpy as np
 
 from snndeploy.engines.activity import Activity
 from snndeploy.engines.engine import run_network
+from snndeploy.engines.replay import Replay, listening
 from snndeploy.network import Injection, Network, Population
+from snndeploy.neurons import MEMBRANE_MAXIMUM, Input
 
 Spikes = Mapping[str, np.ndarray]
 """By population, (samples, timesteps, channels, height, width)."""
@@ -20,7 +22,8 @@ class Divergence:
     """The first spike that differs: earliest step, then first population, then first neuron.
 
     Everything before it agrees, so what differs lies in this population itself.  membranes: before
-    the reset, in real units (None: unknown).
+    the reset, in real units (None: unknown).  threshold: where the expected side fires; the found
+    one fires above `found_above`, where that is another number (integers: M - 1 for ">= M").
     """
 
     population: str
@@ -32,6 +35,7 @@ class Divergence:
     expected_membrane: float | None = None
     found_membrane: float | None = None
     threshold: float | None = None
+    found_above: float | None = None
     cause: str = ""
 
     def __str__(self) -> str:
@@ -46,6 +50,8 @@ class Divergence:
             word = "membranes" if len(known) == 2 else "membrane"
             values = " and ".join(f"{value:.9g}" for value in known)
             text += f"; {word} {values} at threshold {self.threshold:.9g}"
+            if self.found_above is not None:
+                text += f" (the chip fires above {self.found_above:.9g})"
         return f"{text}; cause: {self.cause}" if self.cause else text
 
 
@@ -79,12 +85,11 @@ def unpack(packed: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.unpackbits(packed, count=int(np.prod(shape))).reshape(shape)
 
 
-def alone(network: Network, name: str) -> Network:
+def alone(network: Network, name: str, spikes: Spikes) -> Network:
     """One population with its sources as inputs: depth 1, no delays (aligned time)."""
     sources = dict.fromkeys(p.source for p in network.incoming(name))
     inputs = [
-        Population(f"from {s}", network.by_name[s].shape, "input",
-                   payload_bound=network.by_name[s].payload_bound)
+        Population(f"from {s}", network.by_name[s].shape, Input(_widest(spikes[s])))
         for s in sources
     ]  # fmt: skip
     projections = tuple(
@@ -106,42 +111,61 @@ def run_alone(
 
     injected: by index into network.injections, as the host sent it.
     """
-    part = alone(network, name)
+    part = alone(network, name, spikes)
     own = [i for i, injection in enumerate(network.injections) if injection.target == name]
     sources = list(dict.fromkeys(p.source for p in network.incoming(name)))
     values = {index: spikes[source].astype(np.int32) for index, source in enumerate(sources)}
     for place, index in enumerate(own, start=len(sources)):
         values[place] = injected[index]
     samples = len(next(iter(values.values()))) if values else 1
-    kept = [name] if network.by_name[name].kind != "relay" else []
+    kept = [name] if network.by_name[name].neuron.has_membrane else []
     return run_network(part, values, record=[name], record_membranes=kept, samples=samples)
 
 
-def membrane_before_reset(
-    network: Network, name: str, spikes: Spikes, injected: Mapping[int, np.ndarray]
-) -> np.ndarray:
-    """V of every step before the spike's reset, integers (samples, T, C, H, W).
+def _widest(payloads: np.ndarray) -> int:
+    """The bound of an input that sends these; 1 where they are spikes."""
+    wide = payloads.astype(np.int64)
+    spikes = wide.min(initial=0) >= 0 and wide.max(initial=0) <= 1
+    return 1 if spikes else max(2, int(np.abs(wide).max()))
 
-    The population runs once with a threshold out of reach from the carried membrane of the true
-    run: input series first, then V[t] = carried(V[t-1] after reset) + input[t].
+
+@dataclass(frozen=True, eq=False)
+class Replayed:
+    """One population's run by the neuron's plain step, integers (samples, T, C, H, W).
+
+    before: the membrane in front of the test, units of v (of a relay: the payload, not clipped).
+    sent: payloads.
     """
-    true = run_alone(network, name, spikes, injected)
-    series = input_series(network, name, spikes, injected)
+
+    before: np.ndarray
+    sent: np.ndarray
+
+
+def replayed(
+    network: Network,
+    name: str,
+    spikes: Spikes,
+    injected: Mapping[int, np.ndarray],
+    largest: int = MEMBRANE_MAXIMUM,
+) -> Replayed:
+    """What population `name` does on its sources' spikes, with its membranes before the reset.
+
+    largest: where the membrane saturates.
+    """
     population = network.by_name[name]
-    after = true.membranes[name].astype(np.int64)
-    keep = 4096 - population.membrane_decay
-    carried = np.zeros_like(after)
-    carried[:, 1:] = np.sign(after[:, :-1]) * ((np.abs(after[:, :-1]) * keep) >> 12)
-    return carried + series
+    w = input_series(network, name, spikes, injected)
+    replay = Replay(population, len(w), largest)
+    steps = [replay.step(w[:, tau]) for tau in range(w.shape[1])]
+    return Replayed(
+        np.stack([step.before for step in steps], axis=1),
+        np.stack([step.payload for step in steps], axis=1),
+    )
 
 
 def input_series(
     network: Network, name: str, spikes: Spikes, injected: Mapping[int, np.ndarray]
 ) -> np.ndarray:
-    """What enters v at every step (a << 6, plus bias), integers (samples, T, C, H, W)."""
-    population = network.by_name[name]
-    refined = tuple(a for a in population.attention if a.at == "current")
-    integrating = replace(population, kind="integrator", membrane_decay=4096, attention=refined)
-    populations = tuple(integrating if p.name == name else p for p in network.populations)
+    """What enters v at every step (u + bias), integers (samples, T, C, H, W)."""
+    populations = tuple(listening(p, name) if p.name == name else p for p in network.populations)
     part = replace(network, populations=populations)
     return run_alone(part, name, spikes, injected).membranes[name].astype(np.int64)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from snndeploy.backends.lava.express import BIAS_BITS as LAVA_BIAS_BITS
 from snndeploy.engines.functional import misaligned
+from snndeploy.errors import FitError
 from snndeploy.graph import Graph
 from snndeploy.lower.lower import lower
 from snndeploy.lower.real_network import RealNetwork, RealPopulation, Term
 from snndeploy.network import MEMBRANE_SHIFT, Network, Population, Projection
+from snndeploy.neurons import Equation, FiresAt, Relay, words_of
 from snndeploy.ops.fixed_point import fixed_point
 from snndeploy.program import Program
 from snndeploy.target import Target
@@ -43,7 +45,7 @@ class Finding:
 def check_integers(program: Program) -> list[Finding]:
     """Thresholds, decays, biases, weights and delays against the float model's."""
     populations = program.network.populations
-    relays = any(p.kind == "relay" and not p.attention for p in populations)
+    relays = any(isinstance(p.neuron, Relay) and not p.attention for p in populations)
     attended = any(p.attention for p in populations)
     real = lower(program.model, "relay" if relays else "compose", attention=attended)
     findings = _delays(program.network)
@@ -72,10 +74,9 @@ def _population(program: Program, real: RealNetwork, wanted: RealPopulation) -> 
     if found is None:
         return _absent(program, real, wanted)
     findings: list[Finding] = []
-    if wanted.kind == "lif":
-        findings += _threshold(wanted, found)
-        findings += _decay(wanted, found, program.target)
-    if wanted.kind == "lif" or steady_terms(network, wanted):
+    if wanted.neuron is not None:
+        findings += _neuron(wanted.name, wanted.neuron, found, program.target)
+    if wanted.neuron is not None or steady_terms(network, wanted):
         findings += _bias(program, wanted, found)
     findings += _attention(wanted, found)
     incoming = network.incoming(wanted.name)
@@ -121,27 +122,32 @@ def _absent(program: Program, real: RealNetwork, wanted: RealPopulation) -> list
     return [Finding(wanted.name, "missing", detail)] if fault else []
 
 
-def _threshold(wanted: RealPopulation, found: Population) -> list[Finding]:
+def _neuron(name: str, trained: Equation, found: Population, target: Target) -> list[Finding]:
+    """Every register of the neuron against the one that the trained neuron asks for."""
+    try:
+        wanted = trained.registers(found.scale, target, name)
+    except FitError as error:
+        return [Finding(name, "registers", str(error))]
+    if type(wanted) is not type(found.neuron):
+        detail = f"neurons of kind {found.neuron.name}, expected {wanted.name}"
+        return [Finding(name, "kind", detail)]
+    findings = []
+    for key in (field.name for field in fields(wanted)):
+        have, want = getattr(found.neuron, key), getattr(wanted, key)
+        if have != want:
+            cause = words_of(type(wanted), key)
+            if key == "threshold":
+                cause = _threshold(trained.fires_at, have - want)
+            findings.append(Finding(name, cause, f"register {have}, expected {want}"))
+    return findings
+
+
+def _threshold(fires_at: FiresAt, off: int) -> str:
     """At least: M - 1; more than: M, with M = threshold / unit."""
-    at_least = wanted.neuron["fires_at"] == "ge"
-    register = round(wanted.neuron["threshold"] / found.scale) - (1 if at_least else 0)
-    off = found.threshold - register
-    if off == 0:
-        return []
+    at_least = fires_at is FiresAt.AT_LEAST
     if off == (1 if at_least else -1):
-        cause = "'>' instead of '>='" if at_least else "'>=' instead of '>'"
-    else:
-        cause = f"threshold off by {off:+d}"
-    detail = f"register {found.threshold}, expected {register}"
-    return [Finding(wanted.name, cause, detail)]
-
-
-def _decay(wanted: RealPopulation, found: Population, target: Target) -> list[Finding]:
-    register = min(round(target.decay_one * (1 - wanted.neuron["decay"])), target.decay_one - 1)
-    if found.membrane_decay == register:
-        return []
-    detail = f"register {found.membrane_decay}, expected {register}"
-    return [Finding(wanted.name, "decay", detail)]
+        return "'>' instead of '>='" if at_least else "'>=' instead of '>'"
+    return f"threshold off by {off:+d}"
 
 
 def _bias(program: Program, wanted: RealPopulation, found: Population) -> list[Finding]:
@@ -179,7 +185,8 @@ def _weights(
     network, chip = program.network, program.target
     low, high = -chip.mantissa_max - 1, chip.mantissa_max
     source = network.by_name[projection.source]
-    payload = source.scale * (1 << source.payload_shift) if source.kind == "relay" else 1.0
+    relay = source.neuron if isinstance(source.neuron, Relay) else None
+    payload = source.scale * (1 << relay.payload_shift) if relay else 1.0
     step = target.scale * 2.0**projection.exponent
     whole = rows(network, target.name, term.connection.weight) * payload / step
     wanted, added = columns(network, term, np.clip(whole, low, high))

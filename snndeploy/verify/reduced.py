@@ -56,7 +56,7 @@ def reduce_program(
 def observe(program: Program, x: np.ndarray) -> Observed:
     """Which neurons never fire on data, and which at every step."""
     network, count = program.network, _affordable(program, len(x))
-    spiking = [p for p in network.populations if p.kind == "lif"]
+    spiking = [p for p in network.populations if p.neuron.fires]
     never = {p.name: np.ones(p.shape, dtype=bool) for p in spiking}
     always = {p.name: np.ones(p.shape, dtype=bool) for p in spiking}
     for start in range(0, count, size := _batch_size(program)):
@@ -132,7 +132,7 @@ def _compared(
     before: Program, after: Program, x: np.ndarray
 ) -> tuple[Counts, Counts, list[np.ndarray]]:
     """Spikes of what stayed; of what went, against its record; outputs of both programs."""
-    names = [p.name for p in after.network.populations if p.kind in ("lif", "relay")]
+    names = [p.name for p in after.network.populations if p.neuron.on_chip and p.neuron.sends]
     whole = list(dict.fromkeys([*names, *(e.population for e in after.network.reduced)]))
     stayed, gone = _Count(), _Count()
     answers: list[list[np.ndarray]] = [[], []]

@@ -97,7 +97,7 @@ def _layer(program: Program, name: str) -> LayerQuantization:
 
 def copy_fault(program: Program, real: RealNetwork, wanted: RealPopulation) -> str:
     """Why a population that went as a copy of its source is none ('' when it is)."""
-    if len(wanted.terms) != 1 or wanted.host or wanted.kind != "lif":
+    if len(wanted.terms) != 1 or wanted.host or wanted.neuron is None:
         return "it does not only read that source"
     if wanted.offset is not None and wanted.offset.any():
         return "it has a bias"
@@ -110,7 +110,7 @@ def copy_fault(program: Program, real: RealNetwork, wanted: RealPopulation) -> s
         return f"{term.source} sends no spikes"
     layer = _layer(program, wanted.name)
     rounding = 0.5 * 2.0 ** layer.exponents[0] * layer.unit
-    least, threshold = float(term.connection.weight.min()), float(wanted.neuron["threshold"])
+    least, threshold = float(term.connection.weight.min()), wanted.neuron.threshold
     if least < threshold - rounding:
         return f"one spike adds {least:g}, its threshold is {threshold:g}"
     return ""

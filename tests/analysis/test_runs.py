@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from network_builder import Features
+from populations import altered, make_population
 from program_builder import program_of
 from random_networks import networks
 
@@ -15,7 +16,7 @@ from snndeploy.connections import Conv
 from snndeploy.engines.engine import run_network
 from snndeploy.engines.reference import run_reference
 from snndeploy.graph import Graph, Node
-from snndeploy.network import Attention, Injection, Network, Population, Projection
+from snndeploy.network import Attention, Injection, Network, Projection
 
 pytestmark = pytest.mark.torch
 FORWARD = Features(current_decay=True, axonal_delays=True)
@@ -32,7 +33,7 @@ def membranes_of(case_network, injected, samples):
     def sink(layer, step, fired, distance):
         population = case_network.by_name[layer.key]
         unit = population.scale / 64
-        u = np.rint(distance / unit) + (population.threshold << 6)
+        u = np.rint(distance / unit) + (population.neuron.threshold << 6)
         spikes.setdefault(layer.key, []).append(fired)
         membranes.setdefault(layer.key, []).append(u.astype(np.int64))
 
@@ -52,9 +53,9 @@ def check(network, injected, samples):
         population = network.by_name[name]
         u, s, after = membranes[name], spikes[name], truth.membranes[name]
         np.testing.assert_array_equal(s, truth.spikes[name] != 0)
-        np.testing.assert_array_equal(s, u > population.threshold << 6)
-        soft = population.reset == "soft"
-        kept = u - (population.reset_amount << 6) if soft else np.zeros_like(u)
+        np.testing.assert_array_equal(s, u > population.neuron.threshold << 6)
+        soft = population.neuron.reset == "soft"
+        kept = u - (population.neuron.reset_amount << 6) if soft else np.zeros_like(u)
         np.testing.assert_array_equal(np.where(s, kept, u), after)
     return spikes, membranes
 
@@ -71,7 +72,7 @@ def test_up_to_the_first_spike_a_neuron_is_an_integrator(case):
     spikes, membranes = check(case.network, case.injected, case.samples)
     for name, s in spikes.items():
         silent = tuple(
-            replace(p, kind="integrator") if p.name == name else p for p in case.network.populations
+            altered(p, kind="integrator") if p.name == name else p for p in case.network.populations
         )
         network = replace(case.network, populations=silent)
         integrated = run_network(
@@ -84,7 +85,7 @@ def test_up_to_the_first_spike_a_neuron_is_an_integrator(case):
 @settings(max_examples=10)
 @given(networks(ANY))
 def test_twins_leave_the_network_as_it_was(case):
-    names = [p.name for p in case.network.populations if p.kind == "lif"]
+    names = [p.name for p in case.network.populations if p.neuron.name == "lif"]
     widened, twins = with_twins(case.network, names)
     own = [i for i, n in enumerate(case.network.injections) if n.target in twins]
     injected = dict(case.injected)
@@ -98,7 +99,7 @@ def test_twins_leave_the_network_as_it_was(case):
 
 
 def test_a_twins_name_is_its_own():
-    population = Population("a", (1, 1, 1), threshold=1)
+    population = make_population("a", (1, 1, 1), threshold=1)
     taken = replace(population, name="a input")
     widened, twins = with_twins(Network(1, (population, taken), ()), ["a"])
     assert twins == {"a": "a input'"}
@@ -119,8 +120,8 @@ def halving():
 
 def attended(place):
     """Two neurons that get 6 and 20 at every step, halved at the current or the membrane."""
-    source = Population("in", (1, 1, 2), "input", depth=0)
-    target = Population(
+    source = make_population("in", (1, 1, 2), "input", depth=0)
+    target = make_population(
         "out", (1, 1, 2), threshold=8, membrane_decay=2048, depth=1,
         attention=(Attention(halving(), place),),
     )  # fmt: skip

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from populations import altered
 from target_variants import stating
 
 from snndeploy.backends.sanafe.export import export_sanafe
@@ -67,7 +68,7 @@ def run_sample(network, injected):
 def on_chip(network, sample):
     """The network with its input on cores of the chip, and nothing that comes from the host."""
     populations = tuple(
-        replace(p, kind="lif", payload_bound=1) if p.kind == "input" else p
+        altered(p, kind="lif", payload_bound=1) if p.neuron.name == "input" else p
         for p in network.populations
     )
     spikes = {name: (values != 0).astype(np.uint8) for name, values in sample.spikes.items()}
@@ -145,7 +146,7 @@ def observe(network, layout, sample):
         recorder.observe_injection(index, values)
         counter.observe_injection(index, values)
     for population in network.populations:
-        marks = None if population.kind == "input" else sample.updated[population.name]
+        marks = None if population.neuron.name == "input" else sample.updated[population.name]
         recorder(population, sample.spikes[population.name], marks)
         counter(population, sample.spikes[population.name], marks)
     return recorder, counter.result()
@@ -163,7 +164,7 @@ def hits_without_update(network, recorder):
                 for tau in range(timesteps):
                     fired = recorder.spikes(source.name, 0, tau)
                     hit[(tau - lag) % timesteps, post[fired[pre]]] = True
-        if population.kind != "input":
+        if population.neuron.name != "input":
             updates = [recorder.updates(population.name, 0, tau) for tau in range(timesteps)]
             total += int((hit & ~np.array(updates)).sum())
     return total

@@ -5,13 +5,14 @@ from dataclasses import replace
 import h5py
 import numpy as np
 import pytest
+from populations import altered, make_population
 
 from snndeploy.backends.netx.export import export_netx
 from snndeploy.connections import Conv, Dense
 from snndeploy.engines.engine import run_network
 from snndeploy.errors import DeployError, UnsupportedError
 from snndeploy.frontend.netx.reader import load_netx
-from snndeploy.network import Injection, Network, Population, Projection, Readout
+from snndeploy.network import Injection, Network, Projection, Readout
 
 STEPS = 12
 
@@ -33,11 +34,11 @@ def sequence(*populations, projections, mode="spikes", readout=None):
 
 
 def lif(*shape, **options):
-    return Population("", shape, **{"threshold": 100, "membrane_decay": 300, **options})
+    return make_population("", shape, **{"threshold": 100, "membrane_decay": 300, **options})
 
 
 def source(*shape, **options):
-    return Population("", shape, kind="input", **options)
+    return make_population("", shape, kind="input", **options)
 
 
 def biases(seed, count):
@@ -52,7 +53,7 @@ def plane_chain():
         lif(3, 4, 6, bias=biases(1, 3), bias_exponent=6),
         lif(6, 3, 3, current_decay=3000),
         lif(20, 1, 1, threshold=200, bias=biases(2, 20), bias_exponent=7),
-        Population("", (5, 1, 1), kind="integrator"),
+        make_population("", (5, 1, 1), kind="integrator"),
         projections=(
             link(1, Conv(weights(3, 3, 2, 3, 3), stride=(2, 1), padding=(1, 1))),
             link(2, Conv(weights(4, 6, 1, 2, 2), stride=(1, 2), groups=3)),
@@ -128,7 +129,7 @@ def host_values(network, samples=1):
     first = network.populations[0]
     if network.injections[0].mode == "bias":
         return rng.integers(0, 60, (samples, *first.shape)).astype(np.int32)
-    payloads = rng.integers(1, first.payload_bound + 1, (samples, STEPS, *first.shape))
+    payloads = rng.integers(1, first.neuron.payload_bound + 1, (samples, STEPS, *first.shape))
     return np.where(rng.random(payloads.shape) < 0.5, payloads, 0).astype(np.int32)
 
 
@@ -148,7 +149,9 @@ def test_reading_back_what_was_written(chain, tmp_path):
     """Our own import computes the same integers; dense layers may have become convolutions."""
     network = chain()
     export_netx(network, tmp_path / "a.net")
-    back = load_netx(tmp_path / "a.net", input_payload_bound=network.populations[0].payload_bound)
+    back = load_netx(
+        tmp_path / "a.net", input_payload_bound=network.populations[0].neuron.payload_bound
+    )
     values = host_values(network, samples=3)
     ours = run_network(network, {0: values}, network.by_name)
     theirs = run_network(back, {0: values}, back.by_name)
@@ -268,7 +271,7 @@ def refusal(network, tmp_path=None):
 
 def changed(number, **options):
     network = plane_chain()
-    return replace_population(network, replace(network.populations[number], **options))
+    return replace_population(network, altered(network.populations[number], **options))
 
 
 def test_residual_networks_are_refused():
@@ -282,7 +285,7 @@ def test_residual_networks_are_refused():
 
 def test_two_inputs_are_refused():
     network = plane_chain()
-    other = Population("other", (2, 1, 1), kind="input")
+    other = make_population("other", (2, 1, 1), kind="input")
     extra = Projection("o", "other", "p3", Dense(weights(1, 20, 2, 1, 1)), delay=2)
     network = replace(
         network,

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from populations import altered, make_population
 from sanafe_compare import compare, interpreter, observe, on_chip, run_sample, run_sanafe
 
 from snndeploy import pipeline
@@ -18,7 +19,7 @@ from snndeploy.engines.engine import run_network
 from snndeploy.errors import DataError, UnsupportedError
 from snndeploy.layout.layout import Layout, Tile
 from snndeploy.mapping import place
-from snndeploy.network import Injection, Network, Population, Projection
+from snndeploy.network import Injection, Network, Projection
 from snndeploy.target import Target
 from snndeploy.timing.cycle_walk import SpikeRecorder
 
@@ -47,21 +48,21 @@ def sanafe():
 def chain(shape, connections, timesteps, rate, seed=0):
     """Populations in a row, fed with random spikes; about one in eight neurons fires in a step."""
     random = np.random.default_rng(seed)
-    populations, projections = [Population("input", shape, "input")], []
+    populations, projections = [make_population("input", shape, "input")], []
     for index, connection in enumerate(connections):
         shape = connection.output_shape(populations[-1].shape)
         name = f"layer{index}"
-        populations.append(Population(name, shape, membrane_decay=3072, depth=index + 1))
+        populations.append(make_population(name, shape, membrane_decay=3072, depth=index + 1))
         projections.append(Projection(f"to {name}", populations[-2].name, name, connection))
     injected = {0: (random.random((1, timesteps, *populations[0].shape)) < rate).astype(np.uint8)}
     injection = Injection("input", "x", "spikes")
     for index in range(1, len(populations)):
-        silent = replace(populations[index], kind="integrator")
+        silent = altered(populations[index], kind="integrator")
         before = (*populations[:index], silent)
         trial = Network(timesteps, before, tuple(projections[:index]), (injection,))
         found = run_network(trial, injected, record_membranes=[silent.name])
         threshold = int(np.quantile(found.membranes[silent.name], 0.88)) >> 6
-        populations[index] = replace(populations[index], threshold=max(threshold, 1))
+        populations[index] = altered(populations[index], threshold=max(threshold, 1))
     return Network(timesteps, tuple(populations), tuple(projections), (injection,)), injected
 
 
@@ -93,9 +94,9 @@ def lif_snn_3():
 def two_cores():
     """Two inputs, three neurons on a core, two on another."""
     populations = (
-        Population("in", (2, 1, 1), "input"),
-        Population("a", (3, 1, 1), threshold=4, depth=1),
-        Population("b", (2, 1, 1), threshold=2, membrane_decay=1024, depth=2),
+        make_population("in", (2, 1, 1), "input"),
+        make_population("a", (3, 1, 1), threshold=4, depth=1),
+        make_population("b", (2, 1, 1), threshold=2, membrane_decay=1024, depth=2),
     )
     projections = (
         Projection("to a", "in", "a", Dense(np.array([[5, 0], [1, 4], [-3, 6]])[..., None, None])),
@@ -154,7 +155,7 @@ def test_files_of_the_network_itself(tmp_path):
 
 
 def test_many_neurons_take_several_units(tmp_path):
-    populations = (Population("a", (2500, 1, 1), threshold=1),)
+    populations = (make_population("a", (2500, 1, 1), threshold=1),)
     network = Network(1, populations, ())
     tiles = (Tile("a", (0, 2500), (0, 1), (0, 1), 0),)
     positions = np.zeros((1, 3), dtype=np.int32)
@@ -168,7 +169,7 @@ def test_many_neurons_take_several_units(tmp_path):
 
 
 def test_large_networks_are_refused(tmp_path):
-    populations = (Population("a", (2000, 1, 1)), Population("b", (1001, 1, 1), depth=1))
+    populations = (make_population("a", (2000, 1, 1)), make_population("b", (1001, 1, 1), depth=1))
     dense = Dense(np.zeros((1001, 2000, 1, 1), dtype=np.int8))
     network = Network(1, populations, (Projection("p", "a", "b", dense),))
     layout = Layout((), np.zeros((0, 3), dtype=np.int32), (1, 1), (1, 1), {}, {}, "")
@@ -194,7 +195,7 @@ def test_boards_are_refused(tmp_path):
 def test_neurons_that_sanafe_lacks_are_refused_by_name(tmp_path, change, reason):
     network, layout, injected = two_cores()
     first, second, third = network.populations
-    changed = replace(network, populations=(first, replace(second, **change), third))
+    changed = replace(network, populations=(first, altered(second, **change), third))
     with pytest.raises(UnsupportedError, match=f"^a: SANA-FE's soma has no {reason};") as refusal:
         exported(tmp_path, changed, layout, injected, "lif")
     assert (refusal.value.node, refusal.value.reason) == ("a", reason)
@@ -268,7 +269,10 @@ def test_equal_counts_with_a_host(sanafe, networks, tmp_path, name):
     ("router", "nanoseconds"), [((0, 0), 1184.8), ((0, 1), 1591.3), ((1, 0), 1588.9)]
 )
 def test_worked_cases_in_sanafe_itself(sanafe, tmp_path, router, nanoseconds):
-    source, target = Population("source", (10, 1, 1)), Population("target", (10, 1, 1), depth=1)
+    source, target = (
+        make_population("source", (10, 1, 1)),
+        make_population("target", (10, 1, 1), depth=1),
+    )
     dense = Dense(np.ones((10, 10, 1, 1), dtype=np.int8))
     network = Network(1, (source, target), (Projection("p", "source", "target", dense),))
     tiles = tuple(

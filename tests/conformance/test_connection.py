@@ -16,6 +16,7 @@ import pytest
 from comparison import compare
 from local_connection import Local, taps_of_local
 from network_builder import Builder, Features
+from populations import make_population
 from program_builder import FACTS
 from random_networks import Case, RandomChooser, random_injected
 from traffic_runs import count, random_spikes
@@ -44,7 +45,7 @@ from snndeploy.mapping import place
 from snndeploy.mapping.advice import thinner
 from snndeploy.mapping.memory import core_use, synapse_bits
 from snndeploy.mapping.parts import Part
-from snndeploy.network import Injection, Network, Population, Projection, Readout
+from snndeploy.network import Injection, Network, Projection, Readout
 from snndeploy.program import Program, load, save
 from snndeploy.program.consistency import Mismatch
 from snndeploy.program.consistency_network import check_network
@@ -262,9 +263,9 @@ CHECKS = (
 
 def one_projection(connection, source, target):
     populations = (
-        Population("input", source, "input"),
-        Population("target", target, threshold=9, depth=1),
-        Population("readout", (2, 1, 1), "integrator", depth=2),
+        make_population("input", source, "input"),
+        make_population("target", target, threshold=9, depth=1),
+        make_population("readout", (2, 1, 1), "integrator", depth=2),
     )
     answer = Dense(np.ones((2, *target), dtype=np.int8))
     return Network(

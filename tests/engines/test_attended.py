@@ -10,6 +10,7 @@ from attention_graphs import channel_gate, window_gate, with_attention
 from comparison import compare
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from populations import make_population
 from random_networks import Case, Features, random_injected, random_network
 
 from snndeploy.connections import Conv
@@ -20,7 +21,7 @@ from snndeploy.engines.functional import run_functional
 from snndeploy.engines.reference import run_reference
 from snndeploy.engines.stepwise import run_stepwise
 from snndeploy.lower.pipeline_delay import assign_depths
-from snndeploy.network import Attention, Injection, Network, Population, Projection
+from snndeploy.network import Attention, Injection, Network, Projection
 from snndeploy.target import Target
 
 pytestmark = pytest.mark.torch
@@ -43,9 +44,11 @@ def chain(attention: Attention, **settings) -> Network:
     shape = (2, 2, 2)
     one = Conv(np.ones((2, 1, 1, 1), dtype=np.int8) * 10, groups=2)
     populations = (
-        Population("in", shape, "input"),
-        Population("middle", shape, threshold=5, scale=0.5, attention=(attention,), **settings),
-        Population("out", shape, threshold=5),
+        make_population("in", shape, "input"),
+        make_population(
+            "middle", shape, threshold=5, scale=0.5, attention=(attention,), **settings
+        ),
+        make_population("out", shape, threshold=5),
     )
     projections = (
         Projection("in->middle", "in", "middle", one),
@@ -71,7 +74,7 @@ def test_refined_integers_by_hand():
     silent = replace(graph.by_name["score"], parameters={"weight": np.zeros((2, 2))})
     nodes = [silent if node.name == "score" else node for node in graph.nodes]
     attention = Attention(graph.with_nodes(nodes), "current")
-    population = Population("p", (2, 1, 1), scale=64.0, attention=(attention,))
+    population = make_population("p", (2, 1, 1), scale=64.0, attention=(attention,))
     values = np.array([640, -640, 7, 9, 1 << 23, -(1 << 23)]).reshape(3, 1, 2, 1, 1)
     overflows = np.zeros(len(OVERFLOW_KINDS), dtype=np.int64)
     found = attend(population, attention, values, overflows).reshape(-1).tolist()

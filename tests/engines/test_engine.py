@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from comparison import assert_same, compare, everything
+from populations import make_population
 from random_networks import Case, Features, random_injected, random_network
 
 from snndeploy.connections import Conv, Dense
@@ -17,7 +18,7 @@ from snndeploy.engines.functional import misaligned, run_functional
 from snndeploy.engines.reference import run_reference
 from snndeploy.engines.stepwise import run_stepwise
 from snndeploy.errors import DeployError
-from snndeploy.network import Injection, Network, Population, Projection, Readout
+from snndeploy.network import Injection, Network, Projection, Readout
 
 pytestmark = pytest.mark.torch
 
@@ -38,9 +39,9 @@ def residual(delay: int) -> Network:
     return Network(
         6,
         (
-            Population("input", shape, "input"),
-            Population("first", shape, threshold=4, membrane_decay=2048, depth=1),
-            Population("second", shape, threshold=9, membrane_decay=1024, depth=2),
+            make_population("input", shape, "input"),
+            make_population("first", shape, threshold=4, membrane_decay=2048, depth=1),
+            make_population("second", shape, threshold=9, membrane_decay=1024, depth=2),
         ),
         (
             Projection("a", "input", "first", Conv(weight * 3)),

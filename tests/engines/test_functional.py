@@ -10,12 +10,12 @@ import pytest
 import torch
 from comparison import assert_same, compare, everything
 from hypothesis import HealthCheck, given, settings
+from populations import make_population
 from random_networks import Case, Features, networks, random_injected, random_network
 
 from snndeploy.connections import Conv
 from snndeploy.engines import convolution, onednn
 from snndeploy.engines.activity import Activity
-from snndeploy.engines.arithmetic import own_bias
 from snndeploy.engines.engine import engine_name, run_network
 from snndeploy.engines.functional import batch_size, run_functional
 from snndeploy.engines.reference import ReferenceChip, host_values, run_reference
@@ -128,17 +128,17 @@ def expected_updates(network: Network, injected: dict[int, np.ndarray]) -> dict[
     chip = ReferenceChip(network, samples=2)
     updates: dict[str, list[np.ndarray]] = {name: [] for name in everything(network)[1]}
     for chip_step in range(1, network.chip_steps + 1):
-        before = dict(chip.v)
+        before = {name: chip.state[name].get("v") for name in chip.state}
         chip.step(host_values(network, injected, chip_step))
         for name, steps in updates.items():
             tau = chip.aligned_step(network.by_name[name])
             if tau is None:
                 continue
-            bias = own_bias(network.by_name[name]) + np.zeros_like(before[name])
+            bias = network.by_name[name].own_bias + np.zeros_like(before[name])
             for index, injection in enumerate(network.injections):
                 if injection.target == name and injection.mode == "bias":
                     bias = bias + (injected[index].astype(np.int64) << injection.exponent)
-            active = (chip.u[name] != 0) | (bias != 0)
+            active = (chip.state[name]["u"] != 0) | (bias != 0)
             steps.append(active if tau == 0 else active | (before[name] != 0))
     return {name: np.stack(steps, axis=1) for name, steps in updates.items()}
 
@@ -155,7 +155,7 @@ def test_observer_sees_every_population_in_order(run: Callable[..., Activity]):
             np.testing.assert_array_equal(spikes, expected.spikes[name])
             if name in updates:
                 np.testing.assert_array_equal(updated, updates[name], err_msg=name)
-            elif network.by_name[name].kind == "relay":
+            elif network.by_name[name].neuron.name == "relay":
                 assert updated is not None
                 assert updated[spikes != 0].all()
             else:
@@ -175,7 +175,7 @@ def test_batch_size_bounds_the_working_set():
     shape = (64, 112, 112)
     network = Network(
         6,
-        tuple(Population(f"p{i}", shape, depth=i) for i in range(4)),
+        tuple(make_population(f"p{i}", shape, depth=i) for i in range(4)),
         tuple(
             Projection(f"c{i}", f"p{i}", f"p{i + 1}", Conv(np.ones((64, 64, 1, 1), np.int32)))
             for i in range(3)
@@ -208,9 +208,9 @@ def test_shared_connections_are_summed_once(monkeypatch: pytest.MonkeyPatch):
     network = Network(
         3,
         (
-            Population("input", shape, "input"),
-            Population("first", shape, threshold=30, depth=1),
-            Population("second", shape, threshold=50, depth=1),
+            make_population("input", shape, "input"),
+            make_population("first", shape, threshold=30, depth=1),
+            make_population("second", shape, threshold=50, depth=1),
         ),
         (
             Projection("a", "input", "first", shared),
@@ -233,7 +233,7 @@ def test_shared_connections_are_summed_once(monkeypatch: pytest.MonkeyPatch):
 def test_network_without_injections():
     network = Network(
         3,
-        (Population("alone", (2, 1, 1), threshold=1, bias=np.array([1, 3]), bias_exponent=5),),
+        (make_population("alone", (2, 1, 1), threshold=1, bias=np.array([1, 3]), bias_exponent=5),),
         (),
         readout=Readout("alone", "count"),
     )

@@ -11,14 +11,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from populations import make_population
 
 from snndeploy.connections import Conv, Dense
-from snndeploy.engines import arithmetic, convolution, onednn
+from snndeploy.engines import convolution, onednn
 from snndeploy.engines.convolution import Synapses, synapses
 from snndeploy.engines.layer import Contribution, Layer
 from snndeploy.engines.onednn import kernel_name, largest_byte
 from snndeploy.errors import DeployError
 from snndeploy.network import Network, Population
+from snndeploy.neurons import no_overflows
 
 pytestmark = pytest.mark.torch
 
@@ -42,15 +44,16 @@ def run_layer(population: Population, a: np.ndarray, bias: np.ndarray) -> tuple[
 
 def run_plain(population: Population, a: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, ...]:
     zero = np.zeros((1, *population.shape), dtype=np.int64)
-    u, v, overflows, membranes, spikes = zero, zero, 0, [], []
+    overflows, membranes, spikes = no_overflows(), [], []
+    state, limit = {"u": zero, "v": zero}, population.input_maximum
     for now in a:
-        stepped = arithmetic.step_neurons(
-            population, u, v, now.reshape(zero.shape), bias.reshape(zero.shape)
+        stepped = population.neuron.step(
+            state, now.reshape(zero.shape), bias.reshape(zero.shape), limit, overflows
         )
-        u, v, overflows = stepped.u, stepped.v, overflows + stepped.overflows
-        membranes.append(v.ravel())
+        state = stepped.state
+        membranes.append(state["v"].ravel())
         spikes.append(stepped.payload.ravel())
-    return np.asarray(overflows), np.array(membranes + spikes)
+    return overflows, np.array(membranes + spikes)
 
 
 @pytest.mark.parametrize("current_decay", [4096, 1000, 0])
@@ -63,7 +66,7 @@ def test_neurons_at_the_edges(current_decay: int, reset: str, kind: str):
     a = np.stack([first, rng.permutation(first), rng.permutation(first), first])
     bias = np.array([b for _, b in pairs], dtype=np.int64)
     for decay, threshold in itertools.product(DECAYS, (-1, 0, 500, 131071)):
-        population = Population(
+        population = make_population(
             "p", (len(pairs), 1, 1), kind, threshold, decay, current_decay,
             reset=reset, reset_amount=1000 if reset == "soft" else 0,
             accumulator_bits=18 if threshold else 16,
@@ -82,7 +85,7 @@ def test_decay_is_exact_in_32_bits(seed: int):
     a = np.zeros((3, 500), dtype=np.int64)
     bias = np.zeros(500, dtype=np.int64)
     a[0] = rng.integers(-131071, 131072, 500)
-    population = Population("p", (500, 1, 1), "integrator", 0, int(rng.integers(0, 4097)))
+    population = make_population("p", (500, 1, 1), "integrator", 0, int(rng.integers(0, 4097)))
     np.testing.assert_array_equal(
         run_layer(population, a, bias)[1], run_plain(population, a, bias)[1]
     )
@@ -92,7 +95,7 @@ def test_many_neurons_cross_block_borders():
     rng = np.random.default_rng(0)
     a = rng.integers(-500, 500, (3, 10_001))
     bias = rng.integers(-500, 500, 10_001)
-    population = Population("p", (10_001, 1, 1), threshold=100, membrane_decay=300)
+    population = make_population("p", (10_001, 1, 1), threshold=100, membrane_decay=300)
     np.testing.assert_array_equal(
         run_layer(population, a, bias)[1], run_plain(population, a, bias)[1]
     )

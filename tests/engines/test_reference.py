@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from populations import make_population
 
 from snndeploy.connections import Conv, Dense
-from snndeploy.engines.arithmetic import rz, sat24, step_neurons, wrap24
 from snndeploy.engines.reference import ReferenceChip, run_reference
 from snndeploy.errors import DataError
-from snndeploy.network import Injection, Network, Population, Projection, Readout
+from snndeploy.network import Injection, Network, Projection, Readout
+from snndeploy.neurons import no_overflows
+from snndeploy.neurons.contract import rz, sat24, wrap24
 
 ONE = (1, 1, 1)
 
@@ -24,7 +26,7 @@ def graded_neuron(timesteps: int, **parameters: object) -> Network:
     """One neuron at depth 0 whose a is what the host sends."""
     return Network(
         timesteps,
-        (Population("neuron", ONE, **parameters),),  # type: ignore[arg-type]
+        (make_population("neuron", ONE, **parameters),),  # type: ignore[arg-type]
         (),
         (Injection("neuron", "x", "graded"),),
         Readout("neuron", "count"),
@@ -99,12 +101,14 @@ def test_current_decays_before_the_input_is_added():
 
 def test_hardware_quirk_most_negative_input_spikes():
     """a = -131072 gives u = -2^23, which wraps to +2^23; v saturates and fires."""
-    neuron = Population("neuron", ONE, threshold=131071)
+    neuron = make_population("neuron", ONE, threshold=131071)
     zero = np.zeros((1, *ONE), dtype=np.int64)
-    stepped = step_neurons(neuron, zero, zero, zero - 131072)
-    assert stepped.u.item() == 1 << 23
+    overflows = no_overflows()
+    state = {"u": zero, "v": zero}
+    stepped = neuron.neuron.step(state, zero - 131072, 0, neuron.input_maximum, overflows)
+    assert stepped.state["u"].item() == 1 << 23
     assert stepped.payload.item() == 1
-    assert stepped.overflows.tolist() == [1, 1, 1, 0, 0]
+    assert overflows.tolist() == [1, 1, 1, 0, 0]
 
 
 def test_hardware_quirk_largest_threshold_does_not_silence():
@@ -159,9 +163,9 @@ def chain(delay: int, late: np.ndarray | None = None) -> Network:
     return Network(
         3,
         (
-            Population("input", ONE, "input"),
-            Population("first", ONE, membrane_decay=4096, depth=1),
-            Population("second", ONE, "integrator", depth=2),
+            make_population("input", ONE, "input"),
+            make_population("first", ONE, membrane_decay=4096, depth=1),
+            make_population("second", ONE, "integrator", depth=2),
         ),
         (
             Projection("a", "input", "first", wire()),
@@ -198,14 +202,14 @@ def test_one_chip_step_per_synapse():
         chip.step({0: np.ones((1, *ONE), dtype=np.int32)})
     sent = {name: [payload.item() for payload in steps] for name, steps in chip.sent.items()}
     assert sent == {"input": [1, 1, 1], "first": [0, 1, 1], "second": [0, 0, 0]}
-    assert chip.v["second"].item() == 12 << 6
+    assert chip.state["second"]["v"].item() == 12 << 6
 
 
 def test_bias_does_not_run_before_the_window():
     """A population at depth 2 starts from zero at its first aligned step."""
     network = Network(
         2,
-        (Population("late", ONE, "integrator", bias=np.array([3]), bias_exponent=6, depth=2),),
+        (make_population("late", ONE, "integrator", bias=np.array([3]), bias_exponent=6, depth=2),),
         (),
         (Injection("late", "x", "bias", exponent=2),),
         Readout("late", "membrane"),
@@ -218,7 +222,7 @@ def test_bias_does_not_run_before_the_window():
 def test_recurrent_spikes_arrive_one_step_later():
     network = Network(
         5,
-        (Population("ring", ONE, threshold=0, membrane_decay=4096),),
+        (make_population("ring", ONE, threshold=0, membrane_decay=4096),),
         (Projection("loop", "ring", "ring", wire(), delay=1),),
         (Injection("ring", "x", "graded"),),
         Readout("ring", "count"),
@@ -233,8 +237,8 @@ def test_relay_forwards_its_input_shifted_down():
     network = Network(
         1,
         (
-            Population("input", ONE, "input"),
-            Population("relay", ONE, "relay", payload_shift=1, payload_bound=2, depth=1),
+            make_population("input", ONE, "input"),
+            make_population("relay", ONE, "relay", payload_shift=1, payload_bound=2, depth=1),
         ),
         (Projection("a", "input", "relay", wire(-7)),),
         (Injection("input", "x", "spikes"),),

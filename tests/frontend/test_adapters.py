@@ -13,6 +13,7 @@ from snndeploy.frontend.adapters import find_neurons
 pytestmark = pytest.mark.torch
 
 GOOD = {
+    "kind": "lif",
     "threshold": 1.0,
     "decay": 0.5,
     "v_reset": 0.0,
@@ -33,7 +34,7 @@ class Described(nn.Module):
 
 def test_neurons_describe_themselves():
     assert find_neurons(Net()) == {"spike1": GOOD, "spike2": GOOD}
-    extra = Described(kind="lif", threshold=torch.tensor(0.5))
+    extra = Described(threshold=torch.tensor(0.5))
     assert find_neurons(nn.Sequential(extra)) == {"0": {**GOOD, "threshold": 0.5}}
 
 
@@ -54,7 +55,9 @@ def test_a_users_adapter_comes_first():
         ({"threshold": torch.ones(3)},
          "neuron 0 has a threshold that is not one number; neurons of a layer share one"),
         ({"fires_at": ">="},
-         "neuron 0 has fires_at '>=' and reset 'hard'; known: ge or gt, hard or soft"),
+         "neuron 0 has fires_at '>='; known: ge or gt"),
+        ({"kind": "izhikevich"}, "neuron 0 is of kind 'izhikevich'; known: lif"),
+        ({"refractory": 2}, "neuron 0 states refractory, which a lif does not have"),
         ({"time_axis": -1},
          "neuron 0 has time_axis -1; the number of its input's time dimension is needed, counted"
          " from 0"),

@@ -77,9 +77,17 @@ def test_a_chain(net):
     source, plane, last = network.populations
     assert [p.name for p in network.populations] == ["input0", "conv1", "dense3"]
     assert [p.depth for p in network.populations] == [0, 1, 2]
-    assert (source.kind, source.shape, source.payload_bound) == ("input", (2, 4, 5), 1)
-    assert (plane.shape, plane.threshold, plane.membrane_decay) == ((3, 2, 3), 25, 1024)
-    assert (plane.current_decay, plane.bias_exponent) == (4096, 6)
+    assert (source.neuron.name, source.shape, source.neuron.payload_bound) == (
+        "input",
+        (2, 4, 5),
+        1,
+    )
+    assert (plane.shape, plane.neuron.threshold, plane.neuron.membrane_decay) == (
+        (3, 2, 3),
+        25,
+        1024,
+    )
+    assert (plane.neuron.current_decay, plane.bias_exponent) == (4096, 6)
     assert plane.bias.tolist() == [2, -4, 6]
     assert last.shape == (4, 1, 1) and last.origin == "layer/3"
     first, second = network.projections
@@ -118,7 +126,7 @@ def test_a_flat_weight_takes_its_shape_from_the_layer(net):
 def test_spiking_input_applies_its_affine_map(net):
     network = load_netx(net(SPIKING_INPUT, conv((3, 2, 3), (3, 2, 3, 3))), 4)
     source, injection = network.populations[0], network.injections[0]
-    assert (source.kind, source.bias.tolist(), source.bias_exponent) == ("lif", [34, 34], 6)
+    assert (source.neuron.name, source.bias.tolist(), source.bias_exponent) == ("lif", [34, 34], 6)
     assert (injection.mode, injection.multiplier, injection.exponent) == ("bias", 36.0, 6)
     # 64 * (rint(36 * 0.5) + 34) = 3328 > 64 * 25 in the first step
     real = np.full((1, 2, 4, 5), 0.5)
@@ -136,7 +144,7 @@ def test_input_neuron_for_a_file_without_one(net):
     neuron = InputNeuron(threshold=255, weight=255, bias=3)
     for path in (net(dense(3, 5)), net({"type": "input", "shape": [5]}, dense(3, 5))):
         source = load_netx(path, 4, input_neuron=neuron).populations[0]
-        assert (source.kind, source.threshold, source.bias[0]) == ("lif", 255, 3)
+        assert (source.neuron.name, source.neuron.threshold, source.bias[0]) == ("lif", 255, 3)
 
 
 def test_recurrence_is_one_step_late(net):
@@ -188,11 +196,15 @@ def test_a_square_delay_matrix_means_the_inputs(net):
 def test_last_dense_layer_without_neuron_is_an_integrator(net):
     network = load_netx(net(without(dense(2, 3), "neuron")), 4)
     last = network.populations[-1]
-    assert (last.kind, last.current_decay, last.membrane_decay) == ("integrator", 4096, 0)
+    assert (last.neuron.name, last.neuron.current_decay, last.neuron.membrane_decay) == (
+        "integrator",
+        4096,
+        0,
+    )
     assert (network.readout.kind, network.readout.scale) == ("membrane", 1 / 4096)
     wide = load_netx(net(without(dense(2, 3, bias=np.float32([4, 4])), "neuron")), 4)
     last = wide.populations[-1]  # NetX adds the bias once, to v = u + bias
-    assert (last.current_decay, last.membrane_decay) == (0, 4096)
+    assert (last.neuron.current_decay, last.neuron.membrane_decay) == (0, 4096)
 
 
 def test_both_integrator_forms_are_equal(net):
@@ -202,7 +214,7 @@ def test_both_integrator_forms_are_equal(net):
         write(file["layer/0"], {"neuron": neuron})
     as_netx = load_netx(path, 9)
     legal = load_netx(net(without(dense(2, 3), "neuron")), 9)
-    assert as_netx.populations[-1].current_decay == 0
+    assert as_netx.populations[-1].neuron.current_decay == 0
     sent = np.random.default_rng(1).integers(0, 2, (3, 9, 3, 1, 1))
     assert np.array_equal(
         run_reference(as_netx, {0: sent}).outputs, run_reference(legal, {0: sent}).outputs
@@ -227,7 +239,7 @@ def test_pool_is_one_kernel_for_all_channels(net):
 
 def test_graded_input(net):
     network = load_netx(net(dense(3, 5)), 4, input_payload_bound=200)
-    assert network.populations[0].sends_graded
+    assert network.populations[0].neuron.sends_graded
 
 
 # --- refusals -----------------------------------------------------------------------------------

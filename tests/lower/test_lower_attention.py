@@ -96,7 +96,7 @@ def check_integers(parted, network, x, target, sent):
             np.testing.assert_array_equal(fast.spikes[name], slow.spikes[name], name)
         np.testing.assert_array_equal(fast.outputs, slow.outputs)
         assert fast.warnings == slow.warnings
-    lif = [p.name for p in chip.populations if p.kind == "lif"]
+    lif = [p.name for p in chip.populations if p.neuron.name == "lif"]
     same = sum(int((slow.spikes[name] == sent[name]).sum()) for name in lif)
     total = sum(slow.spikes[name].size for name in lif)
     assert same / total > 0.9, "integers and reals are far apart"

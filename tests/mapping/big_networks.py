@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from populations import make_population
 
 from snndeploy.connections import Conv, Dense
-from snndeploy.network import Network, Population, Projection
+from snndeploy.network import Network, Projection
 
 
 def _conv(target, source, stride):
@@ -18,12 +19,12 @@ def residual_network(size, stages, classes, stem=64, stem_stride=1, shortcuts=1)
     stages: (channels, blocks) each; every stage but the first halves the plane.  Each block's
     first population receives from the last `shortcuts` members of the stream.
     """
-    populations = [Population("image", (stem, size, size), "input")]
+    populations = [make_population("image", (stem, size, size), "input")]
     projections = []
 
     def add(name, shape, sources, kind="lif"):
         depth = 1 + max(source.depth for source in sources)
-        populations.append(Population(name, shape, kind, depth=depth))
+        populations.append(make_population(name, shape, kind, depth=depth))
         for source in sources:
             if kind == "integrator":
                 weight = np.zeros((shape[0], source.shape[0], 1, 1), dtype=np.int8)

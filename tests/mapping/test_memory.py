@@ -10,6 +10,7 @@ import pytest
 from brute_force import owner_of, synapses_of
 from hypothesis import given
 from hypothesis import strategies as st
+from populations import make_population
 from random_layouts import random_layout
 from random_networks import Features, networks
 
@@ -24,7 +25,7 @@ from snndeploy.mapping.memory import (
 )
 from snndeploy.mapping.parts import Part
 from snndeploy.mapping.strips import boxes_of
-from snndeploy.network import Injection, Network, Population, Projection
+from snndeploy.network import Injection, Network, Projection
 from snndeploy.target import Target
 
 LOIHI1 = Target.load("loihi1")
@@ -152,14 +153,14 @@ def test_unshared_memory_of_cores_with_several_boxes(case, seed):
 
 def test_a_flat_strip_stores_a_kernel_once():
     """Neurons 7..40 of (4, 3, 4) touch channels 0 to 3: one list of four channels a source."""
-    population = Population("target", (4, 3, 4), depth=1)
+    population = make_population("target", (4, 3, 4), depth=1)
     strip = [Tile("target", *box, 0) for box in boxes_of(population.shape, 7, 41)]
     assert len(strip) == 5
     assert sum(tile.neurons for tile in strip) == 34
     conv = Conv(np.zeros((4, 5, 3, 3)), padding=(1, 1))
     network = Network(
         1,
-        (Population("source", (5, 3, 4), "input"), population),
+        (make_population("source", (5, 3, 4), "input"), population),
         (Projection("p", "source", "target", conv),),
     )
     use = core_use(network, strip, 1, LOIHI1)
@@ -185,8 +186,8 @@ def test_core_memory_holds_synapses_state_and_delay_buffers():
     target = replace(LOIHI1, core_memory_bytes=3000)
     weight = Dense(np.zeros((100, 8, 1, 1)))
     populations = (
-        Population("source", (8, 1, 1), "input"),
-        Population("target", (100, 1, 1), depth=1),
+        make_population("source", (8, 1, 1), "input"),
+        make_population("target", (100, 1, 1), depth=1),
     )
     projection = Projection("p", "source", "target", weight, delay=3)
     bias = Injection("target", "encoder", "bias")

@@ -40,7 +40,7 @@ def all_fire(network):
     """Every neuron that can spike does, in every step."""
     return {
         p.name: np.full(
-            (1, network.timesteps, *p.shape), int(p.kind != "integrator"), dtype=np.uint8
+            (1, network.timesteps, *p.shape), int(p.neuron.name != "integrator"), dtype=np.uint8
         )
         for p in network.populations
     }

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from big_networks import residual_network
 from hypothesis import given, settings
+from populations import make_population
 from random_networks import Features, networks
 
 from snndeploy.connections import Conv, Dense
 from snndeploy.errors import FitError
 from snndeploy.mapping import place
 from snndeploy.mapping.arrange import snake
-from snndeploy.network import Network, Population, Projection
+from snndeploy.network import Network, Projection
 from snndeploy.target import Target
 
 LOIHI1, LOIHI2 = Target.load("loihi1"), Target.load("loihi2")
@@ -33,7 +34,7 @@ def chain(*shapes, connections):
     """Populations in a row behind the host's input; the last one's origin is 'model.last'."""
     names = [f"layer{index}" for index in range(len(shapes))]
     populations = [
-        Population(name, shape, "lif" if index else "input", depth=index)
+        make_population(name, shape, "lif" if index else "input", depth=index)
         for index, (name, shape) in enumerate(zip(names, shapes, strict=True))
     ]
     populations[-1] = replace(populations[-1], origin="model.last")
@@ -60,7 +61,7 @@ def assert_legal(network, layout, target):
         owners = np.zeros(population.shape, dtype=int)
         for tile in layout.tiles_of(population.name):
             owners[slice(*tile.channels), slice(*tile.rows), slice(*tile.columns)] += 1
-        assert (owners == (population.kind != "input")).all()
+        assert (owners == (population.neuron.name != "input")).all()
     assert {tile.core for tile in layout.tiles} == set(range(layout.cores))
     assert len(np.unique(layout.positions, axis=0)) == layout.cores
     assert np.bincount(layout.chip_of_core).max() <= target.cores_per_chip
@@ -130,8 +131,8 @@ def test_small_layers_share_a_core():
 
 
 def test_memory_of_several_projections_adds_up():
-    source, middle = Population("source", (8, 6, 6), "input"), (8, 6, 6)
-    populations = (source, Population("target", middle, depth=1))
+    source, middle = make_population("source", (8, 6, 6), "input"), (8, 6, 6)
+    populations = (source, make_population("target", middle, depth=1))
     shared = kernel(8, 8)
     one = Network(1, populations, (Projection("a", "source", "target", shared),))
     projections = (*one.projections, Projection("b", "source", "target", shared))
@@ -149,8 +150,8 @@ def test_rates_weigh_the_choice_between_tilings():
     tall = Conv(np.zeros((16, 16, 9, 1), dtype=np.int8), padding=(4, 0))
     wide = Conv(np.zeros((16, 16, 1, 9), dtype=np.int8), padding=(0, 4))
     names = ("tall", "wide")
-    populations = [Population(name, (16, 16, 16), "input") for name in names]
-    populations.append(Population("target", (16, 16, 16), depth=1))
+    populations = [make_population(name, (16, 16, 16), "input") for name in names]
+    populations.append(make_population("target", (16, 16, 16), depth=1))
     projections = tuple(
         Projection(name, name, "target", conv)
         for name, conv in zip(names, (tall, wide), strict=True)
@@ -206,7 +207,7 @@ def test_too_many_cores_are_refused():
 
 def test_output_axons_of_a_loop_are_cut_finer():
     """The first cut, 4 x 4 positions, sends to itself and its neighbours: 36 axons a core."""
-    populations = (Population("loop", (64, 32, 32)),)
+    populations = (make_population("loop", (64, 32, 32)),)
     network = Network(1, populations, (Projection("p", "loop", "loop", kernel(64, 64)),))
     loose = place(network, replace(LOIHI1, output_axons_per_core=36), objective="cores")
     assert loose.cores == 64

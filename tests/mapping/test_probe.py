@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from populations import make_population
 
 from snndeploy.connections import Conv
 from snndeploy.engines.engine import run_network
 from snndeploy.layout.layout import Layout, Tile
 from snndeploy.mapping.arrange import snake
-from snndeploy.network import Injection, Network, Population, Projection, Readout
+from snndeploy.network import Injection, Network, Projection, Readout
 from snndeploy.target import Target
 from snndeploy.traffic.counter import TrafficCounter
 
@@ -21,9 +22,9 @@ def probe(target, cores, random):
     shape = (cores, 1, 1)
     one_to_one = Conv(np.ones((cores, 1, 1, 1), dtype=np.int8), groups=cores)
     populations = (
-        Population("input", shape, "input"),
-        Population("sender", shape, depth=1),
-        Population("receiver", shape, depth=2 + DELAY),
+        make_population("input", shape, "input"),
+        make_population("sender", shape, depth=1),
+        make_population("receiver", shape, depth=2 + DELAY),
     )
     projections = (
         Projection("in", "input", "sender", one_to_one),

@@ -117,7 +117,7 @@ def test_attention_lif_cannot_be_taken_for_a_lif() -> None:
     assert not isinstance(module, LIF)
     assert not hasattr(module, "neuron_parameters")
     described = module.step_parameters()
-    assert described["kind"] == "attention_lif"
+    assert described["kind"] == "lif"
     assert (described["threshold"], described["decay"]) == (0.3, 0.3)
     assert module.get_submodule(str(described["attention"])) is module.attention
 

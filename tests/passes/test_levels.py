@@ -136,7 +136,7 @@ def test_populations_of_one_pooling():
     ]
     graph = partition(traced(Sew(1)))
     chip = chip_of(network, graph, Sew(1).example(2).numpy())[0]
-    registers = [(p.threshold, p.membrane_decay) for p in chip.populations[2:5]]
+    registers = [(p.neuron.threshold, p.neuron.membrane_decay) for p in chip.populations[2:5]]
     assert registers == [(0, 4095), (1, 4095), (0, 4095)]
     weights = {p.name: np.unique(p.connection.weight).tolist() for p in chip.projections}
     assert weights["first->max_pool2d@level2"] == [1]

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from populations import make_population
 
 from snndeploy.connections import Conv, Dense
 from snndeploy.errors import DeployError
 from snndeploy.mapping.advice import thinner
-from snndeploy.network import Network, Population, Projection, Readout
+from snndeploy.network import Network, Projection, Readout
 from snndeploy.pipeline import inspect, load_graph, lowerings
 from snndeploy.pipeline.fit import fit, fit_spec, fit_text, structure
 from snndeploy.target import Target
@@ -26,10 +27,10 @@ def small_network(channels=64):
     last = Dense(np.zeros((10, channels, 1, 1), dtype=np.int8), (32, 32))
     shape = (channels, 32, 32)
     populations = (
-        Population("image", (16, 32, 32), "input"),
-        Population("one", shape, depth=1),
-        Population("two", shape, depth=2),
-        Population("answer", (10, 1, 1), "integrator", depth=3),
+        make_population("image", (16, 32, 32), "input"),
+        make_population("one", shape, depth=1),
+        make_population("two", shape, depth=2),
+        make_population("answer", (10, 1, 1), "integrator", depth=3),
     )
     projections = (
         Projection("a", "image", "one", first),
@@ -85,8 +86,8 @@ def test_what_does_not_fit_says_what_would():
 def test_narrower_weights_are_offered_where_memory_binds():
     layer = Dense(np.zeros((4000, 4000, 1, 1), dtype=np.int8))
     populations = (
-        Population("in", (4000, 1, 1), "input"),
-        Population("out", (4000, 1, 1), depth=1),
+        make_population("in", (4000, 1, 1), "input"),
+        make_population("out", (4000, 1, 1), depth=1),
     )
     network = Network(1, populations, (Projection("p", "in", "out", layer),))
     board = replace(LOIHI2, max_chips=1, cores_per_chip=100)

@@ -110,13 +110,13 @@ def test_a_shared_kernel_stays_shared(tmp_path):
 
 
 def test_another_schema(path):
-    edit_json(path, "manifest.json", lambda manifest: manifest.update(schema="snndeploy.program/2"))
+    edit_json(path, "manifest.json", lambda manifest: manifest.update(schema="snndeploy.program/9"))
     assert refused(path) == (
-        f"{path} has schema 'snndeploy.program/2'; this release reads {SCHEMA}: install the"
+        f"{path} has schema 'snndeploy.program/9'; this release reads {SCHEMA}: install the"
         " release that wrote it, or compile again"
     )
     newer = {**unpack(path), "encoder.onnx": b"of the future"}
-    assert "has schema 'snndeploy.program/2'" in refused(pack(path, newer))
+    assert "has schema 'snndeploy.program/9'" in refused(pack(path, newer))
     edit_json(path, "manifest.json", lambda manifest: [])
     assert f"has schema None; this release reads {SCHEMA}" in refused(path)
 
@@ -144,8 +144,12 @@ NETWORK = [
     ("timesteps", 0, "network timesteps is 0, not a whole number in 1..65536"),
     ("populations.1.shape", [1, -2, 3], "is -2, not a whole number in 1..268435456"),
     ("populations.1.shape", [99999, 99999, 1], "another shape"),
-    ("populations.1.kind", "magic", "has kind 'magic'"),
-    ("populations.1.threshold", True, "threshold is True, not a whole number in -2147483648.."),
+    ("populations.1.neuron.kind", "magic", "has kind 'magic'"),
+    (
+        "populations.1.neuron.threshold",
+        True,
+        "threshold is True, not a whole number in",
+    ),
     ("populations.1.name", "readout", "two populations share a name"),
     ("projections.0.target", "nowhere", "names no population 'nowhere'"),
     ("projections.0.connection", 99, "IndexError: list index out of range"),

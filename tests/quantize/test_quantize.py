@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from populations import make_population
 
 from snndeploy.connections import Conv, Dense
 from snndeploy.engines.engine import run_network
@@ -15,7 +16,8 @@ from snndeploy.errors import FitError, UnsupportedError
 from snndeploy.graph import Graph, Node
 from snndeploy.lower.pipeline_delay import assign_depths
 from snndeploy.lower.real_network import RealNetwork, RealPopulation, RealReadout, Term
-from snndeploy.network import Injection, Network, Population, Projection
+from snndeploy.network import Injection, Network, Projection
+from snndeploy.neurons import equation_of
 from snndeploy.quantize.calibration import Calibration
 from snndeploy.quantize.kernels import Kernel, mantissas, worst_case
 from snndeploy.quantize.membrane_error import current_error
@@ -26,7 +28,14 @@ from snndeploy.target import Target
 from snndeploy.tensors import tensor
 
 LOIHI2, LOIHI1 = Target.load("loihi2"), Target.load("loihi1")
-LIF = {"threshold": 1.0, "decay": 1.0, "v_reset": 0.0, "fires_at": "ge", "reset": "hard"}
+LIF = {
+    "kind": "lif",
+    "threshold": 1.0,
+    "decay": 1.0,
+    "v_reset": 0.0,
+    "fires_at": "ge",
+    "reset": "hard",
+}
 STEPS, SAMPLES = 4, 3
 INPUT = Node("input", "input", axes=((("batch", 1),),))
 
@@ -34,7 +43,7 @@ INPUT = Node("input", "input", axes=((("batch", 1),),))
 def lif(name, terms=(), shape=(2, 4, 4), host="", offset=None, **neuron):
     return RealPopulation(
         name, "lif", shape, name, f"{name}.current", tuple(terms), host, False, offset,
-        {**LIF, **neuron},
+        equation_of({**LIF, **neuron}),
     )  # fmt: skip
 
 
@@ -101,7 +110,7 @@ def test_ties_fire_as_the_model_says(fires_at, threshold):
 )
 def test_decay_registers(decay, register, error):
     found = quantized(real_network(source(), lif("out", [Term("events", kernel())], decay=decay)))
-    assert found.network.by_name["out"].membrane_decay == register
+    assert found.network.by_name["out"].neuron.membrane_decay == register
     assert found.layers[0].decay_error == pytest.approx(error, abs=6e-5)
     notes = (
         "out: decay 0 needs a register of 4096, 12 bits hold 4095; 1/4096 of the membrane stays",
@@ -124,7 +133,7 @@ def test_bias_registers_hold_offsets():
 def test_a_population_of_bias_alone():
     found = quantized(real_network(lif("out", offset=np.full((2, 4, 4), 0.3))))
     made = found.network.by_name["out"]
-    assert made.threshold == pytest.approx(1.0 / made.scale - 1)
+    assert made.neuron.threshold == pytest.approx(1.0 / made.scale - 1)
     assert found.layers[0].worst_case_sum == 0
 
 
@@ -244,7 +253,7 @@ def test_event_counts_are_graded_payloads():
     counts = np.full((SAMPLES, STEPS, 2, 4, 4), 5, np.float32)
     network = real_network(source(), lif("out", [Term("events", kernel())]))
     found = quantized(network, events=counts)
-    assert found.network.by_name["events"].payload_bound == 10
+    assert found.network.by_name["events"].neuron.payload_bound == 10
     assert found.notes[0] == (
         "events: input payloads are limited to 10 (twice the largest in the calibration data);"
         " larger ones are clipped and counted"
@@ -298,10 +307,10 @@ def test_relays_forward_currents_in_few_bits():
     found = quantized(network, relay=currents.astype(np.float32))
     made = found.network.by_name["relay"]
     worst = found.layers[0].worst_case_sum
-    assert made.payload_bound == (worst >> made.payload_shift) + 1
-    assert 2 * np.abs(currents).max() / made.scale / (1 << made.payload_shift) <= 255
+    assert made.neuron.payload_bound == (worst >> made.neuron.payload_shift) + 1
+    assert 2 * np.abs(currents).max() / made.scale / (1 << made.neuron.payload_shift) <= 255
     (projection,) = found.network.incoming("out")
-    step = made.scale * (1 << made.payload_shift)
+    step = made.scale * (1 << made.neuron.payload_shift)
     used = projection.connection.weight * (
         found.network.by_name["out"].scale * 2.0**projection.exponent
     )
@@ -346,7 +355,7 @@ def test_soft_reset_where_the_target_has_it():
     soft = replace(LOIHI2, soft_reset=True)
     network = real_network(source(), lif("out", [Term("events", kernel())], reset="soft"))
     made = quantized(network, soft).network.by_name["out"]
-    assert (made.reset, made.reset_amount) == ("soft", made.threshold + 1)
+    assert (made.neuron.reset, made.neuron.reset_amount) == ("soft", made.neuron.threshold + 1)
 
 
 def test_offsets_far_beyond_the_threshold():
@@ -365,7 +374,7 @@ def test_offsets_far_beyond_the_threshold():
 
 
 def chip(delays):
-    populations = [Population(name, (1, 2, 2)) for name in ("a", "b", "c", "d")]
+    populations = [make_population(name, (1, 2, 2)) for name in ("a", "b", "c", "d")]
     conv = Conv(np.ones((1, 1, 1, 1), np.int8))
     edges = [("a", "b"), ("b", "c"), ("c", "d"), ("a", "d")]
     projections = tuple(Projection(f"{s}->{t}", s, t, conv) for s, t in edges)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from populations import altered, make_population
 from random_networks import Case, Features, networks
 
 from snndeploy.connections import Conv, Dense
@@ -22,7 +23,6 @@ from snndeploy.network import (
     Attention,
     Injection,
     Network,
-    Population,
     Projection,
     Readout,
 )
@@ -123,12 +123,12 @@ def planted(seed: int, plant: tuple[str, ...], timesteps: int = 3, limit: int = 
             out[:, channel] = 0
     shape = (4, 5)
     populations = (
-        Population("input", (2, *shape), "input"),
-        Population("a", (channels, *shape), threshold=60, membrane_decay=1024, bias=bias,
+        make_population("input", (2, *shape), "input"),
+        make_population("a", (channels, *shape), threshold=60, membrane_decay=1024, bias=bias,
                    bias_exponent=3, depth=1),
-        Population("b", (4, *shape), threshold=70, membrane_decay=2048, depth=2,
+        make_population("b", (4, *shape), threshold=70, membrane_decay=2048, depth=2,
                    bias=rng.integers(-9, 10, 4).astype(np.int32), bias_exponent=6),
-        Population("readout", (3, 1, 1), "integrator", depth=3),
+        make_population("readout", (3, 1, 1), "integrator", depth=3),
     )  # fmt: skip
     classes = rng.integers(-60, 61, (3, 4, *shape)).astype(np.int8)
     projections = (
@@ -148,10 +148,7 @@ def case_of(network: Network, seed: int = 0, samples: int = 2) -> Case:
 
 
 def with_population(network: Network, name: str, **changes: object) -> Network:
-    populations = (
-        replace(p, **changes) if p.name == name else p  # type: ignore[arg-type]
-        for p in network.populations
-    )
+    populations = (altered(p, **changes) if p.name == name else p for p in network.populations)
     return replace(network, populations=tuple(populations))
 
 
@@ -305,7 +302,7 @@ def depthwise(network: Network, weight: int, threshold: int) -> Network:
     """The network with a population between a and b that repeats a, channel by channel."""
     a, b = network.by_name["a"], network.by_name["b"]
     channels = a.shape[0]
-    copy = Population("copy", a.shape, threshold=threshold, membrane_decay=512, depth=2)
+    copy = make_population("copy", a.shape, threshold=threshold, membrane_decay=512, depth=2)
     identity = Conv(np.full((channels, 1, 1, 1), weight, dtype=np.int8), groups=channels)
     first, second, last = network.projections
     return replace(
@@ -357,10 +354,10 @@ def relays_in_a_row(count: int, exponent: int) -> Network:
     """Differences of differences: each relay's worst case is far beyond what it ever sends."""
     difference = Conv(np.array([[127, -127], [126, -126]], dtype=np.int8)[:, :, None, None])
     shape, names = (2, 1, 1), ["input", *(f"relay{i}" for i in range(count)), "a", "readout"]
-    relays = [Population(name, shape, "relay", payload_bound=1 << 15) for name in names[1:-2]]
+    relays = [make_population(name, shape, "relay", payload_bound=1 << 15) for name in names[1:-2]]
     populations = (
-        Population("input", shape, "input"), *relays, Population("a", shape, threshold=5),
-        Population("readout", (1, 1, 1), "integrator"),
+        make_population("input", shape, "input"), *relays, make_population("a", shape, threshold=5),
+        make_population("readout", (1, 1, 1), "integrator"),
     )  # fmt: skip
     own = Conv(np.array([[100, 0], [0, 90]], dtype=np.int8)[:, :, None, None])
     projections = (

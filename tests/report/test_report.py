@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from populations import altered, make_population
 
 from snndeploy.connections import Dense
 from snndeploy.costs import AC_PJ, GAC_EQUATION_11, MAC_PJ, Convention, LayerCost
 from snndeploy.graph import Graph, Node
 from snndeploy.layout.layout import Layout, Tile
-from snndeploy.network import Network, Population, Projection
+from snndeploy.network import Network, Projection
 from snndeploy.program import Program
 from snndeploy.program.facts import plain, read_facts
 from snndeploy.report import summarize
@@ -65,9 +66,9 @@ def small_network() -> Network:
         return Dense(np.ones((rows, columns, 1, 1), dtype=np.int8))
 
     populations = (
-        Population("first", (FIRST, 1, 1), origin="n1"),
-        Population("second", (SECOND, 1, 1), depth=1, origin="n2"),
-        Population("answer", (3, 1, 1), "integrator", depth=2, origin="fc"),
+        make_population("first", (FIRST, 1, 1), origin="n1"),
+        make_population("second", (SECOND, 1, 1), depth=1, origin="n2"),
+        make_population("answer", (3, 1, 1), "integrator", depth=2, origin="fc"),
     )
     projections = (
         Projection("conv", "first", "second", dense(SECOND, FIRST)),
@@ -314,7 +315,7 @@ def test_a_rate_that_only_the_host_knows_leaves_a_convention_out():
 
 def test_a_first_layer_on_the_chip_costs_macs_at_the_input_rate():
     network = small_network()
-    events = replace(network.populations[0], kind="input", origin="x")
+    events = altered(network.populations[0], kind="input", origin="x")
     program = small_program(
         (LayerCost("conv", 500, "layer", STEPS, (), ("n2",), first=True), LAYERS[2]),
         replace(network, populations=(events, *network.populations[1:])),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from populations import altered
 from test_report import FIRST, SAMPLES, SECOND, STEPS, small_network, small_program, small_run
 
 from snndeploy.network import Readout
@@ -98,7 +99,7 @@ def test_layers_and_steps_add_up_to_the_totals(chunks):
 
 def test_an_input_has_no_neuron_on_the_chip():
     network = small_network()
-    events = replace(network.populations[0], kind="input", origin="x")
+    events = altered(network.populations[0], kind="input", origin="x")
     program = small_program(
         network=replace(network, populations=(events, *network.populations[1:]))
     )

@@ -48,7 +48,7 @@ def test_a_population_declares_its_targets_accumulator(target: str, bits: int) -
 def test_graded_operations_equal_every_synapse_walked(program: Program, digits: np.ndarray) -> None:
     network = program.network
     injected, _ = encode(program, digits)
-    relays = [p.name for p in network.populations if p.kind == "relay"]
+    relays = [p.name for p in network.populations if p.neuron.name == "relay"]
     sent = run_network(network, injected, record=relays, samples=len(digits)).spikes
     walked = 0
     for name in relays:

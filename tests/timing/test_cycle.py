@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hand_made import ten_to_ten, traffic_of
+from populations import make_population
 from target_variants import stating
 
 from snndeploy.connections import Dense
 from snndeploy.layout.layout import Layout, Tile
-from snndeploy.network import Injection, Network, Population, Projection
+from snndeploy.network import Injection, Network, Projection
 from snndeploy.target import Target
 from snndeploy.timing.analytic import BOUNDS, analytic_timing
 from snndeploy.timing.cycle import cycle_timing
@@ -23,8 +24,8 @@ HOP, CHIP_HOP = 4.1, 159.0  # ns
 
 def pair(sources, targets, router, start=(0, 0), board=(1, 1)):
     """A core of `sources` neurons, each with one message to a core of `targets` neurons."""
-    source = Population("source", (sources, 1, 1))
-    target = Population("target", (targets, 1, 1), depth=1)
+    source = make_population("source", (sources, 1, 1))
+    target = make_population("target", (targets, 1, 1), depth=1)
     weight = np.ones((targets, sources, 1, 1), dtype=np.int8)
     network = Network(1, (source, target), (Projection("p", "source", "target", Dense(weight)),))
     tiles = (
@@ -155,7 +156,10 @@ def test_summary():
 
 def test_host_spikes_enter_at_router_0():
     """The host's messages are ready at once, cross one link and are served one after another."""
-    source, target = Population("source", (5, 1, 1), "input"), Population("t", (3, 1, 1), depth=1)
+    source, target = (
+        make_population("source", (5, 1, 1), "input"),
+        make_population("t", (3, 1, 1), depth=1),
+    )
     weight = np.ones((3, 5, 1, 1), dtype=np.int8)
     network = Network(
         1, (source, target), (Projection("p", "source", "t", Dense(weight)),),
@@ -171,7 +175,7 @@ def test_host_spikes_enter_at_router_0():
 
 
 def test_walking_order_is_by_tile_row_column_channel():
-    network = Network(1, (Population("p", (2, 2, 2)),), ())
+    network = Network(1, (make_population("p", (2, 2, 2)),), ())
     tiles = (Tile("p", (0, 2), (1, 2), (0, 2), 0), Tile("p", (0, 2), (0, 1), (0, 2), 0))
     layout = Layout(tiles, np.zeros((1, 3), dtype=np.int32), (1, 1), (1, 1), {}, {}, "")
     assert walk_of(network, layout).order.tolist() == [4, 5, 6, 7, 0, 1, 2, 3]

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from cycle_reference import Reference
+from populations import make_population
 from random_layouts import random_layout
 from random_networks import Features, random_network
 from target_variants import stating
@@ -15,7 +16,7 @@ from traffic_runs import count, random_spikes
 from snndeploy.connections import Conv
 from snndeploy.errors import DataError
 from snndeploy.layout.layout import Layout, Tile
-from snndeploy.network import Network, Population, Projection
+from snndeploy.network import Network, Projection
 from snndeploy.target import Target
 from snndeploy.timing.analytic import analytic_timing
 from snndeploy.timing.cycle import cycle_timing
@@ -33,7 +34,7 @@ def recorded(network, spikes, updated, injected):
     for index, values in injected.items():
         recorder.observe_injection(index, values)
     for population in network.populations:
-        marks = updated[population.name] if population.kind != "input" else None
+        marks = updated[population.name] if population.neuron.name != "input" else None
         recorder(population, spikes[population.name], marks)
     return recorder
 
@@ -121,8 +122,8 @@ def reference(machine, layout, state, room):
 
 
 def three_steps():
-    source = Population("source", (2, 3, 3))
-    target = Population("target", (2, 3, 3), depth=1)
+    source = make_population("source", (2, 3, 3))
+    target = make_population("target", (2, 3, 3), depth=1)
     conv = Conv(np.ones((2, 2, 3, 3), dtype=np.int8), padding=(1, 1))
     network = Network(2, (source, target), (Projection("p", "source", "target", conv),))
     tiles = (

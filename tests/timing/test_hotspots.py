@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from populations import make_population
 
 from snndeploy.connections import Conv
 from snndeploy.mapping import place
-from snndeploy.network import Network, Population, Projection
+from snndeploy.network import Network, Projection
 from snndeploy.target import Target
 from snndeploy.timing.analytic import analytic_timing, load_of
 from snndeploy.timing.hotspots import hotspots
@@ -29,7 +30,10 @@ def test_a_step_without_time_uses_no_link():
     kernel = Conv(np.ones((1, 1, 1, 1), dtype=np.int8))
     network = Network(
         2,
-        (Population("in", shape, "input"), Population("out", shape, threshold=5, depth=1)),
+        (
+            make_population("in", shape, "input"),
+            make_population("out", shape, threshold=5, depth=1),
+        ),
         (Projection("p", "in", "out", kernel),),
     )
     # its core is one router away from the host's

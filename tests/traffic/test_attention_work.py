@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from attention_graphs import channel_gate, window_gate
+from populations import make_population
 
 from snndeploy.connections import Conv
 from snndeploy.engines.engine import run_network
 from snndeploy.errors import UnsupportedError
 from snndeploy.lower.pipeline_delay import assign_depths
 from snndeploy.mapping import place
-from snndeploy.network import Attention, Injection, Network, Population, Projection
+from snndeploy.network import Attention, Injection, Network, Projection
 from snndeploy.target import Target
 from snndeploy.timing.analytic import BOUNDS, analytic_timing
 from snndeploy.timing.cycle import cycle_timing
@@ -41,9 +42,9 @@ def run(attention: Attention, target: Target):
     network = Network(
         STEPS,
         (
-            Population("in", SHAPE, "input"),
-            Population("middle", SHAPE, threshold=5, scale=0.5, attention=(attention,)),
-            Population("out", SHAPE, threshold=5),
+            make_population("in", SHAPE, "input"),
+            make_population("middle", SHAPE, threshold=5, scale=0.5, attention=(attention,)),
+            make_population("out", SHAPE, threshold=5),
         ),
         (Projection("a", "in", "middle", one), Projection("b", "middle", "out", one)),
         (Injection("in", "x", "spikes", minimum=0, maximum=1),),
@@ -112,7 +113,7 @@ def test_the_hosts_bytes_fall_in_the_steps_that_use_them():
     rng = np.random.default_rng(0)
     window = Attention(window_gate(SHAPE, STEPS, rng), "current", full_window=True, unit="host")
     gates = Attention(channel_gate(SHAPE, rng), "membrane", unit="host")
-    middle = Population("middle", SHAPE, threshold=5, scale=0.5, attention=(window, gates))
+    middle = make_population("middle", SHAPE, threshold=5, scale=0.5, attention=(window, gates))
     network = Network(
         STEPS, (middle,), (),
         (Injection("middle", "a", "graded", minimum=0, maximum=9),
@@ -169,7 +170,7 @@ def test_cycle_timing_sees_the_hosts_values_in_front_of_a_window():
     window = Attention(
         window_gate(SHAPE, STEPS, np.random.default_rng(0)), "current", full_window=True
     )
-    middle = Population("middle", SHAPE, threshold=5, scale=0.5, attention=(window,))
+    middle = make_population("middle", SHAPE, threshold=5, scale=0.5, attention=(window,))
     sent = Injection("middle", "a", "graded", minimum=0, maximum=9)
     network = assign_depths(Network(STEPS, (middle,), (), (sent,)), target)
     layout = place(network, target, mode="tiles")

@@ -7,6 +7,7 @@ import pytest
 from brute_force import enumerate_traffic
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from populations import make_population
 from random_layouts import random_layout
 from random_networks import Features, networks
 from traffic_runs import count, random_spikes
@@ -14,7 +15,7 @@ from traffic_runs import count, random_spikes
 from snndeploy.connections import Conv
 from snndeploy.layout.layout import Layout, Tile
 from snndeploy.mapping import place
-from snndeploy.network import Network, Population, Projection
+from snndeploy.network import Network, Projection
 from snndeploy.target import Target
 from snndeploy.traffic.counter import PER_CORE, PER_STEP, TrafficCounter
 from snndeploy.traffic.layers import LAYER_COUNTS
@@ -80,10 +81,10 @@ def test_counts_equal_the_enumeration(case, seed):
 @pytest.mark.parametrize("groups", [2, 3])
 def test_groups_of_several_channels(groups):
     """Grouped convolutions between tiles whose channel ranges cut through the groups."""
-    source = Population("source", (6, 4, 5))
-    target = Population("target", (12, 4, 5), depth=1)
+    source = make_population("source", (6, 4, 5))
+    target = make_population("target", (12, 4, 5), depth=1)
     connection = Conv(np.ones((12, 6 // groups, 3, 2)), padding=(1, 1), groups=groups)
-    target = Population("target", connection.output_shape(source.shape), depth=1)
+    target = make_population("target", connection.output_shape(source.shape), depth=1)
     projection = Projection("p", "source", "target", connection)
     network = Network(2, (source, target), (projection,))
     random = np.random.default_rng(groups)
@@ -113,8 +114,8 @@ def test_counts_on_placed_layouts(name, case):
 def two_cores(channels=300, route=((0, 0, 0), (2, 1, 0))):
     """A 1x1 convolution from one core to another on a 2 x 2 board of 2 x 2 routers."""
     source, target = (
-        Population("source", (channels, 1, 1)),
-        Population("target", (7, 1, 1), depth=1),
+        make_population("source", (channels, 1, 1)),
+        make_population("target", (7, 1, 1), depth=1),
     )
     connection = Conv(np.ones((7, channels, 1, 1), dtype=np.int8))
     network = Network(3, (source, target), (Projection("p", "source", "target", connection),))
@@ -174,12 +175,12 @@ def test_a_fresh_counter_shares_nothing_but_the_tables():
 def test_two_targets_on_one_core_keep_their_own_operations():
     """Each neuron triggers one synapse at core 1: the left one in `even`, the right in `odd`."""
     kernel = np.ones((1, 1, 1, 1), dtype=np.int8)
-    source = Population("source", (1, 1, 2))
+    source = make_population("source", (1, 1, 2))
     reads = {
         "even": Conv(kernel, stride=(1, 2)),
         "odd": Conv(kernel, stride=(1, 2), padding=(0, 1)),
     }
-    targets = [Population(n, c.output_shape(source.shape), depth=1) for n, c in reads.items()]
+    targets = [make_population(n, c.output_shape(source.shape), depth=1) for n, c in reads.items()]
     projections = tuple(Projection(n, "source", n, c) for n, c in reads.items())
     network = Network(1, (source, *targets), projections)
     tiles = tuple(

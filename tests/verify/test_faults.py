@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from populations import altered
 
 from snndeploy.data import load_data
 from snndeploy.engines.engine import run_network
@@ -42,10 +43,7 @@ def link(found: Verification, start: str) -> Link:
 
 def with_population(program: Program, name: str, **changes: object) -> Program:
     network = program.network
-    populations = tuple(
-        replace(p, **changes) if p.name == name else p  # type: ignore[arg-type]
-        for p in network.populations
-    )
+    populations = tuple(altered(p, **changes) if p.name == name else p for p in network.populations)
     return replace(program, network=replace(network, populations=populations))
 
 
@@ -71,7 +69,7 @@ def test_a_sound_program_passes(program: Program, digits: np.ndarray) -> None:
 
 def test_threshold_off_by_one(program: Program, digits: np.ndarray) -> None:
     name = "body.stage1.0.spike2"
-    register = program.network.by_name[name].threshold
+    register = program.network.by_name[name].neuron.threshold
     found = check(with_population(program, name, threshold=register - 1), digits)
     assert not found.passed
     (finding,) = link(found, "float model -> program's integers").findings
@@ -85,7 +83,7 @@ def test_threshold_off_by_one(program: Program, digits: np.ndarray) -> None:
 
 def test_more_than_instead_of_at_least(program: Program, digits: np.ndarray) -> None:
     name = "body.stage2.0.spike1"
-    register = program.network.by_name[name].threshold
+    register = program.network.by_name[name].neuron.threshold
     found = check(with_population(program, name, threshold=register + 1), digits)
     (finding,) = link(found, "float model -> program's integers").findings
     assert finding.cause == "'>' instead of '>='"

@@ -21,7 +21,12 @@ TIMEOUT_FACTOR = 10.0  # Lava's speed varies a lot with the machine's load
 
 ALLOWED = Allowed(
     title="Lava",
-    neurons=frozenset({"lif", "integrator", "relay", "input"}),
+    neurons={
+        "lif": ("threshold", "membrane_decay", "current_decay", "reset", "reset_amount"),
+        "integrator": ("membrane_decay", "current_decay"),
+        "relay": ("payload_shift", "payload_bound"),
+        "input": ("payload_bound",),
+    },
     connections=frozenset({"conv", "dense"}),
     features=frozenset(FEATURES) - {"attention", "soft reset"},
     lacks={
@@ -49,9 +54,7 @@ def write_answered(
     check_input(program, x)
     injected, _ = encode(program, x)
     network = program.network
-    kept = [
-        population.name for population in network.populations if population.kind != "integrator"
-    ]
+    kept = [population.name for population in network.populations if population.neuron.sends]
     activity = run_network(network, injected, record=kept, samples=len(x))
     write_bundle(
         network,

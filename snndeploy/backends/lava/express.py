@@ -14,6 +14,7 @@ from snndeploy.backends.lava.backend import ALLOWED
 from snndeploy.connections import Conv, Dense
 from snndeploy.errors import UnsupportedError
 from snndeploy.network import MEMBRANE_SHIFT, NO_CURRENT_MEMORY, Network, Population, Projection
+from snndeploy.neurons import Integrator, Lif, Relay
 from snndeploy.quantize.kernels import worst_case
 from snndeploy.quantize.quantize import LayerQuantization
 
@@ -39,13 +40,14 @@ def refuse(node: str, reason: str, advice: str) -> UnsupportedError:
 
 def message_bits(population: Population, sent: np.ndarray | None = None) -> int:
     """Bits of its payloads, sign included; 0 for binary spikes (any payload then counts as 1)."""
-    if population.kind in ("lif", "integrator"):
+    neuron = population.neuron
+    if neuron.has_membrane:
         return 0
-    largest = population.payload_bound
+    largest = neuron.payload_bound
     if sent is not None and sent.size:
         low, high = int(sent.min()), int(sent.max())
         largest = max(largest, high, -low)
-        if population.kind == "input" and largest == 1 and low >= 0:
+        if not neuron.on_chip and largest == 1 and low >= 0:
             return 0
     return min(largest.bit_length() + 1, 31)
 
@@ -68,13 +70,13 @@ def factored(values: np.ndarray, bits: int, node: str) -> tuple[np.ndarray, int]
     return mantissa.astype(np.int16), exponent
 
 
-def holding_bias(population: Population, exponent: int) -> int:
+def holding_bias(name: str, neuron: Lif, exponent: int) -> int:
     """A mantissa that keeps a neuron with a negative threshold from firing at rest."""
     lowest = -(1 << (BIAS_BITS - 1))
-    if lowest << exponent > population.threshold << MEMBRANE_SHIFT:
+    if lowest << exponent > neuron.threshold << MEMBRANE_SHIFT:
         raise refuse(
-            population.name,
-            f"it fires at rest (threshold {population.threshold}), before a sample starts",
+            name,
+            f"it fires at rest (threshold {neuron.threshold}), before a sample starts",
             "raise its threshold",
         )
     return lowest
@@ -206,15 +208,18 @@ def population_notes(network: Network, population: Population) -> list[str]:
 
     Biases are the program's own, not as `factored` writes them for the simulation.
     """
-    if population.kind not in ("lif", "integrator"):
-        return _relay_notes(population)
+    neuron = population.neuron
+    if isinstance(neuron, Relay) and neuron.payload_shift:
+        return [f"{population.name}: a relay with a shift is a custom process, simulation only"]
+    if not isinstance(neuron, Lif | Integrator):
+        return []
     notes = []
-    if population.membrane_decay > 4095:
+    if neuron.membrane_decay > 4095:
         notes.append("membrane decay 4096 needs 13 bits; the register has 12")
-    if not 1 <= population.current_decay <= NO_CURRENT_MEMORY:
+    if not 1 <= neuron.current_decay <= NO_CURRENT_MEMORY:
         notes.append("a current without decay: the register decays by at least 1/4096")
-    if population.kind == "lif" and not 0 <= population.threshold <= 131071:
-        notes.append(f"threshold {population.threshold} is outside the register's 17 bits")
+    if isinstance(neuron, Lif) and not 0 <= neuron.threshold <= 131071:
+        notes.append(f"threshold {neuron.threshold} is outside the register's 17 bits")
     if population.bias is not None:
         notes += _bias_notes(population.bias, population.bias_exponent)
     for injection in network.injections_into(population.name):
@@ -233,25 +238,19 @@ def _bias_notes(mantissa: np.ndarray, exponent: int) -> list[str]:
     return notes
 
 
-def _relay_notes(population: Population) -> list[str]:
-    if population.kind == "relay" and population.payload_shift:
-        return [f"{population.name}: a relay with a shift is a custom process, simulation only"]
-    return []
-
-
 def sums_of(network: Network, layers: Iterable[LayerQuantization]) -> Sums:
     """The worst-case input sums: as the program's facts have them, else by the same rule."""
     known = {layer.population: (layer.worst_case_sum, layer.sum_limit) for layer in layers}
     return {
         population.name: known.get(population.name) or _sum_of(network, population)
         for population in network.populations
-        if population.kind != "input"
+        if population.neuron.on_chip
     }
 
 
 def _sum_of(network: Network, population: Population) -> tuple[int, int]:
     parts = [
-        (p.connection, p.exponent, network.by_name[p.source].payload_bound)
+        (p.connection, p.exponent, network.by_name[p.source].neuron.payload_bound)
         for p in network.incoming(population.name)
     ]
     injected = sum(

@@ -13,9 +13,9 @@ import numpy as np
 from snndeploy.backends.lava import express
 from snndeploy.backends.lava.backend import ALLOWED
 from snndeploy.connections import Conv, Dense
-from snndeploy.engines.arithmetic import own_bias, shift
 from snndeploy.engines.boundary import count_samples
 from snndeploy.network import Network, Population, Projection
+from snndeploy.neurons import Input, Integrator, Lif, Relay, shift
 
 FORMAT = "snndeploy lava bundle"
 VERSION = 1
@@ -88,24 +88,25 @@ def build_manifest(
 def _population(context: Context, population: Population) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "name": population.name,
-        "kind": population.kind,
+        "kind": population.neuron.name,
         "shape": list(population.shape),
         "depth": population.depth,
     }
     sent = None
-    if population.kind == "input":
-        sent = _input_values(context, population)
-        entry["input"] = context.arrays.add(f"{population.name}.input", sent)
-    elif population.kind == "relay":
-        entry["payload_shift"] = population.payload_shift
-    else:
-        bias = _bias(context, population)
-        entry |= {
-            "threshold": population.threshold,
-            "membrane_decay": population.membrane_decay,
-            "current_decay": population.current_decay,
-            "bias": bias and _bias_entry(context, population, *bias),
-        }
+    match population.neuron:
+        case Input():
+            sent = _input_values(context, population)
+            entry["input"] = context.arrays.add(f"{population.name}.input", sent)
+        case Relay(payload_shift=shifted):
+            entry["payload_shift"] = shifted
+        case Lif() | Integrator() as neuron:
+            bias = _bias(context, population)
+            entry |= {
+                "threshold": neuron.threshold if isinstance(neuron, Lif) else 0,
+                "membrane_decay": neuron.membrane_decay,
+                "current_decay": neuron.current_decay,
+                "bias": bias and _bias_entry(context, population, *bias),
+            }
     entry["message_bits"] = express.message_bits(population, sent)
     context.notes += express.population_notes(context.network, population)
     return entry
@@ -123,7 +124,7 @@ def _input_values(context: Context, population: Population) -> np.ndarray:
 
 def _bias(context: Context, population: Population) -> tuple[np.ndarray, int] | None:
     """Mantissas (C, H, W), or (samples, C, H, W) with a bias injection, and their exponent."""
-    total = np.zeros(population.shape, dtype=np.int64) + own_bias(population)
+    total = population.own_bias
     for index, injection in enumerate(context.network.injections):
         if injection.target == population.name and injection.mode == "bias":
             total = total + shift(context.injected[index].astype(np.int64), injection.exponent)
@@ -139,9 +140,8 @@ def _bias_entry(
 
     before: the mantissa until it is loaded for the first time.
     """
-    before = 0
-    if _held(context, population):
-        before = express.holding_bias(population, exponent)
+    held = _held(context, population)
+    before = express.holding_bias(population.name, held, exponent) if held else 0
     return {
         "array": context.arrays.add(f"{population.name}.bias", mantissa),
         "exponent": exponent,
@@ -150,9 +150,11 @@ def _bias_entry(
     }
 
 
-def _held(context: Context, population: Population) -> bool:
-    """It would fire at rest, before its first step, and somebody would read that."""
-    return context.one_sample_a_run and population.kind == "lif" and population.threshold < 0
+def _held(context: Context, population: Population) -> Lif | None:
+    """Its neuron, where it would fire at rest, before its first step, and somebody reads that."""
+    neuron = population.neuron
+    fires = isinstance(neuron, Lif) and neuron.threshold < 0
+    return neuron if context.one_sample_a_run and isinstance(neuron, Lif) and fires else None
 
 
 # --- projections and injections -----------------------------------------------------------------
@@ -217,7 +219,7 @@ def _graded_injections(context: Context) -> list[dict[str, Any]]:
 def _expected(context: Context, expected: Mapping[str, np.ndarray]) -> dict[str, str]:
     paths = {}
     for population in context.network.populations:
-        if population.kind not in ("lif", "relay"):
+        if not population.neuron.on_chip or not population.neuron.sends:
             continue
         spikes = np.asarray(expected[population.name])
         shape = (context.samples, context.network.timesteps, *population.shape)

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 ALLOWED = Allowed(
     title="NetX",
-    neurons=frozenset({"lif", "integrator", "input"}),
+    neurons={
+        "lif": ("threshold", "membrane_decay", "current_decay", "reset", "reset_amount"),
+        "integrator": ("membrane_decay", "current_decay"),
+        "input": ("payload_bound",),
+    },
     connections=frozenset({"conv", "dense"}),
     features=frozenset(FEATURES) - {"attention", "soft reset", "host values"},
     lacks={

@@ -8,6 +8,7 @@ import numpy as np
 
 from snndeploy.errors import UnsupportedError
 from snndeploy.network import Injection, Network, Population, Projection
+from snndeploy.neurons import Integrator, Lif
 
 LARGEST_THRESHOLD = 131071  # 17 bit register (lava/proc/lif/models.py)
 LARGEST_DELAY = 62  # netx/hdf5.py, max_delay of DelayDense
@@ -161,10 +162,11 @@ def _check_recurrence(link: Link) -> None:
 
 
 def _check_neuron(network: Network, population: Population) -> None:
-    if population.kind == "lif" and not 0 <= population.threshold <= LARGEST_THRESHOLD:
+    neuron = population.neuron
+    if isinstance(neuron, Lif) and not 0 <= neuron.threshold <= LARGEST_THRESHOLD:
         raise unsupported(
             population.name,
-            f"has threshold {population.threshold}; the register holds 0 to {LARGEST_THRESHOLD}",
+            f"has threshold {neuron.threshold}; the register holds 0 to {LARGEST_THRESHOLD}",
         )
-    if population.kind == "integrator" and network.outgoing(population.name):
+    if isinstance(neuron, Integrator) and network.outgoing(population.name):
         raise unsupported(population.name, "is an integrator, which sends nothing, yet it projects")

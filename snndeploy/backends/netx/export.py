@@ -28,6 +28,7 @@ from snndeploy.backends.netx.chain import (
 from snndeploy.backends.netx.weights import as_kernel, chip_holds, dense_holds, effective_weight
 from snndeploy.errors import DeployError, one_line
 from snndeploy.network import Network, Population
+from snndeploy.neurons import Integrator, Lif
 
 Fields = dict[str, Any]
 """A group of the file: arrays, numbers, the text of `type`, and groups in it."""
@@ -94,7 +95,7 @@ def describe(network: Network, round_biases: bool = False) -> tuple[list[Fields]
 def _input(source: Population, flat: bool) -> Fields:
     plane = source.shape if not flat or source.shape[1:] != (1, 1) else source.shape[:1]
     layer: Fields = {"type": "input", "shape": np.array(plane)}
-    if source.kind != "input":
+    if source.neuron.on_chip:
         layer["neuron"] = _neuron(source)
     return layer
 
@@ -104,10 +105,10 @@ def _input_notes(
 ) -> list[str]:
     """Fills the input's affine map, which NetX stores and does not apply; says what to set."""
     injection = input_injection(network, source)
-    if source.kind == "input":
-        if not source.sends_graded:
+    if not source.neuron.on_chip:
+        if not source.neuron.sends_graded:
             return []
-        bits = source.payload_bound.bit_length() + 1
+        bits = source.neuron.payload_bound.bit_length() + 1
         return [f"{source.name}: load with input_message_bits={bits}, it sends integers"]
     bias, note = bias_mantissas(source, round_biases)
     constant = 0
@@ -183,12 +184,13 @@ def _conv(link: Link, weight: np.ndarray, delays: np.ndarray | None) -> Fields:
 
 
 def _neuron(population: Population) -> Fields:
-    fires = population.kind == "lif"
+    neuron = population.neuron
+    assert isinstance(neuron, Lif | Integrator)
     return {
         "type": "CUBA",
-        "iDecay": population.current_decay,
-        "vDecay": population.membrane_decay,
-        "vThMant": population.threshold if fires else SILENT_THRESHOLD,
+        "iDecay": neuron.current_decay,
+        "vDecay": neuron.membrane_decay,
+        "vThMant": neuron.threshold if isinstance(neuron, Lif) else SILENT_THRESHOLD,
         "refDelay": 1,
         "gradedSpike": 0,
     }

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 ALLOWED = Allowed(
     title="SANA-FE",
-    neurons=frozenset({"lif", "integrator", "relay", "input"}),
+    neurons={
+        "lif": ("threshold", "membrane_decay", "current_decay", "reset", "reset_amount"),
+        "integrator": ("membrane_decay", "current_decay"),
+        "relay": ("payload_shift", "payload_bound"),
+        "input": ("payload_bound",),
+    },
     connections=frozenset({"conv", "dense"}),
     features=frozenset(FEATURES) - {"attention"},
     lacks={

@@ -46,6 +46,7 @@ from snndeploy.errors import DataError, UnsupportedError
 from snndeploy.files.writing import check_folder, make_folder, write_bytes, write_json
 from snndeploy.layout.layout import Layout
 from snndeploy.network import NO_CURRENT_MEMORY, Network, Population
+from snndeploy.neurons import Integrator, Lif, Neuron, Relay, Reset, unsaid
 from snndeploy.program import Program
 from snndeploy.target import Target
 from snndeploy.timing.cycle_messages import FIRED, UPDATED
@@ -56,6 +57,12 @@ Neurons = Literal["replay", "lif"]
 LARGEST_SYNAPSES = 2_000_000  # SANA-FE takes 0.6 to 3 kB for each
 CHIP_FILE, NETWORK_FILE, FACTS_FILE = "chip.yaml", "network.net", "export.json"
 REPLAY_FOLDER = "replay"
+# The neurons that its Loihi soma is asked for, and the registers that it is told (or refused for).
+SAID: dict[type[Neuron], tuple[str, ...]] = {
+    Lif: ("threshold", "membrane_decay", "current_decay", "reset", "reset_amount"),
+    Integrator: ("membrane_decay", "current_decay"),
+    Relay: ("payload_shift", "payload_bound"),
+}
 SANAFE_VERSION = "2.2.9"
 
 
@@ -176,16 +183,25 @@ def too_large(network: Network, layout: Layout) -> list[UnsupportedError]:
 
 def _unlike(network: Network, population: Population) -> str:
     """What SANA-FE's Loihi soma lacks to compute a population; "" when it lacks nothing."""
+    neuron = population.neuron
+    if not neuron.on_chip:
+        return "graded spikes" if neuron.sends_graded else ""
+    if type(neuron) not in SAID:
+        return f"neuron of kind {neuron.name}"
+    if more := unsaid(neuron, SAID[type(neuron)]):
+        return more
     modes = {injection.mode for injection in network.injections_into(population.name)}
     checks = {
-        "graded spikes": population.sends_graded or population.kind == "relay",
+        "graded spikes": neuron.sends_integers,
         "values from the host": bool(modes & {"graded", "bias"}),
         "delays": any(
             p.delay or p.axonal_delay is not None for p in network.incoming(population.name)
         ),
-        "rounding of a current that lives on": population.current_decay != NO_CURRENT_MEMORY,
+        "rounding of a current that lives on": neuron.current_decay != NO_CURRENT_MEMORY,
         "reset by another amount than the threshold": (
-            population.reset == "soft" and population.reset_amount != population.threshold
+            isinstance(neuron, Lif)
+            and neuron.reset is Reset.SOFT
+            and neuron.reset_amount != neuron.threshold
         ),
     }
     return next((name for name, holds in checks.items() if holds), "")

@@ -25,7 +25,8 @@ from snndeploy.backends.sanafe.chip import (
 )
 from snndeploy.connections import Conv, Dense, Shape
 from snndeploy.layout.layout import Layout
-from snndeploy.network import Network, Projection
+from snndeploy.network import MEMBRANE_SHIFT, Network, Projection
+from snndeploy.neurons import Integrator, Lif, Reset
 from snndeploy.target import Target
 from snndeploy.timing.cycle_walk import Source, Walk
 
@@ -111,24 +112,19 @@ class Netlist:
 
     def _neuron_model(self, name: str) -> str:
         """Attributes in units of the synaptic sum, which are the membrane's over 64."""
-        population = self.network.by_name[name]
-        threshold = population.threshold if population.kind == "lif" else NEVER
-        keep = (4096 - population.membrane_decay) / 4096
-        return (
-            f"threshold={threshold} reset_mode={population.reset} reset=0"
-            f" leak_decay={keep!r} input_decay=0"
-        )
+        neuron = self.network.by_name[name].neuron
+        assert isinstance(neuron, Lif | Integrator)
+        threshold = neuron.threshold if isinstance(neuron, Lif) else NEVER
+        reset = neuron.reset if isinstance(neuron, Lif) else Reset.HARD
+        keep = (4096 - neuron.membrane_decay) / 4096
+        return f"threshold={threshold} reset_mode={reset} reset=0 leak_decay={keep!r} input_decay=0"
 
     def _biases(self) -> Iterator[str]:
         for source in self.walk.sources:
             population = self.network.by_name.get(str(source.key))
             if population is None or population.bias is None or source.from_host:
                 continue
-            mantissa = np.asarray(population.bias, dtype=np.int64)
-            mantissa = mantissa[:, None, None] if mantissa.ndim == 1 else mantissa
-            exponent = population.bias_exponent
-            bias = mantissa << exponent if exponent >= 0 else mantissa >> -exponent
-            values = np.broadcast_to(bias.reshape(-1, *bias.shape[1:]), population.shape) / 64
+            values = population.own_bias / (1 << MEMBRANE_SHIFT)
             names = self._part_names(source)
             for neuron, value in enumerate(np.moveaxis(values, 0, -1).ravel().tolist()):
                 if value:

@@ -18,7 +18,7 @@ def add_layer(builder: Builder, layer: Layer, is_last: bool) -> None:
     if layer.kind not in (*KINDS, "dense", "dense_rec"):
         known = ", ".join([*KINDS, "dense", "dense_rec"])
         raise layer.refuse(f"is of an unknown type; known: {known}")
-    if builder.populations and builder.last.kind == "integrator":
+    if builder.populations and not builder.last.neuron.sends:
         raise layer.refuse(f"comes after {builder.last.name}, which sends no spikes")
     if layer.kind in KINDS:
         KINDS[layer.kind](builder, layer)

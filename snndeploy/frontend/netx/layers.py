@@ -13,6 +13,7 @@ import numpy as np
 from snndeploy.connections import Shape
 from snndeploy.errors import ModelError, UnsupportedError
 from snndeploy.network import NO_CURRENT_MEMORY
+from snndeploy.neurons import Integrator, Lif
 
 LARGEST_THRESHOLD = 131071  # 17 bit register (lava/proc/lif/models.py)
 DECAY_ONE = 4096
@@ -43,6 +44,12 @@ class Neuron:
     membrane_decay: int
     current_decay: int = NO_CURRENT_MEMORY
     fires: bool = True
+
+    @property
+    def registers(self) -> Lif | Integrator:
+        if self.fires:
+            return Lif(self.membrane_decay, self.current_decay, self.threshold)
+        return Integrator(self.membrane_decay, self.current_decay)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,7 @@ import numpy as np
 from snndeploy.connections import Connection, Conv, Shape
 from snndeploy.frontend.netx.layers import BIAS_EXPONENT, Layer, Neuron
 from snndeploy.network import MEMBRANE_SHIFT, Injection, Network, Population, Projection, Readout
+from snndeploy.neurons import Input, Integrator, Relay
 
 UNIT = 1 / 64  # SLAYER's real value of one weight unit (slayer/neuron/base.py, scale 1 << 6)
 NETX_INPUT_WEIGHT = 64  # netx/hdf5.py create_input: an input layer without `weight`
@@ -66,9 +67,7 @@ class Builder:
             self.start_spiking(name, shape, registers, neuron.weight, neuron.bias)
             return
         bound = self.input_payload_bound
-        self.populations.append(
-            Population(name, shape, kind="input", payload_bound=bound, origin=name)
-        )
+        self.populations.append(Population(name, shape, Input(bound), origin=name))
         self.injections.append(Injection(name, "input", "spikes"))
 
     def start_spiking(
@@ -78,9 +77,7 @@ class Builder:
             Population(
                 name,
                 shape,
-                threshold=neuron.threshold,
-                membrane_decay=neuron.membrane_decay,
-                current_decay=neuron.current_decay,
+                neuron.registers,
                 bias=np.full(shape[0], bias, dtype=np.int32) if bias else None,
                 bias_exponent=BIAS_EXPONENT,
                 scale=UNIT,
@@ -105,10 +102,7 @@ class Builder:
             Population(
                 layer.name,
                 shape,
-                kind="lif" if neuron.fires else "integrator",
-                threshold=neuron.threshold if neuron.fires else 0,
-                membrane_decay=neuron.membrane_decay,
-                current_decay=neuron.current_decay,
+                neuron.registers,
                 bias=layer.bias(shape),
                 bias_exponent=BIAS_EXPONENT,
                 depth=source.depth + 1,
@@ -126,7 +120,7 @@ class Builder:
 
     def delay_axons(self, layer: Layer, delays: np.ndarray | None) -> None:
         """Keeps a layer's own delays for the projection that will leave it."""
-        if delays is None or self.last.kind == "integrator":
+        if delays is None or isinstance(self.last.neuron, Integrator):
             return
         channels, neurons = self.last.shape[0], self.last.neurons
         if delays.ndim > 1 or delays.size not in (1, channels, neurons):
@@ -174,13 +168,13 @@ class Builder:
         source = self.last
         name = f"{source.name}.delayed"
         self.populations.append(
-            Population(name, source.shape, "relay", depth=source.depth + 1, origin=source.origin)
+            Population(name, source.shape, Relay(), depth=source.depth + 1, origin=source.origin)
         )
         ones = np.ones((source.shape[0], 1, 1, 1), dtype=np.int8)
         self._project(source, Conv(ones, groups=source.shape[0]), None)
 
     def _default_readout(self) -> Readout:
         """Membranes of an integrator in SLAYER's units, else the rate of every neuron."""
-        if self.last.kind == "integrator":
+        if isinstance(self.last.neuron, Integrator):
             return Readout(self.last.name, "membrane", scale=UNIT / (1 << MEMBRANE_SHIFT))
         return Readout(self.last.name, "count", scale=1 / self.timesteps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from populations import make_population
 
 from snndeploy.connections import Conv, Dense
 from snndeploy.network import Injection, Network, Population, Projection, Readout
@@ -28,7 +29,9 @@ def spikes(seed: int, *shape: int, rate: float = 0.4, samples: int = SAMPLES) ->
 
 
 def lif(name: str, shape: tuple[int, int, int], depth: int, **more) -> Population:
-    return Population(name, shape, **{"threshold": 60, "membrane_decay": 1024, **more}, depth=depth)
+    return make_population(
+        name, shape, **{"threshold": 60, "membrane_decay": 1024, **more}, depth=depth
+    )
 
 
 def link(source: Population, target: Population, connection, exponent=0, **more) -> Projection:
@@ -42,7 +45,7 @@ def fed(populations, projections, *, timesteps=T, readout=None, extra=()) -> Net
     return Network(timesteps, tuple(populations), tuple(projections), injections, readout)
 
 
-INPUT = Population("input", (2, 6, 5), "input")
+INPUT = make_population("input", (2, 6, 5), "input")
 SAME = {"padding": (1, 1)}
 
 
@@ -79,7 +82,7 @@ def biases_everywhere() -> Case:
     channel = lif("channel", (3, 4, 4), 1, bias=np.array([700, 1500, -300]), bias_exponent=1)
     each = lif("each", (3, 4, 4), 2, bias=rng.integers(0, 4000, (3, 4, 4)), membrane_decay=0)
     last = lif("last", (2, 2, 2), 3, bias=np.array([40, 90]), bias_exponent=5, threshold=150)
-    readout = Population("readout", (4, 1, 1), "integrator", bias=np.arange(4), depth=4)
+    readout = make_population("readout", (4, 1, 1), "integrator", bias=np.arange(4), depth=4)
     projections = [
         link(stem, channel, Conv(weights(2, 3, 2, 3, 3), **SAME)),
         link(channel, each, Conv(weights(3, 3, 3, 3, 3), **SAME)),
@@ -149,9 +152,9 @@ def graded_injection() -> Case:
 @case
 def relays() -> Case:
     """A graded stream, forwarded plain and shifted, its delayed copy, and a graded input."""
-    source = Population("input", (2, 4, 4), "input", payload_bound=200)
-    stream = Population("stream", (3, 4, 4), "relay", payload_bound=100_000, depth=1)
-    shifted = Population(
+    source = make_population("input", (2, 4, 4), "input", payload_bound=200)
+    stream = make_population("stream", (3, 4, 4), "relay", payload_bound=100_000, depth=1)
+    shifted = make_population(
         "shifted", (3, 4, 4), "relay", payload_shift=5, payload_bound=30_000, depth=2
     )
     fires = lif("fires", (2, 4, 4), 3, threshold=3000)
@@ -174,7 +177,7 @@ def relays() -> Case:
 def pooled_integrator() -> Case:
     """A readout from the end and from the middle: pooled dense, its remainder unused, delayed."""
     first, second = lif("first", (3, 6, 5), 1), lif("second", (4, 5, 5), 2)
-    readout = Population("readout", (3, 1, 1), "integrator", membrane_decay=409, depth=3)
+    readout = make_population("readout", (3, 1, 1), "integrator", membrane_decay=409, depth=3)
     projections = [
         link(INPUT, first, Conv(weights(1, 3, 2, 3, 3), **SAME)),
         link(first, second, Conv(weights(2, 4, 3, 2, 1))),

@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from lava_networks import CASES, INPUT, fed, lif, link, weights
+from populations import altered, make_population
 
 from snndeploy.backends.lava import express
 from snndeploy.backends.lava.bundle import check_network, write_bundle
 from snndeploy.connections import Conv, Dense
 from snndeploy.engines.reference import run_reference
 from snndeploy.errors import DeployError, UnsupportedError
-from snndeploy.network import Injection, Population
+from snndeploy.network import Injection
 from snndeploy.quantize.quantize import LayerQuantization
 
 
@@ -181,7 +182,7 @@ def refused(projection=None, target=TARGET, injections=(), host=None):
 
 
 def test_soft_reset():
-    assert refused(target=replace(TARGET, reset="soft", reset_amount=60)) == (
+    assert refused(target=altered(TARGET, reset="soft", reset_amount=60)) == (
         "target cannot be deployed to Lava: it resets softly (v - threshold), and Lava's "
         "fixed-point LIF only resets to zero; train or compile it with a hard reset, or use the "
         "simulator"
@@ -220,7 +221,7 @@ def test_weights_beyond_8_bits():
 
 
 def test_a_kernel_beyond_int8():
-    source = Population("input", (1, 200, 1), "input")
+    source = make_population("input", (1, 200, 1), "input")
     projection = link(source, TARGET, Conv(weights(1, 4, 1, 200, 1)))
     with pytest.raises(UnsupportedError) as caught:
         express.weights(projection)

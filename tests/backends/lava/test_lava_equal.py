@@ -28,7 +28,7 @@ def test_a_network_by_hand(name, bundled, lava_python):
     _, activity = assert_equal(bundled, lava_python, network, injected)
     assert not any("wrapped" in line for line in activity.warnings)
     for population in network.populations:
-        if population.kind == "lif" and not population.name.startswith("zero"):
+        if population.neuron.name == "lif" and not population.name.startswith("zero"):
             fired = activity.spikes[population.name].mean()
             assert 0 < fired < 1, f"{population.name} always does the same: a test of nothing"
 

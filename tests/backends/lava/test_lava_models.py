@@ -30,5 +30,5 @@ def test_equal_spike_for_spike(
     assert data is not None
     link = lava_link(program, load_data(data).take(2).inputs(), tmp_path)
     assert link.exact, str(link.first)
-    lifs = [p for p in program.network.populations if p.kind == "lif"]
+    lifs = [p for p in program.network.populations if p.neuron.name == "lif"]
     assert link.compared >= 2 * program.network.timesteps * sum(p.neurons for p in lifs)

@@ -18,9 +18,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from populations import altered, make_population
 
 from snndeploy.engines.engine import run_network
-from snndeploy.network import Injection, Network, Population
+from snndeploy.network import Injection, Network
 
 REFRACTORY = 128  # Loihi stores refDelay << 7 in v in the step of a spike
 
@@ -43,7 +44,7 @@ def in_chip_time(network: Network, steps: int) -> Network:
 def driven_by_spikes(network: Network) -> Network:
     """The first layer's neurons replaced by spikes from outside."""
     source, *others = network.populations
-    spikes = Population(source.name, source.shape, kind="input")
+    spikes = make_population(source.name, source.shape, kind="input")
     injection = Injection(source.name, "recording", "spikes")
     return replace(network, populations=(spikes, *others), injections=(injection,))
 
@@ -59,7 +60,7 @@ def with_current_probes(network: Network) -> Network:
         if not incoming:
             continue
         name = probe(population.name)
-        memoryless = replace(
+        memoryless = altered(
             population, name=name, kind="integrator", threshold=0, membrane_decay=4096, bias=None
         )
         populations.append(memoryless)
@@ -85,7 +86,7 @@ def replay(
     ]
     traces = {}
     for layer in network.populations:
-        if layer.kind == "input" or layer.name.startswith(probe("")):
+        if layer.neuron.name == "input" or layer.name.startswith(probe("")):
             continue
         pieces = [[part[: max(0, layer.depth - early)] for part in before[layer.name]]]
         pieces += [list(sample[layer.name]) for sample in samples]
@@ -99,7 +100,7 @@ def _run(network: Network, value: np.ndarray) -> dict[str, tuple[np.ndarray, ...
     if value.ndim == 4:
         missing = max(0, network.timesteps - len(value))
         value = np.pad(value, ((0, missing), (0, 0), (0, 0), (0, 0)))[: network.timesteps]
-    names = [p.name for p in network.populations if p.kind in ("lif", "integrator")]
+    names = [p.name for p in network.populations if p.neuron.name in ("lif", "integrator")]
     activity = run_network(network, {0: value[None].astype(np.int32)}, names, names)
     found = {}
     for name in names:

@@ -6,13 +6,14 @@ layer 0 for ntidigits, whose later layers are one more column late each), and co
 
 import numpy as np
 import pytest
+from populations import make_population
 from recordings import network_file, trace
 from replay import chip_order, probe, with_current_probes
 
 from snndeploy.connections import Dense
 from snndeploy.engines.engine import run_network
 from snndeploy.frontend.netx.reader import load_netx
-from snndeploy.network import Injection, Network, Population, Projection
+from snndeploy.network import Injection, Network, Projection
 
 pytestmark = pytest.mark.recordings
 
@@ -69,8 +70,8 @@ def test_dense_block():
     """2 x 512,000 values: spikes and currents; registers of lava-dl's tests/netx/test_blocks.py."""
     weight = trace("gts/dense/weight.npy").astype(np.int16)[:, :, None, None]
     populations = (
-        Population("in", (200, 1, 1), kind="input"),
-        Population("dense", (256, 1, 1), threshold=6, membrane_decay=415, depth=1),
+        make_population("in", (200, 1, 1), kind="input"),
+        make_population("dense", (256, 1, 1), threshold=6, membrane_decay=415, depth=1),
     )
     projections = (Projection("in->dense", "in", "dense", Dense(weight)),)
     injections = (Injection("in", "recording", "spikes"),)
