@@ -193,7 +193,7 @@ def test_what_calibration_saw_fits():
 
 def test_mantissas_use_their_bits():
     for clip in (1.0, 0.7):
-        found = mantissas(Kernel("s", kernel(), 1.0, 1), 0.001, clip, 8)
+        found = mantissas(Kernel("s", kernel(), 1.0, 1), 0.001, clip, 127)
         assert found.values.dtype == np.int8
         largest = clip * np.abs(kernel().weight).max()
         assert 64 <= largest / (0.001 * (1 << found.exponent)) <= 127.001
