@@ -19,7 +19,7 @@ import numpy as np
 from snndeploy.frontend.door import Door, ModelFacts, OpenedModel
 from snndeploy.graph import Graph, Node
 
-NEURON = {"v_reset": 0.0, "fires_at": "ge", "reset": "hard", "time_axis": 1}
+NEURON = {"kind": "lif", "v_reset": 0.0, "fires_at": "ge", "reset": "hard", "time_axis": 1}
 CONV = {"stride": [1, 1], "dilation": [1, 1], "groups": 1}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,14 @@ def _lines(value: Any) -> Iterator[str]:
     yield from (f"  {line}" for line in below)
 
 
+def _given(value: Any) -> Iterator[str]:
+    """The fields of a dataclass that are not as they are without being given."""
+    for field in fields(value):
+        found = getattr(value, field.name)
+        if not _same(found, field.default):
+            yield f"{field.name}={_said(found)}"
+
+
 def _same(value: Any, default: Any) -> bool:
     """As it is without being given; nothing in it is as good as not given."""
     if isinstance(value, (tuple, Mapping)) and not value:
@@ -77,13 +86,14 @@ def _said(value: Any) -> str:
         return array_text(value)
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, Enum):
+        return str(value.value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return f"{type(value).__name__}({' '.join(_given(value))})"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key}: {_said(value[key])}" for key in sorted(value)) + "}"
     if isinstance(value, tuple):
         return "(" + ", ".join(map(_said, value)) + ")"
-    if is_dataclass(value):
-        held = (f"{field.name}={_said(getattr(value, field.name))}" for field in fields(value))
-        return f"{type(value).__name__}({', '.join(held)})"
     return str(value)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import toy_door
 from cli_runner import refused, run
+from populations import make_population
 from program_builder import program_of
 
 from snndeploy import pipeline, program
@@ -18,7 +19,8 @@ from snndeploy.connections import Conv, Dense
 from snndeploy.errors import OptionError, UnsupportedError
 from snndeploy.frontend import doors
 from snndeploy.graph import Graph, Node
-from snndeploy.network import Attention, Injection, Network, Population, Projection
+from snndeploy.network import Attention, Injection, Network, Projection
+from snndeploy.neurons import NEURONS
 
 pytestmark = pytest.mark.torch
 
@@ -31,7 +33,11 @@ def emit(made, x, output, options):
 
 ALLOWED = Allowed(
     title="Toy",
-    neurons=frozenset({"lif", "integrator", "input"}),
+    neurons={
+        "lif": ("threshold", "membrane_decay", "current_decay", "reset", "reset_amount"),
+        "integrator": ("membrane_decay", "current_decay"),
+        "input": ("payload_bound",),
+    },
     connections=frozenset({"dense"}),
     features=frozenset(),
 )
@@ -68,7 +74,7 @@ def test_the_toy_writes(toys, monkeypatch, command, option):
 def test_what_it_does_not_allow_is_named_before_anything_is_written(
     toys, monkeypatch, command, option
 ):
-    few = replace(ALLOWED, neurons=frozenset({"lif"}))
+    few = replace(ALLOWED, neurons={"lif": ALLOWED.neurons["lif"]})
     offered(monkeypatch, command=command, allowed=few)
     assert refused(toys, command, "plane.snnp", option, "toy", "-o", "out.txt") == (
         "3 reasons: (1) merged0: Toy has no input; (2) readout: Toy has no integrator;"
@@ -139,11 +145,11 @@ def everything() -> Network:
     return Network(
         2,
         (
-            Population("input", shape, "input"),
-            Population("soft", shape, reset="soft", reset_amount=3, attention=(refine,)),
-            Population("current", shape, current_decay=9, bias=np.int32([1, 2])),
-            Population("relay", shape, "relay", payload_bound=5),
-            Population("answer", shape, "integrator"),
+            make_population("input", shape, "input"),
+            make_population("soft", shape, reset="soft", reset_amount=3, attention=(refine,)),
+            make_population("current", shape, current_decay=9, bias=np.int32([1, 2])),
+            make_population("relay", shape, "relay", payload_bound=5),
+            make_population("answer", shape, "integrator"),
         ),
         (
             Projection("a", "input", "soft", Dense(ones), delay=1),
@@ -162,7 +168,7 @@ def everything() -> Network:
 
 ALL = Allowed(
     "Toy",
-    frozenset({"lif", "integrator", "relay", "input"}),
+    {kind: tuple(f.name for f in fields(neuron)) for kind, neuron in NEURONS.items()},
     frozenset({"conv", "dense"}),
     frozenset(FEATURES),
 )
@@ -183,7 +189,9 @@ def test_a_backend_that_allows_all_refuses_nothing():
 @pytest.mark.parametrize("name", PLACES)
 def test_a_name_that_is_dropped_is_refused(name):
     kind = next(k for k in ("neurons", "connections", "features") if name in getattr(ALL, k))
-    few = replace(ALL, **{kind: getattr(ALL, kind) - {name}})
+    names = getattr(ALL, kind)
+    fewer = {k: v for k, v in names.items() if k != name} if kind == "neurons" else names - {name}
+    few = replace(ALL, **{kind: fewer})
     (found,) = few.refusals(everything())
     assert str(found) == f"{PLACES[name]}: Toy has no {name}" and found.reason == name
 

@@ -21,9 +21,8 @@ from tampering import edit_json
 from snndeploy import neurons
 from snndeploy.analysis.layers import layers_of_chip
 from snndeploy.analysis.runs import ChipRun
-from snndeploy.backends.lava import express
-from snndeploy.backends.netx.chain import chain
-from snndeploy.backends.sanafe.export import _unlike
+from snndeploy.backends.backend import Backend
+from snndeploy.backends.table import BACKENDS
 from snndeploy.connections import Dense
 from snndeploy.engines.functional import run_functional
 from snndeploy.engines.reference import run_reference
@@ -294,13 +293,14 @@ def dense_pair(ours: Neuron, theirs: Neuron) -> tuple[Network, Network, dict[int
 # the backends
 
 
-def test_refused_by_name_by_every_backend(kind: str, program: Program):
-    for population in toys(program):
-        with pytest.raises(UnsupportedError, match=f"are of kind {kind}"):
-            express.check_population(population)
-        assert _unlike(program.network, population) == f"neuron of kind {kind}"
-    with pytest.raises(UnsupportedError, match=f"is of kind {kind}; NetX has no such neuron"):
-        chain(program.network)
+@pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
+def test_refused_by_name_by_every_backend(backend: Backend, kind: str, program: Program):
+    names = [population.name for population in toys(program)]
+    found = backend.allowed.refusals(program.network)
+    assert [(error.reason, error.node) for error in found if error.reason == kind] == [
+        (kind, names[0])
+    ]
+    assert f"{backend.allowed.title} has no {kind}" in str(found[0])
 
 
 # the declarations
@@ -404,10 +404,15 @@ def test_what_a_kind_may_not_do():
     ]
 
 
-def test_a_new_register_of_a_known_kind_is_refused_by_the_backends(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
+def test_a_new_register_of_a_known_kind_is_refused_by_the_backends(backend: Backend):
     """What a backend says of a LIF it says of the registers that it knows."""
-    known = {Lif: ("membrane_decay", "current_decay", "threshold", "reset")}
-    monkeypatch.setattr(express, "SAID", known)
+    known = {
+        **backend.allowed.neurons,
+        "lif": ("membrane_decay", "current_decay", "threshold", "reset"),
+    }
     population = Population("p", (1, 1, 1), Lif(reset=Reset.HARD))
-    with pytest.raises(UnsupportedError, match="it has a reset amount, which no Lava process"):
-        express.check_population(population)
+    network = Network(1, (population,), ())
+    assert backend.allowed.refusals(network) == ()
+    (refusal,) = replace(backend.allowed, neurons=known).refusals(network)
+    assert str(refusal) == f"p: it has a reset amount, which {backend.allowed.title} does not know"

@@ -18,6 +18,7 @@ from snndeploy import pipeline, program
 from snndeploy.frontend import doors
 from snndeploy.graph import Graph, Node, array_text, to_text
 from snndeploy.network import Network, Population
+from snndeploy.neurons import Lif
 from snndeploy.pipeline import walk
 from snndeploy.pipeline.stages import to_text as stage_text
 
@@ -68,12 +69,14 @@ def test_an_array_is_known_by_its_values():
 
 
 def test_a_changed_field_is_seen_and_a_default_is_not():
-    network = Network(2, (Population("a", (1, 1, 1), threshold=3),), ())
+    network = Network(2, (Population("a", (1, 1, 1), Lif(threshold=3)),), ())
     text = stage_text(network)
-    assert text == "Network timesteps=2\n  Population name=a shape=(1, 1, 1) threshold=3\n"
+    assert (
+        text == "Network timesteps=2\n  Population name=a shape=(1, 1, 1) neuron=Lif(threshold=3)\n"
+    )
     (first,) = network.populations
     other = replace(network, populations=(replace(first, depth=2),))
-    assert stage_text(other) == text.replace("threshold=3", "threshold=3 depth=2")
+    assert stage_text(other) == text.replace("(threshold=3)", "(threshold=3) depth=2")
 
 
 def test_bodies_of_neurons_are_shown_with_the_arrays():
