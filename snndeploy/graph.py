@@ -13,9 +13,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import networkx
 
 Atom = tuple[str, int]  # ("batch" | "time" | "feature", size)
 Dimension = tuple[Atom, ...]
@@ -39,13 +42,22 @@ class Signal:
         return f"{self.kind}{bound}{' constant' if self.constant else ''}"
 
 
+@dataclass(frozen=True)
+class Block:
+    """Why the chip cannot do a node; `flag` names what it would need."""
+
+    reason: str
+    flag: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Node:
     """One operation.
 
     op: a name in `snndeploy.ops.KINDS`.  attributes: JSON values.  parameters: arrays.
     module: path of the user's module it came from ('' where there is none).  body: of a neuron
-    with attention in its membrane loop, the graph of one step from U to the refined U.
+    with attention in its membrane loop, the graph of one step from U to the refined U.  block: of a
+    partitioned graph, why the chip cannot do it (None: it can); not in files, since it follows.
     """
 
     name: str
@@ -59,6 +71,7 @@ class Node:
     side: Side = ""
     why: str = ""
     body: Graph | None = None
+    block: Block | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -78,6 +91,14 @@ class Node:
     @property
     def has_time(self) -> bool:
         return any(label == "time" for dimension in self.axes for label, _ in dimension)
+
+    @property
+    def is_input(self) -> bool:
+        return self.op == "input"
+
+    @property
+    def is_neuron(self) -> bool:
+        return self.op == "neuron"
 
     @property
     def label(self) -> str:
@@ -108,10 +129,10 @@ class Graph:
 
     @property
     def input(self) -> Node:
-        return next(node for node in self.nodes if node.op == "input")
+        return next(node for node in self.nodes if node.is_input)
 
     def neurons(self) -> tuple[Node, ...]:
-        return tuple(node for node in self.nodes if node.op == "neuron")
+        return tuple(node for node in self.nodes if node.is_neuron)
 
     def ancestors(self, names: Iterable[str]) -> set[str]:
         """The named nodes and everything they depend on."""
@@ -128,6 +149,16 @@ class Graph:
         return replace(
             self, nodes=tuple(n for n in self.nodes if n.name in wanted), outputs=outputs
         )
+
+    def to_networkx(self) -> networkx.DiGraph[str]:
+        """Names of nodes, an edge from each input; attribute `node` is the Node itself."""
+        import networkx  # not at the top: it takes as long to import as `--help` to print
+
+        found: networkx.DiGraph[str] = networkx.DiGraph()
+        for node in self.nodes:
+            found.add_node(node.name, node=node)
+            found.add_edges_from((source, node.name) for source in node.inputs)
+        return found
 
     def with_nodes(self, nodes: Iterable[Node]) -> Graph:
         return replace(self, nodes=tuple(nodes))
@@ -147,7 +178,7 @@ def check(graph: Graph, stage: Literal["traced", "signals", "partitioned"]) -> N
     for node in graph.nodes:
         assert node.name not in seen, f"node {node.name} appears twice"
         assert set(node.inputs) <= seen, f"node {node.name} reads a later or missing node"
-        assert node.axes or node.op == "input", f"node {node.name} has no axes"
+        assert node.axes or node.is_input, f"node {node.name} has no axes"
         if stage in ("signals", "partitioned"):
             assert node.signal is not None, f"node {node.name} has no signal"
         if stage == "partitioned":

@@ -72,7 +72,7 @@ DOORS = {
     "safetensors": ("frontend/",),
     "onnx": ("frontend/onnx.py",),
     "lava": ("backends/lava/",),
-    "networkx": ("mapping/",),
+    "networkx": ("graph.py", "passes/"),
     "sana_fe": ("backends/sanafe/",),
 }
 
@@ -178,7 +178,7 @@ def test_help_is_quick_because_it_imports_nothing_heavy():
         "from snndeploy.cli import main\n"
         "sys.argv = ['snndeploy', '--help']\n"
         "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
-        "heavy = {'torch', 'numba', 'scipy', 'h5py', 'matplotlib'}\n"
+        "heavy = {'torch', 'numba', 'scipy', 'h5py', 'matplotlib', 'networkx'}\n"
         "print('heavy:', sorted(heavy & set(sys.modules)))\n"
     )
     run = subprocess.run(

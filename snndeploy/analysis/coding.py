@@ -21,7 +21,7 @@ import numpy as np
 
 from snndeploy.graph import Graph, Node
 from snndeploy.neurons import Equation, LeakyFire, Reset, equation_of
-from snndeploy.ops import neuron
+from snndeploy.ops import Role, kind_of, neuron
 from snndeploy.ops.evaluate import evaluate, spread
 
 Scheme = Literal["direct", "ms", "gac"]
@@ -117,7 +117,7 @@ def _is_constant(node: Node) -> bool:
 
 
 def _scheme(graph: Graph, node: Node) -> Scheme:
-    if any(graph.by_name[user].op == "multiply" for user in graph.users[node.name]):
+    if any(kind_of(graph.by_name[user]).role is Role.PRODUCT for user in graph.users[node.name]):
         return "gac"
     needed = graph.ancestors(graph.outputs)
     others = [user for user in graph.users[node.inputs[0]] if user in needed - {node.name}]

@@ -47,7 +47,7 @@ def run_model(
     by_key = {layer.key: layer for layer in layers}
 
     def observe(node: Node, inputs: Sequence[Any], value: Any) -> Any:
-        if node.op == "neuron" and node.name in by_key:
+        if node.is_neuron and node.name in by_key:
             layer = by_key[node.name]
             if layer.key in membranes:
                 _hand_over_membranes(node, inputs[0], layer, len(x), sink)

@@ -77,9 +77,11 @@ def is_identity(connection: Connection) -> bool:
 
 
 def is_count(connection: Connection) -> bool:
-    """Every spike counts some whole number of times, in place."""
+    """Every spike counts some whole number of times, at its own place of the plane."""
+    if not isinstance(connection, Conv) or connection.weight.shape[2:] != (1, 1):
+        return False
     whole = np.all((connection.weight >= 0) & (connection.weight % 1 == 0))
-    return bool(whole) and _in_place(connection)
+    return bool(whole) and (connection.stride, connection.padding) == ((1, 1), (0, 0))
 
 
 def _in_place(connection: Connection) -> bool:

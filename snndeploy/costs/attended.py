@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Literal
 
-from snndeploy.costs.events import valid_macs
+from snndeploy.costs.events import layer_of
 from snndeploy.graph import Graph, Node
-from snndeploy.ops import KINDS
-from snndeploy.passes.partition import SYNAPTIC
+from snndeploy.ops import Role, Trait, has, is_layer, kind_of
+from snndeploy.ops.evaluate import node_inputs
+from snndeploy.passes.partition import with_blocks
 from snndeploy.passes.regions import Region, attention_regions
 
 Counting = Literal["paper", "exact"]
-DIVIDES = ("divide", "mean", "avg_pool")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def attention_of(graph: Graph) -> Attention:
 def _regions(graph: Graph) -> tuple[Region, ...]:
     """Those of the encoder too: to the papers the first layer is one of the network."""
     nodes = [replace(node, side="body") if node.side == "encoder" else node for node in graph.nodes]
-    return attention_regions(graph.with_nodes(nodes))
+    return attention_regions(with_blocks(graph.with_nodes(nodes)))
 
 
 @dataclass(frozen=True)
@@ -103,38 +103,29 @@ class _Gates:
         products = set()
         for node in graph.nodes:
             carried = [name for name in node.inputs if name in passed]
-            if node.op == "multiply" and len(carried) == 1:
-                real = not _is_mask(graph, node)
+            kind = kind_of(node)
+            if kind.role is Role.PRODUCT and len(carried) == 1:
+                real = kind.cost.multiplications(node, node_inputs(graph, node)) > 0
                 passed[node.name] = passed[carried[0]] + real
                 if real:
                     products.add(node.name)
-            elif carried and len(carried) == len(node.inputs) and _keeps(node):
+            elif carried and len(carried) == len(node.inputs) and has(node, Trait.GIVES_ON):
                 passed[node.name] = max(passed[name] for name in carried)
         return cls(frozenset(products), passed.get(graph.outputs[0], 0))
-
-
-def _keeps(node: Node) -> bool:
-    """The node gives the value on, or adds up parts of it."""
-    return node.op in ("add", "relu") or KINDS[node.op].view
-
-
-def _is_mask(graph: Graph, node: Node) -> bool:
-    """A product with an operand of 0 and 1 selects; it is no multiplication."""
-    signals = [graph.by_name[name].signal for name in node.inputs]
-    return any(signal is not None and signal.kind != "real" for signal in signals)
 
 
 def _cost(graph: Graph, region: Region, gates: _Gates) -> AttentionCost:
     attention, timesteps = region.graph, graph.timesteps
     neurons = prod(attention.input.step_shape)
     refine = timesteps * neurons
-    weighted = [node for node in attention.nodes if node.op in SYNAPTIC]
+    weighted = [node for node in attention.nodes if is_layer(node)]
     distinct = {node.label: node for node in weighted}.values()
     mac1 = sum(_uses(region, node, timesteps) * _once(node) for node in distinct)
-    if not weighted and any(node.op == "divide" for node in attention.nodes):
+    if not weighted and any(kind_of(node).role is Role.QUOTIENT for node in attention.nodes):
         mac1 = 3 * refine + 1  # SimAM: the fourth is the gate
     exact = {
-        node.name: _uses(region, node, timesteps) * _multiplications(attention, node)
+        node.name: _uses(region, node, timesteps)
+        * kind_of(node).cost.multiplications(node, node_inputs(attention, node))
         for node in attention.nodes
     }
     exact_mac2 = sum(exact[name] for name in gates.products)
@@ -160,18 +151,4 @@ def _uses(region: Region, node: Node, timesteps: int) -> int:
 def _once(node: Node) -> int:
     """Every weight once, at every position of a plane."""
     weights = int(node.parameters["weight"].size)
-    return weights * prod(node.shape[-2:]) if node.op == "conv" else weights
-
-
-def _multiplications(graph: Graph, node: Node) -> int:
-    """Real multiplications and divisions of one use, both operands known at run time or not."""
-    if node.op in SYNAPTIC:
-        return valid_macs(graph, node)
-    elements = prod(node.step_shape)
-    if node.op in DIVIDES:
-        return elements
-    if node.op == "multiply":
-        return 0 if _is_mask(graph, node) else elements
-    if node.op == "scale" and node.signal is not None and node.signal.kind == "real":
-        return elements if abs(node.attributes["factor"]) != 1 else 0
-    return 0
+    return weights * prod(node.shape[-2:]) if layer_of(node).shared else weights

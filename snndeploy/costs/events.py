@@ -5,72 +5,33 @@ events of a step = sum over the values of (spikes in the value) * (outputs that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import prod
-
 import numpy as np
 
-from snndeploy.connections.conv import window_table
 from snndeploy.graph import Graph, Node
-from snndeploy.ops import KINDS
+from snndeploy.ops import kind_of
 from snndeploy.ops.evaluate import node_inputs
+from snndeploy.ops.kind import Layer, Summed
+
+
+def layer_of(node: Node) -> Layer:
+    found = kind_of(node).layer
+    assert found is not None, f"{node.label} is no layer"
+    return found
 
 
 def fan_out_plane(node: Node, source: Node) -> np.ndarray:
     """Outputs that one value of each position of the input reaches, int64; taps outside are none.
 
-    (height, width) for a convolution, the same for every channel; one number for a linear layer.
+    (height, width) for a kernel that positions share, the same for every channel; else one number.
     """
-    weight = node.parameters["weight"]
-    if node.op == "linear":
-        return np.array(weight.shape[0], dtype=np.int64)
-    top, bottom, left, right = node.attributes["padding"]
-    taps = []
-    for axis, (before, after) in enumerate(((top, bottom), (left, right))):
-        size = source.shape[axis - 2]
-        padded = window_table(
-            before + size + after,
-            weight.shape[2 + axis],
-            node.attributes["stride"][axis],
-            0,
-            node.attributes["dilation"][axis],
-        )[-1].astype(np.int64)
-        taps.append(padded[before : before + size])
-    plane = np.outer(*taps) * (weight.shape[0] // node.attributes["groups"])
-    return _without_border(plane, source)
-
-
-def _without_border(plane: np.ndarray, source: Node) -> np.ndarray:
-    """Zero where the source itself is padding."""
-    if source.op != "pad":
-        return plane
-    top, bottom, left, right = source.attributes["padding"]
-    height, width = plane.shape
-    inside = np.zeros_like(plane)
-    inside[top : height - bottom, left : width - right] = 1
-    return plane * inside
+    return layer_of(node).fan_out(node, source)
 
 
 def events_at_rate_one(graph: Graph, node: Node) -> int:
     """Events of a step in which every driving neuron fires, or every value is not zero."""
-    summed = sums_of_spikes(graph, graph.by_name[node.inputs[0]])
-    return valid_macs(graph, node) * (1 if summed is None else summed.ones)
-
-
-def valid_macs(graph: Graph, node: Node) -> int:
-    """Multiply-accumulates of a step without the taps outside the image."""
-    if node.op == "linear":
-        return KINDS["linear"].macs(node, node_inputs(graph, node))
     source = graph.by_name[node.inputs[0]]
-    return int(fan_out_plane(node, source).sum()) * source.shape[-3]
-
-
-@dataclass(frozen=True)
-class Summed:
-    """A value that adds spikes up: value * window is their number; `ones` when all fire at once."""
-
-    window: float
-    ones: int
+    summed = sums_of_spikes(graph, source)
+    return int(layer_of(node).valid_macs(node, source) * (1 if summed is None else summed.ones))
 
 
 def sums_of_spikes(graph: Graph, node: Node) -> Summed | None:
@@ -79,7 +40,7 @@ def sums_of_spikes(graph: Graph, node: Node) -> Summed | None:
     Averages count too: a layer behind them can read the spikes themselves.  An integer v is v
     spikes; the maximum of integers is the spikes of the largest.
     """
-    if node.op == "neuron" or _is_binary(node):
+    if node.is_neuron or _is_binary(node):
         return Summed(1.0, 1)
     if not node.inputs:
         return None
@@ -87,25 +48,7 @@ def sums_of_spikes(graph: Graph, node: Node) -> Summed | None:
     known = [part for part in parts if part is not None]
     if len(known) < len(parts) or len({part.window for part in known}) > 1:
         return None
-    return _summed(node, graph.by_name[node.inputs[0]], known)
-
-
-def _summed(node: Node, source: Node, parts: list[Summed]) -> Summed | None:
-    window, ones = parts[0].window, sum(part.ones for part in parts)
-    if node.op in ("add", "pad", "max_pool") or KINDS[node.op].view:
-        return Summed(window, ones)
-    if node.op == "scale" and not node.attributes["offset"] and node.attributes["factor"] > 0:
-        return Summed(window / node.attributes["factor"], ones)
-    if node.op == "avg_pool":
-        size = prod(node.attributes["kernel"])
-        return Summed(window * size, ones * size)
-    if node.op in ("mean", "sum"):
-        reduced = [source.axes[index] for index in node.attributes["dimensions"]]
-        labelled = [atom for dimension in reduced for atom in dimension]
-        plane = prod(size for label, size in labelled if label == "feature")
-        every = prod(size for _, size in labelled)
-        return Summed(window * (every if node.op == "mean" else 1), ones * plane)
-    return None
+    return kind_of(node).cost.summed(node, node_inputs(graph, node), known)
 
 
 def _is_binary(node: Node) -> bool:

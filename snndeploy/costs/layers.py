@@ -12,12 +12,11 @@ from math import prod
 from typing import Literal
 
 from snndeploy.costs.attended import Attention, attention_of
-from snndeploy.costs.events import events_at_rate_one
+from snndeploy.costs.events import events_at_rate_one, layer_of
 from snndeploy.graph import Graph, Node
-from snndeploy.ops import KINDS
+from snndeploy.ops import Trait, has, is_layer, kind_of
 from snndeploy.ops.evaluate import node_inputs
 from snndeploy.passes.audit import computed_every_step
-from snndeploy.passes.partition import SYNAPTIC
 from snndeploy.passes.streams import (
     is_first_layer,
     neurons_before,
@@ -74,7 +73,7 @@ def layer_costs(graph: Graph, attention: Attention | None = None) -> tuple[Layer
     return tuple(
         LayerCost(
             name=node.label,
-            flops=KINDS[node.op].macs(node, node_inputs(graph, node)),
+            flops=kind_of(node).macs(node, node_inputs(graph, node)),
             role=_role(graph, node, gated, found),
             repeats=graph.timesteps if computed_every_step(graph, node) else 1,
             driving=neurons_before(graph, node),
@@ -88,14 +87,14 @@ def layer_costs(graph: Graph, attention: Attention | None = None) -> tuple[Layer
 
 def synaptic_nodes(graph: Graph, attention: Attention) -> list[Node]:
     """The nodes that `layer_costs` counts, in its order."""
-    return [n for n in graph.nodes if n.op in SYNAPTIC and n.name not in attention.inside]
+    return [n for n in graph.nodes if is_layer(n) and n.name not in attention.inside]
 
 
 def neuron_layers(graph: Graph) -> tuple[NeuronLayer, ...]:
     """Every firing function of a graph."""
     convolved: set[str] = set()
     for node in graph.nodes:
-        if node.op == "conv":
+        if is_layer(node) and layer_of(node).shared:
             convolved.update(neurons_behind(graph, node))
     return tuple(
         NeuronLayer(node.name, node.label, prod(node.step_shape), node.name in convolved)
@@ -117,7 +116,7 @@ def _role(graph: Graph, node: Node, gated: set[str], attention: Attention) -> Ro
 
 def _before_views(graph: Graph, node: Node) -> Node:
     source = graph.by_name[node.inputs[0]]
-    while KINDS[source.op].view and source.inputs:
+    while kind_of(source).view and source.inputs:
         source = graph.by_name[source.inputs[0]]
     return source
 
@@ -134,7 +133,7 @@ def _behind_gates(graph: Graph, attention: Attention) -> set[str]:
 
 
 def _leads_out(user: Node, free: set[str], attention: Attention) -> bool:
-    if user.op == "neuron" or user.side != "encoder":
+    if user.is_neuron or user.side != "encoder":
         return True
-    gates = user.op in ("multiply", "sigmoid") and user.name not in attention.inside
+    gates = has(user, Trait.GATES) and user.name not in attention.inside
     return not gates and user.name in free

@@ -118,7 +118,7 @@ class _Comparison:
         self.first: _Difference | None = None
 
     def observe(self, node: Node, inputs: Sequence[Any], value: Any) -> Any:
-        if node.op == "neuron":
+        if node.is_neuron:
             return self._neuron(node, inputs[0], value)
         calls = self.calls.get(node.module)
         if calls and len(calls.outputs) == 1 and self.last[node.module] == node.name:

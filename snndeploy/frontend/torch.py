@@ -17,11 +17,11 @@ import torch
 
 from snndeploy.errors import ModelError, UnsupportedError, one_line
 from snndeploy.frontend.adapters import Adapter, find_neurons
-from snndeploy.frontend.axes import SEQUENCE_RANKS, TRACE_BATCH
 from snndeploy.frontend.equality import verify_equal
 from snndeploy.frontend.neuron_probe import verify_neurons
 from snndeploy.frontend.translate import Source, translate
 from snndeploy.graph import KINDS, Graph, Node, check
+from snndeploy.ops.axes import SEQUENCE_RANKS, TRACE_BATCH
 
 
 @torch.library.custom_op("snndeploy::neuron", mutates_args=())
@@ -106,7 +106,7 @@ def _with_bodies(graph: Graph, module: Any, found: dict[str, dict[str, Any]]) ->
     """The graph with the attention of every neuron that has one in its membrane loop."""
     nodes = []
     for node in graph.nodes:
-        if node.op == "neuron" and "attention" in found[node.module]:
+        if node.is_neuron and "attention" in found[node.module]:
             path = f"{node.module}.{found[node.module]['attention']}"
             node = replace(node, body=_step_graph(module.get_submodule(path), path, node))
         nodes.append(node)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from snndeploy.errors import ModelError, UnsupportedError
-from snndeploy.frontend.aten import TRANSLATORS, Call
-from snndeploy.frontend.axes import concrete_shape, expand_axes, input_axes, view_axes
-from snndeploy.graph import Axes, Graph, Node
-from snndeploy.ops import KINDS
+from snndeploy.frontend.aten import translate_call
+from snndeploy.graph import Graph, Node
+from snndeploy.ops import kind_of
+from snndeploy.ops.axes import concrete_shape, input_axes
+from snndeploy.ops.call import Call
 
 NEURON_OP = "snndeploy.neuron.default"
-PAD_OPS = ("aten.pad.default", "aten.constant_pad_nd.default")
 
 
 @dataclass(frozen=True)
@@ -114,54 +114,32 @@ class _Translation:
     ) -> Node | None:
         """The call as a node, or None where it changes nothing."""
         if target == NEURON_OP:
-            path, parameters = self.source.neurons[int(call.args[1])]
-            stated = {key: value for key, value in parameters.items() if key != "attention"}
-            attributes = {**stated, "timesteps": self.source.timesteps}
-            return self._with_axes(Node(call.name, "neuron", inputs, attributes, module=path), call)
-        if target in PAD_OPS:
-            attributes = {"padding": _zero_padding(self._arguments(call))}
-            return self._with_axes(Node(call.name, "pad", inputs, attributes, module=module), call)
-        if target not in TRANSLATORS:
-            raise ValueError("the compiler does not know it")
-        translated = TRANSLATORS[target](Call(target, self._arguments(call), shape))
-        op, attributes, parameters = translated
-        if op == "identity":
+            path, found = self.source.neurons[int(call.args[1])]
+            stated = {key: value for key, value in found.items() if key != "attention"}
+            given = {**stated, "timesteps": self.source.timesteps}
+            return self._with_axes(Node(call.name, "neuron", inputs, given, module=path), call)
+        first = self.nodes[inputs[0]]
+        op, attributes, parameters, axes = translate_call(
+            Call(
+                target, self._arguments(call), shape, first.axes, _shape(call),
+                self.source.timesteps,
+            )
+        )  # fmt: skip
+        if not op:
             return None
-        if op == "concatenate":
-            attributes["timesteps"] = self.source.timesteps
-        if op == "conv":
-            inputs, attributes = self._absorb_padding(inputs, attributes)
-        node = Node(call.name, op, inputs, attributes, parameters, module=module)
-        return self._with_axes(node, call)
-
-    def _absorb_padding(
-        self, inputs: tuple[str, ...], attributes: dict[str, Any]
-    ) -> tuple[tuple[str, ...], dict[str, Any]]:
-        """A conv behind zero padding pads itself."""
-        before = self.nodes[inputs[0]]
-        if before.op != "pad":
-            return inputs, attributes
-        both = zip(attributes["padding"], before.attributes["padding"], strict=True)
-        padding = [first + second for first, second in both]
-        return (before.inputs[0],), {**attributes, "padding": padding}
+        node = Node(call.name, op, inputs, attributes, parameters, axes or (), module=module)
+        layer = kind_of(node).layer
+        return self._with_axes((layer and layer.absorbs(node, first)) or node, call)
 
     def _with_axes(self, node: Node, call: Any) -> Node:
         """The node with its axes, which must agree with the traced shape."""
         shape = _shape(call)
-        axes = self._axes(node, shape)
+        axes = node.axes or kind_of(node).axes(node, [self.nodes[n].axes for n in node.inputs])
         if concrete_shape(axes) != shape:
             raise ValueError(
                 f"its result has shape {shape}, where {concrete_shape(axes)} was expected"
             )
         return replace(node, axes=axes)
-
-    def _axes(self, node: Node, shape: tuple[int, ...]) -> Axes:
-        sources = [self.nodes[name].axes for name in node.inputs]
-        if node.op == "view":
-            return view_axes(sources[0], shape, self.source.timesteps)
-        if node.op == "expand" or "other" in node.parameters:
-            return expand_axes(sources[0], shape, self.source.timesteps)
-        return KINDS[node.op].axes(node, sources)
 
     def _arguments(self, call: Any) -> dict[str, Any]:
         """Arguments by schema name; parameters and buffers as arrays."""
@@ -197,17 +175,6 @@ def _constants(exported: Any) -> dict[str, np.ndarray]:
             if target in state:
                 found[placeholder] = state[target].detach().cpu().numpy()
     return found
-
-
-def _zero_padding(arguments: dict[str, Any]) -> list[int]:
-    """(top, bottom, left, right) of a pad call."""
-    amounts = [int(v) for v in arguments["pad"]]
-    if arguments.get("value") or arguments.get("mode", "constant") != "constant":
-        raise ValueError("only padding with zeros is supported")
-    if any(amounts[4:]) or any(amount < 0 for amount in amounts):
-        raise ValueError("only rows and columns can be padded, and not by negative amounts")
-    left, right, top, bottom = (*amounts, 0, 0, 0, 0)[:4]
-    return [top, bottom, left, right]
 
 
 def _needed(results: Iterable[Any]) -> set[str]:

@@ -12,11 +12,11 @@ from snndeploy.connections import Shape
 from snndeploy.connections.algebra import identity, scale_outputs, sum_of
 from snndeploy.graph import Graph, Node, sizes
 from snndeploy.lower.real_network import Term
-from snndeploy.ops import KINDS
+from snndeploy.ops import kind_of
 from snndeploy.ops.evaluate import by_step, node_inputs
 from snndeploy.passes.regions import Region
 from snndeploy.passes.signals import contracts_time
-from snndeploy.tensors import tensor, zeros
+from snndeploy.tensors import zeros
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,22 +64,18 @@ def _scaled(term: Term, factor: float) -> Term:
 
 def offset_behind(graph: Graph, node: Node, sources: Sequence[Expression]) -> Any:
     """The node's value where no neuron fires and the encoder sends zero; None for zero."""
-    silent = all(source.offset is None for source in sources)
-    bias = node.parameters.get("bias")
-    adds = bias is not None or "shift" in node.parameters or node.attributes.get("offset")
-    if silent and not adds:
+    linear = kind_of(node).linear
+    assert linear is not None
+    if all(source.offset is None for source in sources) and linear.without_constant(node) is node:
         return None
-    if silent and bias is not None:  # a layer of zeros is its bias
-        places = (-1, 1, 1) if node.op == "conv" else (-1,)
-        return tensor(np.asarray(bias, np.float64)).reshape(places).expand(sizes(node.axes, 1, 1))
     before = node_inputs(graph, node)
     inputs = [
         zeros(sizes(origin.axes, 1, 1)) if source.offset is None else source.offset
         for origin, source in zip(before, sources, strict=True)
     ]
-    value = KINDS[node.op].evaluate(node, inputs, 1, 1)
-    over_time = node.op == "sum" and contracts_time(node, list(before))
-    return value * graph.timesteps if over_time else value
+    value = kind_of(node).evaluate(node, inputs, 1, 1)
+    summed = linear.over_time == "sum" and contracts_time(node, before)
+    return value * graph.timesteps if summed else value
 
 
 def constant_part(node: Node, expression: Expression) -> np.ndarray | None:

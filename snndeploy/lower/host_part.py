@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from snndeploy.graph import Graph, Node, Signal
+from snndeploy.ops import kind_of
+from snndeploy.ops.evaluate import node_inputs
 
 
 class HostPart:
@@ -19,38 +19,30 @@ class HostPart:
 
     def behind(self, node: Node, hosts: Sequence[str]) -> str:
         """The node without its constant part on the host's values; '' for an input without one."""
-        present = [host for host in hosts if host]
+        present = [self.nodes[host] for host in hosts if host]
         if not present:
             return ""
-        if len(present) == 1 and len(hosts) == 2 and (node.op == "add" or hosts[0]):
-            return present[0]
+        linear = kind_of(node).linear
+        assert linear is not None
+        bare = linear.without_constant(node)
+        if len(present) == len(hosts):
+            made: Sequence[Node] = [replace(bare, inputs=tuple(hosts))]
+        else:
+            before = node_inputs(self.graph, node)
+            made = linear.missing(bare, [self.nodes.get(host) for host in hosts], before)
+        if not made:
+            (only,) = present
+            return only.name
         name = f"{node.name}@host({','.join(host or '0' for host in hosts)})"
-        if name not in self.nodes:
-            self.nodes[name] = self._repeated(node, name, present, alone=len(hosts) > len(present))
+        constant = all(self.is_constant(host.name) for host in present)
+        for new in (*made[:-1], replace(made[-1], name=name)):
+            self.nodes[new.name] = replace(
+                new,
+                signal=Signal("real", None, constant),
+                side="encoder",
+                why="the encoder's part of a membrane shortcut",
+            )
         return name
-
-    def _repeated(self, node: Node, name: str, present: list[str], *, alone: bool) -> Node:
-        """alone: only the second operand of a subtraction has a host part."""
-        parameters = {key: value for key, value in node.parameters.items() if key != "bias"}
-        if "shift" in parameters:
-            parameters["shift"] = np.zeros_like(parameters["shift"])
-        op, attributes = node.op, dict(node.attributes)
-        if "offset" in attributes:
-            attributes["offset"] = 0.0
-        if alone:
-            op, attributes = "scale", {"factor": -1.0, "offset": 0.0}
-        constant = all(self.is_constant(host) for host in present)
-        return replace(
-            node,
-            name=name,
-            op=op,
-            inputs=tuple(present),
-            parameters=parameters,
-            attributes=attributes,
-            signal=Signal("real", None, constant),
-            side="encoder",
-            why="the encoder's part of a membrane shortcut",
-        )
 
     def is_constant(self, host: str) -> bool:
         """The same at every step?  False for ''."""

@@ -11,6 +11,7 @@ them, the offset is the graph evaluated at zero spikes, and the encoder's part i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any, Literal
@@ -18,7 +19,13 @@ from typing import Any, Literal
 import numpy as np
 
 from snndeploy.connections import Conv, Shape
-from snndeploy.connections.algebra import NotComposable, compose_dense, is_count, is_identity
+from snndeploy.connections.algebra import (
+    NotComposable,
+    compose_conv,
+    compose_dense,
+    is_count,
+    is_identity,
+)
 from snndeploy.errors import UnsupportedError
 from snndeploy.graph import Graph, Node
 from snndeploy.lower.expression import (
@@ -30,12 +37,11 @@ from snndeploy.lower.expression import (
 )
 from snndeploy.lower.host_part import HostPart
 from snndeploy.lower.real_network import RealNetwork, RealPopulation, RealReadout, Term
-from snndeploy.lower.through import Operation, pair
+from snndeploy.lower.through import Behind
 from snndeploy.neurons import equation_of
-from snndeploy.ops import KINDS
+from snndeploy.ops import Role, is_layer, kind_of
 from snndeploy.ops.evaluate import node_inputs
-from snndeploy.passes.levels import is_level
-from snndeploy.passes.partition import SYNAPTIC, block
+from snndeploy.ops.kind import Firing, OnSpikes
 from snndeploy.passes.regions import Region, attention_regions
 from snndeploy.passes.signals import contracts_time
 from snndeploy.passes.streams import reads_current
@@ -66,7 +72,6 @@ class _Lowering:
         self.expressions: dict[str, Expression] = {}
         self.populations: dict[str, RealPopulation] = {}
         self.host = HostPart(graph)
-        self.driven = {n.name for n in graph.nodes if n.side in ("body", "readout")}
         self.crossed = False
         self.notes: list[str] = []
 
@@ -93,17 +98,17 @@ class _Lowering:
 
     def _expression(self, node: Node) -> Expression:
         sources = [self._source(name) for name in node.inputs]
-        if node.op == "neuron":
+        kind, before = kind_of(node), node_inputs(self.graph, node)
+        if kind.role is Role.NEURON:
             return self._neuron(node, sources[0])
-        if node.op == "max_pool":
-            return self._or(node, sources[0])
-        if is_level(node, self.graph.by_name[node.inputs[0]]):
-            return self._level(node, sources[0])
-        over_time = node.side == "readout" and node.op in ("mean", "sum")
-        refused = None if over_time else block(node, self.graph, self.driven)
-        if refused:
-            raise self._refuse(node, refused.reason + _place(node))
-        if not KINDS[node.op].linear:
+        over_time = kind.linear is not None and kind.linear.over_time is not None
+        if node.block and not (over_time and node.side == "readout"):
+            raise self._refuse(node, node.block.reason + _place(node))
+        if isinstance(kind.chip, OnSpikes):
+            firing = kind.chip.firing(node, before, sources[0].shape)
+            if firing is not None:
+                return self._firing(node, sources[0], firing)
+        if kind.linear is None:
             raise self._refuse(node, "is not a linear operation")
         try:
             return replace(self._linear(node, sources), refined=sources[0].refined)
@@ -173,37 +178,29 @@ class _Lowering:
         )
         return spikes_of(population.name, source.shape)
 
-    def _or(self, node: Node, source: Expression) -> Expression:
-        """Max pooling of spikes: a neuron that fires when any spike arrives."""
-        refused = block(node, self.graph, self.driven)
-        if refused:
-            raise self._refuse(node, refused.reason)
+    def _firing(self, node: Node, source: Expression, firing: Firing) -> Expression:
+        """Neurons without memory that fire where enough spikes arrive at once."""
         self._require_counts(node, source)
-        window = Conv(
-            np.ones((source.shape[0], 1, *pair(node.attributes["kernel"]))),
-            pair(node.attributes["stride"]),
-            pair(node.attributes["padding"]),
-            groups=source.shape[0],
-        )
-        terms = tuple(Term(term.source, window) for term in source.terms)
-        return self._any(node, window.output_shape(source.shape), terms, 1)
-
-    def _level(self, node: Node, source: Expression) -> Expression:
-        """[v >= level] of a sum of spikes: a neuron that fires when as many arrive at once."""
-        self._require_counts(node, source)
-        level = int(node.attributes["number"])
-        users = self.graph.users[node.name]
-        if level == 1 and all(self.graph.by_name[user].op == "max_pool" for user in users):
-            return source  # `_or` asks for any spike, and may ask the sources themselves
-        return self._any(node, source.shape, source.terms, level)
-
-    def _any(self, node: Node, shape: Shape, terms: tuple[Term, ...], level: int) -> Expression:
+        shape, terms = source.shape, source.terms
+        if firing.window is not None:
+            shape = firing.window.output_shape(source.shape)
+            terms = tuple(self._window(term, firing.window) for term in terms)
+        elif firing.level == 1 and all(map(self._asks_any, self.graph.users[node.name])):
+            return source  # who asks for any spike may ask the sources themselves
         population = self._add(
             RealPopulation(
-                self._unique(node.label), "or", shape, node.name, terms=terms, level=level
+                self._unique(node.label), "or", shape, node.name, terms=terms, level=firing.level
             )
         )
         return spikes_of(population.name, shape)
+
+    def _window(self, term: Term, window: Conv) -> Term:
+        """Any spike in the window, however often it counts."""
+        each = term.connection.with_weight(np.sign(term.connection.weight))
+        return Term(term.source, compose_conv(window, each, self.populations[term.source].shape))
+
+    def _asks_any(self, name: str) -> bool:
+        return kind_of(self.graph.by_name[name]).role is Role.POOLING
 
     def _require_counts(self, node: Node, source: Expression) -> None:
         """Refuse what is not a sum of spikes of the neurons in the same place."""
@@ -214,50 +211,37 @@ class _Lowering:
     # linear operations
 
     def _linear(self, node: Node, sources: list[Expression]) -> Expression:
-        if node.op in ("add", "subtract"):
-            return self._sum(node, sources)
-        (source,) = sources
         offset = offset_behind(self.graph, node, sources)
-        if node.op in SYNAPTIC and self._wants_relay(node, source):
-            return self._behind(node, self._relay(node, source), offset)
+        if not is_layer(node):
+            return self._behind(node, sources, offset)
+        (source,) = sources
+        if self._wants_relay(node, source):
+            return self._behind(node, [self._relay(node, source)], offset)
         try:
-            return self._behind(node, source, offset)
+            return self._behind(node, sources, offset)
         except NotComposable:
-            if self.shortcuts != "relay" or node.op not in SYNAPTIC or node.side != "body":
+            if self.shortcuts != "relay" or node.side != "body":
                 raise
         self.crossed = True
-        return self._behind(node, self._relay(node, source), offset)
+        return self._behind(node, [self._relay(node, source)], offset)
 
-    def _behind(self, node: Node, source: Expression, offset: Any) -> Expression:
-        """The node, an operation with one input, on every term and on the host's part."""
-        (before,) = node_inputs(self.graph, node)
-        operation = Operation(node, before, source.shape)
-        terms = tuple(
-            Term(t.source, operation.behind(t.connection, self.populations[t.source].shape))
-            for t in source.terms
-        )
-        host = self.host.behind(node, [source.host])
-        summed = source.summed
-        if contracts_time(node, [before]):
-            summed = 1.0 if node.op == "sum" else 1.0 / self.graph.timesteps
-        return Expression(operation.result, terms, offset, host, summed)
-
-    def _sum(self, node: Node, sources: list[Expression]) -> Expression:
-        first, second = sources
-        if first.shape != second.shape:
-            raise NotComposable(f"adding values of shapes {first.shape} and {second.shape}")
-        factor = -1.0 if node.op == "subtract" else 1.0
-        if (first.summed is None) != (second.summed is None):
-            raise NotComposable("adding values of one step to sums over time")
-        if first.summed is not None and second.summed is not None:
-            factor *= second.summed / first.summed
-        return Expression(
-            first.shape,
-            merged(first.terms, second.terms, factor),
-            offset_behind(self.graph, node, sources),
-            self.host.behind(node, [first.host, second.host]),
-            first.summed,
-        )
+    def _behind(self, node: Node, sources: list[Expression], offset: Any) -> Expression:
+        """The node on every term of its inputs and on the host's part."""
+        linear, before = kind_of(node).linear, node_inputs(self.graph, node)
+        assert linear is not None
+        forms = linear.forms(node, before, [source.shape for source in sources])
+        parts = []
+        for form, source in zip(forms, sources, strict=True):
+            one = Behind(form)
+            parts.append([one.term(t, self.populations[t.source].shape) for t in source.terms])
+        terms = tuple(parts[0])
+        for part, factor in zip(parts[1:], _over_time(sources), strict=True):
+            terms = merged(terms, part, factor)
+        summed = sources[0].summed
+        if contracts_time(node, before):
+            summed = 1.0 if linear.over_time == "sum" else 1.0 / self.graph.timesteps
+        host = self.host.behind(node, [source.host for source in sources])
+        return Expression(forms[0].result, terms, offset, host, summed)
 
     # relays
 
@@ -272,7 +256,7 @@ class _Lowering:
     def _relay(self, node: Node, source: Expression) -> Expression:
         """A population that forwards the current; one for all layers that read the same value."""
         current = self.graph.by_name[node.inputs[0]]
-        while KINDS[current.op].view:
+        while kind_of(current).view:
             current = self.graph.by_name[current.inputs[0]]
         name = f"relay:{current.name}"
         host = "" if self.host.is_constant(source.host) else source.host
@@ -356,6 +340,16 @@ class _Lowering:
             node=node.label,
             reason=reason,
         )
+
+
+def _over_time(sources: Sequence[Expression]) -> list[float]:
+    """What the terms of all inputs but the first count, where its factor on the sum over T is 1."""
+    known = [source.summed for source in sources if source.summed is not None]
+    if not known:
+        return [1.0] * (len(sources) - 1)
+    if len(known) < len(sources):
+        raise NotComposable("adding values of one step to sums over time")
+    return [factor / known[0] for factor in known[1:]]
 
 
 def _place(node: Node) -> str:

@@ -1,28 +1,22 @@
 """The operations that the compiler knows, one file a family: a list one can read."""
 
-from snndeploy.ops.arrange import CONCATENATE, EXPAND, INPUT, PERMUTE, TAKE, VIEW
+from snndeploy.errors import UnsupportedError
+from snndeploy.graph import Node
+from snndeploy.ops.arithmetic import ADD, DIVIDE, MULTIPLY, SCALE, SUBTRACT
+from snndeploy.ops.arrange import EXPAND, INPUT, PERMUTE, VIEW
 from snndeploy.ops.compare import COMPARE
 from snndeploy.ops.conv import CONV, PAD
-from snndeploy.ops.elementwise import (
-    ADD,
-    CLAMP,
-    DIVIDE,
-    FLOOR,
-    MULTIPLY,
-    RELU,
-    ROUND,
-    SCALE,
-    SIGMOID,
-    SUBTRACT,
-    TANH,
-)
-from snndeploy.ops.kind import OpKind
+from snndeploy.ops.functions import CLAMP, FLOOR, RELU, ROUND, SIGMOID, TANH
+from snndeploy.ops.kind import OpKind, Role, Trait
 from snndeploy.ops.linear import LINEAR
 from snndeploy.ops.neuron import NEURON
 from snndeploy.ops.norm import NORM
+from snndeploy.ops.parts import CONCATENATE, TAKE
 from snndeploy.ops.pool import AVERAGE_POOL, MAXIMUM_POOL
 from snndeploy.ops.rank import TOP_K
 from snndeploy.ops.reduce import MAX, MEAN, MIN, SUM
+
+__all__ = ["KINDS", "OpKind", "Role", "Trait", "has", "is_layer", "kind_of"]
 
 KINDS: dict[str, OpKind] = {
     kind.name: kind
@@ -35,3 +29,23 @@ KINDS: dict[str, OpKind] = {
         VIEW, PERMUTE, EXPAND, TAKE, CONCATENATE,
     )
 }  # fmt: skip
+
+
+def kind_of(node: Node) -> OpKind:
+    """The declaration of the node's operation.
+
+    Raises:
+        UnsupportedError: there is none.
+    """
+    if node.op not in KINDS:
+        raise UnsupportedError(f"{node.label}: operation {node.op!r} is not declared in ops/")
+    return KINDS[node.op]
+
+
+def is_layer(node: Node) -> bool:
+    """Has weights of its own: conv, linear."""
+    return kind_of(node).role is Role.LAYER
+
+
+def has(node: Node, trait: Trait) -> bool:
+    return trait in kind_of(node).traits

@@ -1,22 +1,25 @@
-"""input, view, permute, expand, take and concatenate: values keep, places change."""
+"""input, view, permute and expand: values keep, places change."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import prod
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
+import numpy as np
 
+from snndeploy.connections import Shape
+from snndeploy.connections.algebra import NotComposable
 from snndeploy.graph import Axes, Node, Signal, sizes
+from snndeploy.ops import common
+from snndeploy.ops.axes import expand_axes, view_axes
+from snndeploy.ops.call import Call, Translated, Translator, dimension
+from snndeploy.ops.form import Form, Forms, unchanged
 from snndeploy.ops.kind import (
     OpKind,
-    all_constant,
-    feature,
-    has_time,
-    refuse_batch,
-    same,
-    widest,
+    Record,
+    Role,
+    Trait,
 )
 
 
@@ -24,7 +27,8 @@ def _input(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> Any
     raise AssertionError("the input's value is given, not computed")
 
 
-def input_axes(node: Node, inputs: Sequence[Axes]) -> Axes:
+def given_axes(node: Node, inputs: Sequence[Axes]) -> Axes:
+    """The node's own; the translation works them out from the concrete shapes (`ops.axes`)."""
     return node.axes
 
 
@@ -32,7 +36,15 @@ def input_signal(node: Node, signals: Sequence[Signal], inputs: Sequence[Node]) 
     return Signal(node.attributes["signal"], node.attributes.get("bound"), not node.has_time)
 
 
-def _view(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> Any:
+INPUT = OpKind(
+    name="input", role=Role.INPUT,
+    evaluate=_input, axes=given_axes, signal=input_signal, contracts_time=common.never,
+    blocked=common.possible, chip=None, cost=common.FREE, traits=Trait.NONE, fixed=common.ON_GRID,
+    record=Record(fewest=0, most=0, rule=lambda node, inputs, found: True), torch={},
+)  # fmt: skip
+
+
+def _reshape(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> Any:
     return inputs[0].reshape(sizes(node.axes, batch, timesteps))
 
 
@@ -48,95 +60,107 @@ def permute_axes(node: Node, inputs: Sequence[Axes]) -> Axes:
     return tuple(inputs[0][index] for index in node.attributes["order"])
 
 
-def given_axes(node: Node, inputs: Sequence[Axes]) -> Axes:
-    """The front end works these out from the concrete shapes (`frontend.axes`)."""
-    return node.axes
+def view_forms(node: Node, inputs: Sequence[Node], shapes: Sequence[Shape]) -> list[Form]:
+    """Views may flatten channels, rows and columns, and undo that; features without a plane stay
+    as they are, whatever their order is called."""
+    (shape,), seen = shapes, node.step_shape
+    if len(seen) >= 3 and tuple(seen[-3:]) != shape and shape[1:] != (1, 1):
+        raise NotComposable(f"a view from {shape} to {tuple(seen)}")
+    return unchanged(node, inputs, shapes)
 
 
-def _take(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> Any:
-    """Positions start, start + step ... below stop of one dimension; drop: the one, without it."""
-    chosen = node.attributes
-    kept = inputs[0].narrow(chosen["dimension"], chosen["start"], chosen["stop"] - chosen["start"])
-    if chosen["drop"]:
-        return kept.squeeze(chosen["dimension"])
-    every = torch.arange(0, kept.shape[chosen["dimension"]], chosen["step"])
-    return kept.index_select(chosen["dimension"], every)
-
-
-def take_axes(node: Node, inputs: Sequence[Axes]) -> Axes:
-    chosen = node.attributes
-    dimensions = list(inputs[0])
-    refuse_batch([dimensions[chosen["dimension"]]], "takes a part")
-    count = len(range(chosen["start"], chosen["stop"], chosen["step"]))
-    dimensions[chosen["dimension"] : chosen["dimension"] + 1] = (
-        [] if chosen["drop"] else [feature(count)]
-    )
-    return tuple(dimensions)
-
-
-def take_contracts_time(node: Node, inputs: Sequence[Node]) -> bool:
-    return has_time(inputs[0].axes[node.attributes["dimension"]])
-
-
-def _concatenate(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> Any:
-    """Along one dimension, or (new) along one of its own."""
-    rank = max(value.dim() for value in inputs)
-    shape = [max(sizes_) for sizes_ in zip(*(value.shape for value in inputs), strict=True)]
-    along = node.attributes["dimension"]
-    if node.attributes["new"]:
-        return torch.stack([value.expand(shape) for value in inputs], along)
-    full = [
-        value.expand([value.shape[i] if i == along else shape[i] for i in range(rank)])
-        for value in inputs
+def permute_forms(node: Node, inputs: Sequence[Node], shapes: Sequence[Shape]) -> list[Form]:
+    """Permutations may move time and batch, not features."""
+    axes = inputs[0].axes
+    order = [
+        index
+        for index in node.attributes["order"]
+        if any(label == "feature" for label, _ in axes[index])
     ]
-    return torch.cat(full, along)
+    if order != sorted(order):
+        raise NotComposable("a change of the order of channels, rows or columns")
+    return unchanged(node, inputs, shapes)
 
 
-def concatenate_axes(node: Node, inputs: Sequence[Axes]) -> Axes:
-    """Steps made one by one and put together in front are time; anything else is features."""
-    along = node.attributes["dimension"]
-    named: Axes = max(inputs, key=_named)
-    found = list(named)
-    if node.attributes["new"]:
-        joined = len(inputs)
-        found.insert(along, ())
-    else:
-        refuse_batch([axes[along] for axes in inputs], "concatenates")
-        joined = sum(prod(size for _, size in axes[along]) for axes in inputs)
-    timed = any(has_time(dimension) for axes in inputs for dimension in axes)
-    steps = joined == node.attributes["timesteps"] and not timed and along <= 1
-    in_front = len(found) in SEQUENCE_RANKS and any(found[1 - along]) if along <= 1 else False
-    single = all(node.attributes["new"] or not axes[along] for axes in inputs)
-    found[along] = (("time", joined),) if steps and in_front and single else feature(joined)
-    return tuple(found)
+def expand_forms(node: Node, inputs: Sequence[Node], shapes: Sequence[Shape]) -> list[Form]:
+    if node.shape != inputs[0].shape:
+        raise NotComposable("a repetition")
+    return unchanged(node, inputs, shapes)
 
 
-SEQUENCE_RANKS = (3, 5)  # (time, batch, features) and (time, batch, channels, rows, columns)
+def view_record(node: Node, inputs: Sequence[Sequence[int]], found: Sequence[int]) -> bool:
+    return math.prod(inputs[0]) == math.prod(found)
 
 
-def _named(axes: Axes) -> int:
-    """How many dimensions are batch or time."""
-    return sum(label != "feature" for dimension in axes for label, _ in dimension)
+def permute_record(node: Node, inputs: Sequence[Sequence[int]], found: Sequence[int]) -> bool:
+    order = node.attributes["order"]
+    return all(type(index) is int for index in order) and sorted(order) == [*range(len(inputs[0]))]
 
 
-def concatenate_signal(node: Node, signals: Sequence[Signal], inputs: Sequence[Node]) -> Signal:
-    bounds = [signal.bound for signal in signals]
-    known = None if None in bounds else max(bound for bound in bounds if bound is not None)
-    steps = node.has_time and not any(source.has_time for source in inputs)
-    return Signal(widest(signals), known, all_constant(signals) and not steps)
+def expand_record(node: Node, inputs: Sequence[Sequence[int]], found: Sequence[int]) -> bool:
+    return np.broadcast_shapes(tuple(inputs[0]), tuple(found)) == tuple(found)
 
 
-def concatenate_contracts_time(node: Node, inputs: Sequence[Node]) -> bool:
-    if node.attributes["new"]:
-        return False
-    return any(has_time(source.axes[node.attributes["dimension"]]) for source in inputs)
+def translate_view(call: Call) -> Translated:
+    return Translated("view", {}, {}, view_axes(call.axes, call.result, call.timesteps))
 
 
-INPUT = OpKind("input", _input, input_axes, input_signal)
-VIEW = OpKind("view", _view, given_axes, same, linear=True, view=True)
-PERMUTE = OpKind("permute", _permute, permute_axes, same, linear=True, view=True)
-EXPAND = OpKind("expand", _expand, given_axes, same, linear=True, view=True)
-TAKE = OpKind("take", _take, take_axes, same, take_contracts_time)
-CONCATENATE = OpKind(
-    "concatenate", _concatenate, concatenate_axes, concatenate_signal, concatenate_contracts_time
-)
+def translate_expand(call: Call) -> Translated:
+    return Translated("expand", {}, {}, expand_axes(call.axes, call.result, call.timesteps))
+
+
+def translate_permute(call: Call) -> Translated:
+    order = [int(d) % len(call.shape) for d in call.get("dims")]
+    return Translated("permute", {"order": order}, {})
+
+
+def translate_transpose(call: Call) -> Translated:
+    rank = len(call.shape)
+    order = list(range(rank))
+    first, second = dimension(call, "dim0", 0), dimension(call, "dim1", 1)
+    if call.target.startswith("aten.t."):
+        first, second = 0, rank - 1
+    order[first], order[second] = order[second], order[first]
+    return Translated("permute", {"order": order}, {})
+
+
+def _view(
+    name: str,
+    evaluate: Callable[..., Any],
+    axes: Callable[[Node, Sequence[Axes]], Axes],
+    forms: Forms,
+    record: Callable[[Node, Sequence[Sequence[int]], Sequence[int]], bool],
+    torch: dict[str, Translator],
+) -> OpKind:
+    return OpKind(
+        name=name, role=Role.VIEW,
+        evaluate=evaluate, axes=axes, signal=common.same, contracts_time=common.never,
+        blocked=common.possible, chip=common.by_form(forms), cost=common.MOVED,
+        traits=Trait.KEEPS_VALUE | Trait.GIVES_ON | Trait.KEEPS_GATE | Trait.KEEPS_COUNT,
+        fixed=common.ON_GRID, record=Record(fewest=1, most=1, rule=record), torch=torch,
+    )  # fmt: skip
+
+
+VIEW = _view(
+    "view", _reshape, given_axes, view_forms, view_record,
+    dict.fromkeys(
+        (
+            "aten.view.default", "aten.reshape.default", "aten._unsafe_view.default",
+            "aten.flatten.using_ints", "aten.unsqueeze.default", "aten.squeeze.dim",
+            "aten.squeeze.dims", "aten.squeeze.default",
+        ),
+        translate_view,
+    ),
+)  # fmt: skip
+PERMUTE = _view(
+    "permute", _permute, permute_axes, permute_forms, permute_record,
+    {
+        "aten.permute.default": translate_permute,
+        "aten.transpose.int": translate_transpose,
+        "aten.t.default": translate_transpose,
+    },
+)  # fmt: skip
+EXPAND = _view(
+    "expand", _expand, given_axes, expand_forms, expand_record,
+    {"aten.expand.default": translate_expand, "aten.repeat.default": translate_expand},
+)  # fmt: skip

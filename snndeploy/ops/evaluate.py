@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from snndeploy.graph import Graph, Node, sizes
-from snndeploy.ops import KINDS
+from snndeploy.ops import kind_of
 from snndeploy.tensors import tensor
 
 Observe = Callable[[Node, Sequence[Any], Any], Any]
@@ -43,12 +43,12 @@ def evaluate(
     values: dict[str, Any] = {}
     with torch.no_grad():
         for node in graph.nodes:
-            if node.op == "input":
+            if node.is_input:
                 values[node.name] = tensor(np.asarray(x), dtype)
                 continue
             inputs = _inputs(graph, node, values, batch, hoist)
             steps = 1 if hoist and _is_constant(node) else graph.timesteps
-            value = KINDS[node.op].evaluate(node, inputs, batch, steps)
+            value = kind_of(node).evaluate(node, inputs, batch, steps)
             values[node.name] = value if observe is None else observe(node, inputs, value)
             for source in dict.fromkeys(node.inputs):
                 remaining[source] -= 1

@@ -19,24 +19,39 @@ from typing import Any
 import numpy as np
 import torch
 
-from snndeploy.errors import ProgramError
+from snndeploy.errors import ProgramError, UnsupportedError
 from snndeploy.graph import Graph, Node
-from snndeploy.ops import KINDS
+from snndeploy.ops import kind_of
 from snndeploy.ops.evaluate import by_step, evaluate
+from snndeploy.ops.kind import FixedPoint
 
 VALUE_BITS = 16  # behind the point
 WEIGHT_BITS = 12
 LARGEST = float(1 << 15)
 EXACT_BITS = 53  # of float64
 
-# Their results lie on the grid when their inputs do.
-KEPT = ("input", "compare", "top_k", "max", "min", "max_pool", "relu", "take", "concatenate")
-SUMMED = ("mean", "sum", "avg_pool")
-
 
 def fixed_point(graph: Graph) -> Graph:
-    """The graph with its weights on their grid."""
+    """The graph with its weights on their grid.
+
+    Raises:
+        UnsupportedError: an operation without a fixed-point form.
+    """
+    for node in graph.nodes:
+        form_of(node)
     return graph.with_nodes(_rounded(node) for node in graph.nodes)
+
+
+def form_of(node: Node) -> FixedPoint:
+    found = kind_of(node).fixed
+    if found is None:
+        raise UnsupportedError(
+            f"{node.label}: {node.op} inside attention declares no fixed-point form; use sigmoid,"
+            " tanh, relu or clamp there",
+            node=node.label,
+            reason="no fixed-point form",
+        )
+    return found
 
 
 def _rounded(node: Node) -> Node:
@@ -71,9 +86,7 @@ def evaluate_fixed(graph: Graph, values: np.ndarray, name: str) -> tuple[np.ndar
 
     def unit(node: Node, inputs: Sequence[Any], value: Any) -> Any:
         _check_exact(node, inputs, value, name)
-        if node.op in KEPT or KINDS[node.op].view:
-            return value
-        return on_grid(value)
+        return value if form_of(node).on_grid else on_grid(value)
 
     (output,) = graph.outputs
     answer = evaluate(graph, entry, hoist=False, double=True, observe=unit)[output]
@@ -82,14 +95,11 @@ def evaluate_fixed(graph: Graph, values: np.ndarray, name: str) -> tuple[np.ndar
 
 def _check_exact(node: Node, inputs: Sequence[Any], value: Any, name: str) -> None:
     """Raise where a sum could need more bits than float64 has."""
-    if node.op in SUMMED:
-        terms, behind = inputs[0].numel() / max(value.numel(), 1), VALUE_BITS
-    elif node.op in ("conv", "linear"):
-        weight = node.parameters["weight"]
-        terms = float(np.abs(weight.reshape(len(weight), -1)).sum(1).max())
-        behind = VALUE_BITS + WEIGHT_BITS
-    else:
+    summing = form_of(node).terms
+    if summing is None:
         return
+    terms, weighted = summing(node, inputs[0], value)
+    behind = VALUE_BITS + (WEIGHT_BITS if weighted else 0)
     largest = float(inputs[0].abs().max()) if inputs[0].numel() else 0.0
     if largest * terms * 2.0**behind >= 2.0**EXACT_BITS:
         raise ProgramError(

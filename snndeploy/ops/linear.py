@@ -6,10 +6,24 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
+import numpy as np
 import torch
 
+from snndeploy.connections import Shape
+from snndeploy.connections.algebra import NotComposable
 from snndeploy.graph import Axes, Node
-from snndeploy.ops.kind import OpKind, feature, has_time, real, refuse_batch
+from snndeploy.ops import common
+from snndeploy.ops.call import Call, Translated, weights
+from snndeploy.ops.form import Form, Matrix, one_input, without_bias
+from snndeploy.ops.kind import (
+    Cost,
+    Layer,
+    OpKind,
+    Record,
+    Role,
+    Trait,
+)
+from snndeploy.ops.record import biased
 from snndeploy.tensors import tensor
 
 
@@ -24,12 +38,12 @@ def evaluate(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> A
 
 
 def axes(node: Node, inputs: Sequence[Axes]) -> Axes:
-    refuse_batch(inputs[0][-1:], "is a linear layer")
-    return (*inputs[0][:-1], feature(node.parameters["weight"].shape[0]))
+    common.refuse_batch(inputs[0][-1:], "is a linear layer")
+    return (*inputs[0][:-1], common.feature(node.parameters["weight"].shape[0]))
 
 
 def contracts_time(node: Node, inputs: Sequence[Node]) -> bool:
-    return has_time(inputs[0].axes[-1])
+    return common.has_time(inputs[0].axes[-1])
 
 
 def macs(node: Node, inputs: Sequence[Node]) -> int:
@@ -39,4 +53,44 @@ def macs(node: Node, inputs: Sequence[Node]) -> int:
     return int(node.parameters["weight"].size) * positions
 
 
-LINEAR = OpKind("linear", evaluate, axes, real, contracts_time, macs, linear=True)
+def valid_macs(node: Node, source: Node) -> int:
+    return macs(node, [source])
+
+
+def fan_out(node: Node, source: Node) -> np.ndarray:
+    return np.array(len(node.parameters["weight"]), dtype=np.int64)
+
+
+def stays(node: Node, before: Node) -> None:
+    """It takes nothing of the node before into itself."""
+
+
+def forms(node: Node, inputs: Sequence[Node], shapes: Sequence[Shape]) -> list[Form]:
+    weight = np.asarray(node.parameters["weight"], dtype=np.float64)
+    if weight.shape[1] != prod(shapes[0]):
+        raise NotComposable("a linear layer that reads a part of its input at a time")
+    return [Matrix(weight.reshape(len(weight), *shapes[0]))]
+
+
+def record(node: Node, inputs: Sequence[Sequence[int]], found: Sequence[int]) -> bool:
+    weight = node.parameters["weight"]
+    good = weight.ndim == 2 and weight.size > 0 and inputs[0][-1] == weight.shape[1]
+    return good and biased(node, len(weight))
+
+
+def translate(call: Call) -> Translated:
+    return Translated("linear", {}, weights(call))
+
+
+LINEAR = OpKind(
+    name="linear", role=Role.LAYER,
+    evaluate=evaluate, axes=axes, signal=common.real, contracts_time=contracts_time,
+    blocked=common.behind_spikes,
+    chip=Layer(
+        forms=forms, without_constant=without_bias, missing=one_input, over_time=None,
+        macs=macs, valid_macs=valid_macs, fan_out=fan_out, shared=False, absorbs=stays,
+    ),
+    cost=Cost(summed=common.no_spikes, multiplications=macs, work=common.layer_work(macs)),
+    traits=Trait.NONE, fixed=common.WEIGHTED, record=Record(fewest=1, most=1, rule=record),
+    torch={"aten.linear.default": translate},
+)  # fmt: skip

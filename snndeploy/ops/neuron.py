@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from snndeploy.graph import Axes, Node, Signal
+from snndeploy.graph import Axes, Block, Node, Signal
 from snndeploy.neurons import Equation, equation_of
-from snndeploy.ops.kind import OpKind
+from snndeploy.ops import common
+from snndeploy.ops.kind import OpKind, Record, Role, Trait
+from snndeploy.ops.record import numbers
 
 
 def time_axis(node: Node) -> int:
@@ -85,4 +87,20 @@ def signal(node: Node, signals: Sequence[Signal], inputs: Sequence[Node]) -> Sig
     return Signal("binary", 1.0, constant=False)
 
 
-NEURON = OpKind("neuron", evaluate, axes, signal)
+def blocked(node: Node, inputs: Sequence[Node], driven: bool) -> Block | None:
+    if node.body is None:
+        return None
+    return Block("refines its membrane by attention at every step", "needs_dynamic_multiply")
+
+
+def record(node: Node, inputs: Sequence[Sequence[int]], found: Sequence[int]) -> bool:
+    return not equation_of(node.attributes).faults() and numbers(node, "time_axis", "timesteps")
+
+
+NEURON = OpKind(
+    name="neuron", role=Role.NEURON,
+    evaluate=evaluate, axes=axes, signal=signal, contracts_time=common.never,
+    blocked=blocked, chip=None, cost=common.FREE, traits=Trait.NONE, fixed=None,
+    record=Record(fewest=1, most=1, rule=record),
+    torch={},  # neurons are recognised as modules (`frontend.adapters`)
+)  # fmt: skip

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from snndeploy.graph import Axes, Node
-from snndeploy.ops.kind import OpKind, feature, has_time, refuse_batch, same
+from snndeploy.ops import common
+from snndeploy.ops.call import Call, Translated, dimension
+from snndeploy.ops.kind import (
+    OpKind,
+    Record,
+    Role,
+    Trait,
+)
+from snndeploy.ops.record import is_whole
 
 
 def evaluate(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> Any:
@@ -14,15 +22,34 @@ def evaluate(node: Node, inputs: Sequence[Any], batch: int, timesteps: int) -> A
 
 
 def axes(node: Node, inputs: Sequence[Axes]) -> Axes:
-    dimension = node.attributes["dimension"]
-    refuse_batch([inputs[0][dimension]], "ranks")
+    along = node.attributes["dimension"]
+    common.refuse_batch([inputs[0][along]], "ranks")
     found = list(inputs[0])
-    found[dimension] = feature(node.attributes["count"])
+    found[along] = common.feature(node.attributes["count"])
     return tuple(found)
 
 
 def contracts_time(node: Node, inputs: Sequence[Node]) -> bool:
-    return has_time(inputs[0].axes[node.attributes["dimension"]])
+    return common.has_time(inputs[0].axes[node.attributes["dimension"]])
 
 
-TOP_K = OpKind("top_k", evaluate, axes, same, contracts_time)
+def record(node: Node, inputs: Sequence[Sequence[int]], found: Sequence[int]) -> bool:
+    along = node.attributes["dimension"]
+    inside = is_whole(along, 0, len(inputs[0]) - 1)
+    return inside and is_whole(node.attributes["count"], 1, inputs[0][along])
+
+
+def translate(call: Call) -> Translated:
+    if not call.get("largest", True):
+        raise ValueError("the smallest values are not supported; negate the input")
+    attributes = {"count": int(call.get("k")), "dimension": dimension(call, "dim", -1)}
+    return Translated("top_k", attributes, {})
+
+
+TOP_K = OpKind(
+    name="top_k", role=Role.SELECTION,
+    evaluate=evaluate, axes=axes, signal=common.same, contracts_time=contracts_time,
+    blocked=common.on_spikes_alone("ranks"), chip=None, cost=common.FREE,
+    traits=Trait.NONE, fixed=common.ON_GRID, record=Record(fewest=1, most=1, rule=record),
+    torch={"aten.topk.default": translate},
+)  # fmt: skip

@@ -8,15 +8,15 @@ from math import prod
 from typing import Any, Literal
 
 from snndeploy.graph import Graph, Node
-from snndeploy.ops import KINDS
+from snndeploy.ops import KINDS, Role, is_layer, kind_of
 from snndeploy.ops.evaluate import node_inputs
 from snndeploy.passes.gates import score_layers
-from snndeploy.passes.partition import SYNAPTIC, block
 from snndeploy.passes.regions import attention_regions
 from snndeploy.passes.signals import contracts_time
 from snndeploy.passes.streams import reads_current, since_spikes, spike_sources
 
 Work = Literal["accumulate", "integer", "mac", "attention", "other"]
+WORKING = (Role.LAYER, Role.PRODUCT)
 INSIDE = "refines the membrane at every step"
 WORK_OF_SIGNAL: Mapping[str, Work] = {"binary": "accumulate", "integer": "integer", "real": "mac"}
 
@@ -42,6 +42,10 @@ class AuditRow:
     reason: str
     rewrite: str
 
+    @property
+    def is_layer(self) -> bool:
+        return KINDS[self.op].role is Role.LAYER
+
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -65,7 +69,7 @@ class Audit:
         """Number of conv and linear layers by the signal they receive, those of attention apart."""
         found = {"binary": 0, "integer": 0, "real": 0, "attention": 0}
         for row in self.rows:
-            if row.op in SYNAPTIC:
+            if row.is_layer:
                 found["attention" if row.work == "attention" else row.input_signal] += 1
         return found
 
@@ -77,11 +81,11 @@ def audit(graph: Graph) -> Audit:
     for node in graph.nodes:
         if node.body is not None:
             rows += _rows_inside(node, node.body, graph.timesteps)
-        if node.op in (*SYNAPTIC, "multiply", "neuron"):
+        if kind_of(node).role in (*WORKING, Role.NEURON):
             rows.append(_row(graph, node, operations(graph, node), node.name in scores))
-    total = sum(row.operations for row in rows if row.op in SYNAPTIC) or 1
+    total = sum(row.operations for row in rows if row.is_layer) or 1
     shared = tuple(
-        replace(row, share=row.operations / total) if row.op in SYNAPTIC else row for row in rows
+        replace(row, share=row.operations / total) if row.is_layer else row for row in rows
     )
     return Audit(shared, _flags(graph, shared))
 
@@ -90,10 +94,10 @@ def _rows_inside(neuron: Node, body: Graph, timesteps: int) -> list[AuditRow]:
     """Layers and gates of attention in a membrane loop, which work at every step."""
     found = []
     for node in body.nodes:
-        if node.op not in (*SYNAPTIC, "multiply"):
+        if kind_of(node).role not in WORKING:
             continue
-        layer = node.op in SYNAPTIC
-        each = KINDS[node.op].macs(node, node_inputs(body, node)) if layer else prod(node.shape)
+        layer = is_layer(node)
+        each = kind_of(node).macs(node, node_inputs(body, node)) if layer else prod(node.shape)
         found.append(
             AuditRow(
                 layer=node.label,
@@ -113,9 +117,9 @@ def _rows_inside(neuron: Node, body: Graph, timesteps: int) -> list[AuditRow]:
 
 def operations(graph: Graph, node: Node) -> int:
     """Per sample, at rate 1: FL times the steps in which it must be computed; else elements."""
-    if node.op not in SYNAPTIC:
+    if not is_layer(node):
         return prod(node.shape)
-    each = KINDS[node.op].macs(node, node_inputs(graph, node))
+    each = kind_of(node).macs(node, node_inputs(graph, node))
     return each * (graph.timesteps if computed_every_step(graph, node) else 1)
 
 
@@ -129,7 +133,7 @@ def computed_every_step(graph: Graph, node: Node) -> bool:
 def _row(graph: Graph, node: Node, count: int, scores: bool) -> AuditRow:
     source = graph.by_name[node.inputs[0]]
     assert source.signal is not None
-    kind, layer = source.signal.kind, node.op in SYNAPTIC
+    kind, layer = source.signal.kind, is_layer(node)
     work = WORK_OF_SIGNAL[kind] if layer else "other"
     return AuditRow(
         layer=node.label,
@@ -153,8 +157,8 @@ def _is_hoisted(node: Node, source: Node) -> bool:
 
 def _reason(graph: Graph, node: Node, kind: str) -> str:
     """Why the layer is not spike-driven as printed; "" when it is."""
-    if node.op not in SYNAPTIC:
-        return node.why if node.op == "multiply" else ""
+    if not is_layer(node):
+        return node.why if kind_of(node).role is Role.PRODUCT else ""
     if kind == "integer":
         return "reads integers: v accumulations for a value v, or graded spikes"
     if kind == "binary":
@@ -170,7 +174,7 @@ def _reason(graph: Graph, node: Node, kind: str) -> str:
 
 def _rewrite(graph: Graph, node: Node, kind: str) -> str:
     """What lowering makes of a layer that is not spike-driven as printed."""
-    if node.op not in SYNAPTIC or kind == "binary" or node.side == "encoder":
+    if not is_layer(node) or kind == "binary" or node.side == "encoder":
         return ""
     if _blocked_before(graph, node):
         return ""
@@ -185,14 +189,13 @@ def _rewrite(graph: Graph, node: Node, kind: str) -> str:
 
 
 def _flags(graph: Graph, rows: tuple[AuditRow, ...]) -> Flags:
-    driven = {node.name for node in graph.nodes if node.side in ("body", "readout")}
     reasons: list[str] = []
     raised: set[str] = set()
     regions = attention_regions(graph)
     attended = {region.result: region for region in regions}
     inside = {node.name for region in regions for node in region.graph.nodes}
     for node in graph.nodes:
-        found = block(node, graph, driven)
+        found = node.block
         if found and node.side == "body":
             raised.add(found.flag)
         if node.name in attended:
@@ -201,7 +204,7 @@ def _flags(graph: Graph, rows: tuple[AuditRow, ...]) -> Flags:
             reasons.append(f"{node.label}: {found.reason}")
         elif found and node.side == "encoder" and found.flag == "needs_full_window":
             reasons.append(f"{node.label}: {found.reason}, inside the encoder")
-    layers = [r for r in rows if r.side == "body" and r.op in SYNAPTIC and r.work != "attention"]
+    layers = [r for r in rows if r.side == "body" and r.is_layer and r.work != "attention"]
     unclean = [r for r in layers if r.input_signal != "binary"]
     for row in unclean:
         reasons.append(f"{row.layer}: {row.reason}" + (f"; {row.rewrite}" if row.rewrite else ""))
@@ -217,5 +220,4 @@ def _flags(graph: Graph, rows: tuple[AuditRow, ...]) -> Flags:
 
 def _blocked_before(graph: Graph, node: Node) -> bool:
     """Something that the chip cannot do stands between the layer and the spikes before it."""
-    driven = {n.name for n in graph.nodes if n.side in ("body", "readout")}
-    return any(n.side == "body" and block(n, graph, driven) for n in since_spikes(graph, node))
+    return any(n.side == "body" and n.block for n in since_spikes(graph, node))

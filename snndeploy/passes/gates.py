@@ -9,11 +9,7 @@ squashes (sigmoid; a comparison in ASA's masks):
 from __future__ import annotations
 
 from snndeploy.graph import Graph, Node
-from snndeploy.ops import KINDS
-from snndeploy.passes.partition import SYNAPTIC
-
-SQUASHES = ("sigmoid", "tanh", "clamp", "compare")
-KEEPS = ("add", "subtract", "scale")  # sums of gates, and one minus a gate
+from snndeploy.ops import Role, Trait, has, is_layer, kind_of
 
 
 def score_layers(graph: Graph) -> frozenset[str]:
@@ -23,18 +19,19 @@ def score_layers(graph: Graph) -> frozenset[str]:
     scores: set[str] = set()
     for node in reversed(graph.nodes):
         users = [graph.by_name[name] for name in graph.users[node.name]]
-        if node.name in graph.outputs or node.op == "neuron" or not users:
+        if node.name in graph.outputs or node.is_neuron or not users:
             continue
-        if all(user.op == "multiply" or (_keeps(user) and user.name in gates) for user in users):
+        if all(_takes_gate(user, gates) for user in users):
             gates.add(node.name)
         if all(user.name in scores or _squashed(user, gates) for user in users):
             scores.add(node.name)
-    return frozenset(name for name in scores if graph.by_name[name].op in SYNAPTIC)
+    return frozenset(name for name in scores if is_layer(graph.by_name[name]))
 
 
-def _keeps(node: Node) -> bool:
-    return node.op in KEEPS or KINDS[node.op].view
+def _takes_gate(node: Node, gates: set[str]) -> bool:
+    product = kind_of(node).role is Role.PRODUCT
+    return product or (has(node, Trait.KEEPS_GATE) and node.name in gates)
 
 
 def _squashed(node: Node, gates: set[str]) -> bool:
-    return node.op in SQUASHES and node.name in gates
+    return has(node, Trait.SQUASHES) and node.name in gates

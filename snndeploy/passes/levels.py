@@ -13,9 +13,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from snndeploy.graph import Graph, Node, Signal
-from snndeploy.ops import KINDS
+from snndeploy.ops import Role, Trait, has, kind_of
+from snndeploy.ops.pool import MOST_LEVELS
 
-MOST_LEVELS = 16  # a population and a pooling each
 BINARY = Signal("binary", 1.0)
 
 
@@ -24,7 +24,7 @@ def split_levels(graph: Graph) -> Graph:
     counts = _counts(graph)
     nodes: list[Node] = []
     for node in graph.nodes:
-        levels = _levels(graph.by_name[node.inputs[0]]) if node.op == "max_pool" else 0
+        levels = _levels(graph.by_name[node.inputs[0]]) if kind_of(node).role is Role.POOLING else 0
         split = node.name in counts and 1 < levels <= MOST_LEVELS
         nodes += _split(graph, node, levels) if split else [node]
     return graph.with_nodes(nodes)
@@ -34,8 +34,8 @@ def _counts(graph: Graph) -> set[str]:
     """Nodes that are spikes, or sums and maxima of counts: whole numbers from 0."""
     found: set[str] = set()
     for node in graph.nodes:
-        moves = KINDS[node.op].view or node.op in ("add", "max_pool")
-        if node.op == "neuron" or (moves and node.inputs and found.issuperset(node.inputs)):
+        moves = has(node, Trait.KEEPS_COUNT)
+        if node.is_neuron or (moves and node.inputs and found.issuperset(node.inputs)):
             found.add(node.name)
     return found
 
@@ -68,12 +68,3 @@ def _split(graph: Graph, node: Node, levels: int) -> list[Node]:
         else:
             total = pooled
     return made
-
-
-def is_level(node: Node, source: Node) -> bool:
-    """The node asks whether a count of few levels reaches a whole number above zero."""
-    if node.op != "compare" or node.attributes["relation"] != "ge" or source.signal is None:
-        return False
-    number = node.attributes.get("number", 0.0)
-    few = 0 < (source.signal.bound or 0) <= MOST_LEVELS
-    return few and source.signal.kind != "real" and number >= 1 and number % 1 == 0

@@ -17,47 +17,25 @@ the encoder.  What lies behind the last neuron is the readout, and must be linea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from snndeploy.graph import Graph, Node, Side, check
-from snndeploy.ops import KINDS
-from snndeploy.passes.levels import MOST_LEVELS, is_level, split_levels
+from snndeploy.graph import Block, Graph, Node, Side, check
+from snndeploy.ops import is_layer, kind_of
+from snndeploy.ops.evaluate import node_inputs
+from snndeploy.passes.levels import split_levels
 from snndeploy.passes.signals import contracts_time
-
-SYNAPTIC = ("conv", "linear")
-DYNAMIC = {"multiply": "multiplies", "divide": "divides"}
-FUNCTIONS = {
-    "relu": "applies ReLU to",
-    "sigmoid": "applies sigmoid to",
-    "tanh": "applies tanh to",
-    "max": "takes the maximum of",
-    "min": "takes the minimum of",
-    "top_k": "ranks",
-    "compare": "compares",
-    "floor": "rounds",
-    "round": "rounds",
-    "clamp": "clips",
-}
-
-
-@dataclass(frozen=True)
-class Block:
-    """Why the chip cannot do a node; `flag` names what it would need."""
-
-    reason: str
-    flag: str = ""
 
 
 def partition(graph: Graph, *, integer_input_on_chip: bool = False) -> Graph:
-    """Every node with its side and the reason; max pooling of counts is taken apart (`levels`).
+    """Every node with its side, the reason, and why the chip cannot do it (`Node.block`); max
+    pooling of counts is taken apart (`levels`).
 
     integer_input_on_chip: a first layer that reads integer events may run on the chip (targets
     with graded spikes); otherwise the host computes it.
     """
     graph = split_levels(graph)
     driven = _driven(graph, integer_input_on_chip)
-    blocks = {node.name: block(node, graph, driven) for node in graph.nodes}
+    blocks = {node.name: _block(node, graph, node.name in driven) for node in graph.nodes}
     after_neuron, before_neuron = _after_neuron(graph), _before_neuron(graph)
     early = [name for name in before_neuron - driven if blocks[name]]
     before_blocks = graph.ancestors(early)
@@ -67,7 +45,7 @@ def partition(graph: Graph, *, integer_input_on_chip: bool = False) -> Graph:
             node, driven, before_blocks, after_neuron, before_neuron, blocks[node.name]
         )
         nodes.append(replace(node, side=side, why=why))
-    result = graph.with_nodes(nodes)
+    result = with_blocks(graph.with_nodes(nodes))
     check(result, "partitioned")
     return result
 
@@ -78,7 +56,7 @@ def _driven(graph: Graph, integer_input_on_chip: bool) -> set[str]:
     for node in graph.nodes:
         if any(name in driven for name in node.inputs):
             driven.add(node.name)
-        elif node.op in SYNAPTIC:
+        elif is_layer(node):
             source = graph.by_name[node.inputs[0]]
             assert source.signal is not None
             events = source.signal.kind == "binary" or (
@@ -96,40 +74,30 @@ def _sums_of_spikes(graph: Graph) -> set[str]:
     found: set[str] = set()
     for node in graph.nodes:
         sources = [graph.by_name[name] for name in node.inputs]
-        if node.op == "neuron":
+        if node.is_neuron:
             found.add(node.name)
         elif sources and all(source.name in found for source in sources):
             whole_window = contracts_time(node, sources) and node.name in before_neuron
-            linear = KINDS[node.op].linear and node.op not in SYNAPTIC and not whole_window
+            linear = kind_of(node).linear and not is_layer(node) and not whole_window
             if linear or _kind(node) != "real":
                 found.add(node.name)
     return found
 
 
-def block(node: Node, graph: Graph, driven: set[str]) -> Block | None:
-    """Why the chip cannot do this node, or None."""
-    inputs: Sequence[Node] = [graph.by_name[name] for name in node.inputs]
-    if node.body is not None:
-        return Block("refines its membrane by attention at every step", "needs_dynamic_multiply")
-    if node.op in DYNAMIC:
-        reason = f"{DYNAMIC[node.op]} two signals computed at run time"
-        return Block(reason, "needs_dynamic_multiply")
-    if contracts_time(node, list(inputs)):
-        return Block("mixes several time steps", "needs_full_window")
-    if node.op in FUNCTIONS and not is_level(node, inputs[0]):
-        return Block(f"{FUNCTIONS[node.op]} values that are not spikes")
-    if node.op == "max_pool" and _kind(inputs[0]) != "binary":
-        return Block(f"takes the maximum of {_kind(inputs[0])} values{_too_many(inputs[0])}")
-    if node.op in SYNAPTIC and node.name not in driven:
-        return Block(f"multiplies {_kind(inputs[0])} values")
-    return None
-
-
-def _too_many(source: Node) -> str:
-    bound = (source.signal and source.signal.bound) or 0
-    return (
-        f" up to {bound:g} (counts up to {MOST_LEVELS} can be done)" if bound > MOST_LEVELS else ""
+def with_blocks(graph: Graph) -> Graph:
+    """A partitioned graph with `block` on every node, as its sides have it."""
+    driven = {node.name for node in graph.nodes if node.side in ("body", "readout")}
+    return graph.with_nodes(
+        replace(node, block=_block(node, graph, node.name in driven)) for node in graph.nodes
     )
+
+
+def _block(node: Node, graph: Graph, driven: bool) -> Block | None:
+    """Why the chip cannot do this node, or None."""
+    inputs = node_inputs(graph, node)
+    if contracts_time(node, inputs):
+        return Block("mixes several time steps", "needs_full_window")
+    return kind_of(node).blocked(node, inputs, driven)
 
 
 def _kind(node: Node) -> str:
@@ -140,14 +108,14 @@ def _kind(node: Node) -> str:
 def _after_neuron(graph: Graph) -> set[str]:
     found: set[str] = set()
     for node in graph.nodes:
-        if node.op == "neuron" or any(name in found for name in node.inputs):
+        if node.is_neuron or any(name in found for name in node.inputs):
             found.add(node.name)
     return found
 
 
 def _before_neuron(graph: Graph) -> set[str]:
     """Nodes that some neuron depends on (the neuron's own inputs and before)."""
-    sources = [name for node in graph.nodes if node.op == "neuron" for name in node.inputs]
+    sources = [name for node in graph.nodes if node.is_neuron for name in node.inputs]
     return graph.ancestors(sources)
 
 
@@ -164,12 +132,12 @@ def _side(
             return "encoder", _encoder_reason(node, blocked)
         if node.name in before_blocks:
             return "encoder", "the encoder's gates need it before any layer reads spikes"
-        if node.op == "neuron":
+        if node.is_neuron:
             return "body", "fires spikes that the chip's layers read"
         if node.name not in before_neuron:
             return "readout", "behind the last neuron"
         return "body", "moves spikes"
-    if node.op == "neuron":
+    if node.is_neuron:
         return "body", "integrates and fires"
     if node.name not in before_neuron:
         return "readout", "behind the last neuron"
@@ -177,9 +145,8 @@ def _side(
 
 
 def _encoder_reason(node: Node, blocked: Block | None) -> str:
-    if node.op == "input":
+    if node.is_input:
         return "the model's input"
     if blocked:
         return blocked.reason
-    kind = KINDS[node.op]
-    return "arranges the input" if kind.view else "before the first neuron"
+    return "arranges the input" if kind_of(node).view else "before the first neuron"

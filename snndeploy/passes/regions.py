@@ -13,12 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from snndeploy.graph import Axes, Graph, Node, check
-from snndeploy.ops import KINDS
-from snndeploy.passes.partition import DYNAMIC, block
+from snndeploy.ops import Role, Trait, has, kind_of
+from snndeploy.ops.kind import DYNAMIC_ROLES
 from snndeploy.passes.signals import contracts_time
+
+if TYPE_CHECKING:
+    import networkx
 
 Location = Literal["spikes", "current", "membrane", "stream"]
 
@@ -71,12 +74,8 @@ def attention_regions(graph: Graph) -> tuple[Region, ...]:
     return tuple(sorted(found, key=lambda region: order[region.result]))
 
 
-# What may happen to the refined value itself; all else computes gates.
-KEEPING = (*DYNAMIC, "add", "subtract", "scale", "norm", "relu", "clamp")
-
-
 def _multiplies(graph: Graph, span: _Span) -> bool:
-    return any(graph.by_name[name].op in DYNAMIC for name in span.inside)
+    return any(kind_of(graph.by_name[name]).role in DYNAMIC_ROLES for name in span.inside)
 
 
 def _keeps_the_value(graph: Graph, span: _Span) -> bool:
@@ -85,7 +84,7 @@ def _keeps_the_value(graph: Graph, span: _Span) -> bool:
     one of them."""
     kept = {span.source}
     for node in graph.nodes:
-        keeps = node.op in KEEPING or KINDS[node.op].view
+        keeps = has(node, Trait.KEEPS_VALUE)
         if node.name in span.inside and keeps and kept & set(node.inputs):
             kept.add(node.name)
     return span.result in kept
@@ -99,63 +98,45 @@ class _Span:
 
 
 def _spans(graph: Graph) -> list[_Span]:
-    driven = {node.name for node in graph.nodes if node.side in ("body", "readout")}
     blocked = [
-        node
+        node.name
         for node in graph.nodes
-        if node.side == "body" and node.op not in ("neuron", "max_pool")
-        and block(node, graph, driven)
+        if node.side == "body" and node.block
+        and kind_of(node).role not in (Role.NEURON, Role.POOLING)
     ]  # fmt: skip
     if not blocked:
         return []
-    before = _immediate([(n.name, _inputs(n)) for n in graph.nodes])
-    behind = _immediate([(n.name, _users(graph, n)) for n in reversed(graph.nodes)])
-    found = (_span(graph, node, before, behind) for node in blocked)
+    within = graph.to_networkx()  # a step: a neuron begins anew
+    within.remove_edges_from(list(within.in_edges(node.name for node in graph.neurons())))
+    back = within.reverse()
+    back.remove_edges_from(list(back.in_edges(graph.outputs)))
+    before, behind = _immediate(within), _immediate(back)
+    found = (_span(graph, name, within, before, behind) for name in blocked)
     return [span for span in found if span is not None]
 
 
-def _inputs(node: Node) -> tuple[str, ...]:
-    """What the node depends on within a step; a neuron begins anew."""
-    return () if node.op == "neuron" else node.inputs
+def _immediate(graph: networkx.DiGraph[str]) -> dict[str, str]:
+    """Immediate dominator of every node; '' for those that share only the (virtual) root."""
+    import networkx  # see `Graph.to_networkx`
 
-
-def _users(graph: Graph, node: Node) -> tuple[str, ...]:
-    if node.name in graph.outputs:
-        return ()
-    return tuple(user for user in graph.users[node.name] if graph.by_name[user].op != "neuron")
-
-
-def _immediate(ordered: Iterable[tuple[str, Iterable[str]]]) -> dict[str, str]:
-    """Immediate dominator of every node of a DAG given in order with its predecessors; '' for
-    those that share only the (virtual) root."""
-    found: dict[str, str] = {}
-    level: dict[str, int] = {"": 0}
-    for name, predecessors in ordered:
-        common: str | None = None
-        for other in predecessors:
-            common = other if common is None else _common(found, level, common, other)
-        found[name] = common or ""
-        level[name] = level[found[name]] + 1
-    return found
-
-
-def _common(parent: Mapping[str, str], level: Mapping[str, int], first: str, second: str) -> str:
-    while first != second:
-        if level[first] < level[second]:
-            first, second = second, first
-        first = parent[first]
-    return first
+    rooted = graph.copy()
+    rooted.add_edges_from(("", name) for name, degree in graph.in_degree() if degree == 0)
+    return networkx.immediate_dominators(rooted, "")
 
 
 def _span(
-    graph: Graph, node: Node, before: Mapping[str, str], behind: Mapping[str, str]
+    graph: Graph,
+    blocked: str,
+    within: networkx.DiGraph[str],
+    before: Mapping[str, str],
+    behind: Mapping[str, str],
 ) -> _Span | None:
-    source = before[node.name]
+    source = before[blocked]
     while source:
-        shape, result = graph.by_name[source].step_shape, node.name
+        shape, result = graph.by_name[source].step_shape, blocked
         while result:
             if graph.by_name[result].step_shape == shape:
-                inside = _between(graph, source, result)
+                inside = _between(within, source, result)
                 if _is_closed(graph, source, result, inside):
                     return _Span(source, result, frozenset(inside))
             result = behind[result]
@@ -163,17 +144,12 @@ def _span(
     return None
 
 
-def _between(graph: Graph, source: str, result: str) -> set[str]:
+def _between(within: networkx.DiGraph[str], source: str, result: str) -> set[str]:
     """Nodes that depend on the source and that the result depends on, the result included."""
-    reached = {source}
-    for node in graph.nodes:
-        if node.op != "neuron" and any(name in reached for name in node.inputs):
-            reached.add(node.name)
-    needed = {result}
-    for node in reversed(graph.nodes):
-        if node.name in needed and node.name in reached and node.name != source:
-            needed.update(node.inputs)
-    return (needed & reached) - {source}
+    import networkx  # see `Graph.to_networkx`
+
+    needed = networkx.ancestors(within, result) | {result}
+    return needed & networkx.descendants(within, source)
 
 
 def _is_closed(graph: Graph, source: str, result: str, inside: set[str]) -> bool:
@@ -220,7 +196,7 @@ def _views_between(graph: Graph, result: str, span: _Span) -> frozenset[str] | N
     name = span.source
     while name != result:
         node = graph.by_name[name]
-        if not KINDS[node.op].view:
+        if not kind_of(node).view:
             return None
         passed.add(name)
         (name,) = node.inputs
@@ -238,14 +214,14 @@ def _region(graph: Graph, span: _Span) -> Region:
     full = any(
         contracts_time(node, [whole.by_name[name] for name in node.inputs])
         for node in whole.nodes
-        if node.op != "input"
+        if not node.is_input
     )
     if not full:
         whole = replace(
             whole, timesteps=1, nodes=tuple(replace(n, axes=_one_step(n.axes)) for n in nodes)
         )
     neurons = _only_neurons(graph, span.result)
-    if source.op == "neuron":
+    if source.is_neuron:
         return Region(span.source, span.result, whole, "spikes", full)
     location: Location = "current" if neurons else "stream"
     return Region(span.source, span.result, whole, location, full, neurons)
@@ -290,9 +266,9 @@ def _only_neurons(graph: Graph, result: str) -> tuple[str, ...]:
             return ()
         for user in graph.users[name]:
             node = graph.by_name[user]
-            if node.op == "neuron":
+            if node.is_neuron:
                 found.append(user)
-            elif KINDS[node.op].view:
+            elif kind_of(node).view:
                 stack.append(user)
             else:
                 return ()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from snndeploy.graph import Graph, Node, Signal, check
-from snndeploy.ops import KINDS
+from snndeploy.ops import kind_of
 
 
 def infer_signals(graph: Graph) -> Graph:
@@ -14,7 +15,7 @@ def infer_signals(graph: Graph) -> Graph:
     for node in graph.nodes:
         inputs = [done[name] for name in node.inputs]
         signals = [source.signal for source in inputs if source.signal is not None]
-        signal = KINDS[node.op].signal(node, signals, inputs)
+        signal = kind_of(node).signal(node, signals, inputs)
         if contracts_time(node, inputs) or _reads_time_axis(node, inputs):
             signal = Signal(signal.kind, signal.bound, constant=False)
         body = node.body and infer_signals(node.body)
@@ -24,9 +25,9 @@ def infer_signals(graph: Graph) -> Graph:
     return result
 
 
-def contracts_time(node: Node, inputs: list[Node]) -> bool:
+def contracts_time(node: Node, inputs: Sequence[Node]) -> bool:
     """True when the node's result at one step needs other time steps."""
-    return KINDS[node.op].contracts_time(node, inputs)
+    return kind_of(node).contracts_time(node, inputs)
 
 
 def _reads_time_axis(node: Node, inputs: list[Node]) -> bool:

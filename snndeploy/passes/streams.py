@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from snndeploy.graph import Graph, Node
-from snndeploy.passes.partition import SYNAPTIC
+from snndeploy.ops import is_layer
 
 
 def reads_current(graph: Graph, node: Node) -> bool:
     """Its input has passed a conv or linear layer of the chip since the last neuron."""
     before = _walk(graph, node.inputs, lambda n: () if _ends_current(n) else n.inputs)
-    return any(n.op in SYNAPTIC and n.side != "encoder" for n in before)
+    return any(is_layer(n) and n.side != "encoder" for n in before)
 
 
 def since_spikes(graph: Graph, node: Node) -> tuple[Node, ...]:
@@ -21,36 +21,36 @@ def since_spikes(graph: Graph, node: Node) -> tuple[Node, ...]:
 
 
 def _ends_current(node: Node) -> bool:
-    return node.op == "neuron" or node.side == "encoder"
+    return node.is_neuron or node.side == "encoder"
 
 
 def neurons_before(graph: Graph, node: Node) -> tuple[str, ...]:
     """Neurons whose spikes reach the node without another neuron between, sorted."""
-    before = _walk(graph, node.inputs, lambda n: () if n.op == "neuron" else n.inputs)
-    return tuple(sorted(n.name for n in before if n.op == "neuron"))
+    before = _walk(graph, node.inputs, lambda n: () if n.is_neuron else n.inputs)
+    return tuple(sorted(n.name for n in before if n.is_neuron))
 
 
 def neurons_behind(graph: Graph, node: Node) -> tuple[str, ...]:
     """Neurons that the node's result enters without another layer between, sorted."""
 
     def onward(n: Node) -> Iterable[str]:
-        return () if n.op in ("neuron", *SYNAPTIC) else graph.users[n.name]
+        return () if n.is_neuron or is_layer(n) else graph.users[n.name]
 
     behind = _walk(graph, graph.users[node.name], onward)
-    return tuple(sorted(n.name for n in behind if n.op == "neuron"))
+    return tuple(sorted(n.name for n in behind if n.is_neuron))
 
 
 def spike_sources(graph: Graph, node: Node) -> tuple[list[str], bool]:
     """Labels of the chip's neurons whose spikes reach the node; does the encoder's value too?"""
     before = list(_walk(graph, node.inputs, lambda n: () if _ends_current(n) else n.inputs))
-    neurons = [n.label for n in before if n.op == "neuron" and n.side != "encoder"]
+    neurons = [n.label for n in before if n.is_neuron and n.side != "encoder"]
     return neurons, any(n.side == "encoder" for n in before)
 
 
 def is_first_layer(graph: Graph, node: Node) -> bool:
     """Neither a layer nor a neuron stands between the model's input and this one."""
     before = _walk(graph, node.inputs, lambda n: n.inputs)
-    return not any(n.op == "neuron" or n.op in SYNAPTIC for n in before)
+    return not any(n.is_neuron or is_layer(n) for n in before)
 
 
 def _walk(

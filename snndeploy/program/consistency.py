@@ -86,7 +86,7 @@ def check_graph(graph: Graph) -> None:
         check(graph, "signals")
     except AssertionError as error:
         raise Mismatch(str(error)) from None
-    inputs = [node.name for node in graph.nodes if node.op == "input"]
+    inputs = [node.name for node in graph.nodes if node.is_input]
     require(len(inputs) == 1, f"the graph has {len(inputs)} inputs")
     require(graph.input.attributes.get("signal") in KINDS, "the graph's input has no signal")
     for node in graph.nodes:
@@ -108,7 +108,7 @@ def _check_node(graph: Graph, node: Node) -> None:
     sources = [graph.by_name[name].axes for name in node.inputs]
     if node.body is not None:
         _check_body(node, where)
-    if node.op != "input":
+    if not node.is_input:
         require(bool(sources), f"{where} reads nothing")
         found = OPERATIONS[node.op].axes(node, sources)
         require(
@@ -125,7 +125,7 @@ def _check_body(node: Node, where: str) -> None:
     """Attention in a neuron's membrane loop: one step, the same shape in and out."""
     body = node.body
     assert body is not None
-    require(node.op == "neuron", f"{where} is no neuron and has a body")
+    require(node.is_neuron, f"{where} is no neuron and has a body")
     check_graph(body)
     ends = [body.input, *(body.by_name[name] for name in body.outputs)]
     shapes = [end.step_shape for end in ends]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from snndeploy.files.archive import ArrayStore, SealedFile, json_bytes, write
 from snndeploy.graph import Graph
 from snndeploy.layout.layout import Layout
 from snndeploy.network import Network, Population
+from snndeploy.passes.partition import with_blocks
 from snndeploy.program.consistency import Mismatch, check_graph, check_layout, require
 from snndeploy.program.consistency_network import check_network
 from snndeploy.program.facts import Facts, read_facts
@@ -72,7 +73,7 @@ class Program:
         """Do its spikes count as neurons' of the model?  Not those of a pool or of a level, which
         lowering makes for maxima of spikes."""
         node = self.model.by_name.get(population.origin)
-        return population.neuron.fires and (node is None or node.op == "neuron")
+        return population.neuron.fires and (node is None or node.is_neuron)
 
     @property
     def encoder_outputs(self) -> tuple[str, ...]:
@@ -130,7 +131,7 @@ def load(path: str | Path) -> Program:
             raise sealed.damaged(str(error)) from None
         except Exception as error:  # documents of another form fail in as many ways as there are
             raise sealed.damaged(f"its documents have another form ({one_line(error)})") from None
-    return program
+    return replace(program, model=with_blocks(program.model))
 
 
 def check_own(program: Program) -> None:

@@ -8,32 +8,22 @@ them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import prod
-
 import numpy as np
 
-from snndeploy.graph import Graph, Node
+from snndeploy.graph import Graph
 from snndeploy.layout.layout import Layout
 from snndeploy.network import Attention, Network, Population
-from snndeploy.ops import KINDS
+from snndeploy.ops import kind_of
 from snndeploy.ops.evaluate import node_inputs
+from snndeploy.ops.kind import Work
 
 BUFFER_BYTES = 3  # a 24-bit current
 
 
-@dataclass(frozen=True)
-class Work:
-    """Of one run of an attention graph: one step, or one sample if it needs the full window."""
-
-    macs: int
-    additions: int
-
-
 def work_of(graph: Graph) -> Work:
-    """Operations of one run of the graph."""
-    macs = sum(_macs(graph, node) for node in graph.nodes)
-    return Work(macs, sum(_additions(graph, node) for node in graph.nodes))
+    """Operations of one run of the graph: one step, or one sample if it needs the full window."""
+    parts = [kind_of(n).cost.work(n, node_inputs(graph, n), graph.timesteps) for n in graph.nodes]
+    return Work(sum(part.macs for part in parts), sum(part.additions for part in parts))
 
 
 def buffer_bytes(population: Population) -> int:
@@ -68,20 +58,3 @@ def on_chip(network: Network, layout: Layout) -> dict[str, np.ndarray]:
                 each = np.diff(before * amount // population.neurons, prepend=0)
                 found[name][:, steps] += each[:, None]
     return found
-
-
-def _macs(graph: Graph, node: Node) -> int:
-    if node.op in ("multiply", "divide", "norm"):
-        return prod(node.shape)
-    if node.op == "scale" and node.attributes["factor"] not in (1.0, -1.0):
-        return prod(node.shape)
-    if node.op not in ("conv", "linear"):
-        return 0
-    steps = graph.timesteps if node.has_time else 1
-    return KINDS[node.op].macs(node, node_inputs(graph, node)) * steps
-
-
-def _additions(graph: Graph, node: Node) -> int:
-    if node.op in ("mean", "sum", "avg_pool"):
-        return prod(node_inputs(graph, node)[0].shape)
-    return prod(node.shape) if node.op in ("add", "subtract") else 0

@@ -206,7 +206,7 @@ def _reference(
 def _float(program: Program, x: np.ndarray, spikes: Spikes) -> Link:
     network, model = program.network, program.model
     lifs = [p for p in network.populations if p.neuron.fires]
-    origins = {p.name: p.origin for p in lifs if model.by_name[p.origin].op == "neuron"}
+    origins = {p.name: p.origin for p in lifs if model.by_name[p.origin].is_neuron}
     currents = [model.by_name[origin].inputs[0] for origin in origins.values()]
     wanted = dict.fromkeys([*program.encoder_outputs, *origins.values(), *currents])
     values = evaluate(model, x, wanted)

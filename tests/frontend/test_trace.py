@@ -9,9 +9,9 @@ from torch import nn
 from torch.nn import functional
 
 from snndeploy.errors import ModelError, UnsupportedError
-from snndeploy.frontend.axes import expand_axes, input_axes, view_axes
 from snndeploy.frontend.torch import trace
 from snndeploy.graph import to_text
+from snndeploy.ops.axes import expand_axes, input_axes, view_axes
 
 pytestmark = pytest.mark.torch
 

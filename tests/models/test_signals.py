@@ -24,7 +24,7 @@ from zoo import Factory, input_kinds  # noqa: E402
 
 from snndeploy.frontend.torch import trace  # noqa: E402
 from snndeploy.passes.audit import Audit, audit  # noqa: E402
-from snndeploy.passes.partition import SYNAPTIC, partition  # noqa: E402
+from snndeploy.passes.partition import partition  # noqa: E402
 from snndeploy.passes.signals import infer_signals  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -297,7 +297,7 @@ def test_the_audit_says_what_a_run_shows(
     module = made(factory, plane)
     sample = sample_of(module, plane)
     found = audited(module, sample)
-    told = {row.layer: row.input_signal for row in found.rows if row.op in SYNAPTIC}
+    told = {row.layer: row.input_signal for row in found.rows if row.is_layer}
     scores = {row.layer for row in found.rows if row.work == "attention"}
     seen = input_kinds(module, sample)
     assert told.keys() == seen.keys()

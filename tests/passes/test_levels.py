@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -22,7 +24,7 @@ from snndeploy.ops import KINDS
 from snndeploy.ops.evaluate import evaluate
 from snndeploy.passes.audit import audit
 from snndeploy.passes.levels import MOST_LEVELS, split_levels
-from snndeploy.passes.partition import block, partition
+from snndeploy.passes.partition import partition, with_blocks
 from snndeploy.passes.signals import infer_signals
 from snndeploy.quantize.calibration import calibrate
 from snndeploy.quantize.quantize import quantize
@@ -217,8 +219,8 @@ def test_the_last_node_keeps_the_name_and_the_value():
 )  # fmt: skip
 def test_too_many_or_signed_values_stay_refused(graph, reason):
     assert split_levels(graph).by_name["pool"].op == "max_pool"
-    driven = {node.name for node in graph.nodes}
-    assert block(graph.by_name["pool"], graph, driven).reason == reason
+    body = (replace(node, side="body") for node in graph.nodes)
+    assert with_blocks(graph.with_nodes(body)).by_name["pool"].block.reason == reason
 
 
 def test_signed_counts_cannot_be_compared():

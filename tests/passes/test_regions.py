@@ -14,10 +14,11 @@ from torch import nn
 from snndeploy.errors import UnsupportedError
 from snndeploy.frontend.torch import trace
 from snndeploy.lower.lower import lower
+from snndeploy.ops import is_layer
 from snndeploy.ops import neuron as neuron_op
 from snndeploy.ops.evaluate import by_step, evaluate
 from snndeploy.passes.gates import score_layers
-from snndeploy.passes.partition import SYNAPTIC, partition
+from snndeploy.passes.partition import partition
 from snndeploy.passes.regions import attention_regions
 from snndeploy.passes.signals import infer_signals
 
@@ -145,7 +146,7 @@ def test_regions_of_the_papers_networks(make, location, window, labels):
         else:
             assert region.neurons == ()
     if location != "membrane":  # gates are found by another rule: both name the same layers
-        layers = {node.name for node in graph.nodes if node.op in SYNAPTIC and node.name in inside}
+        layers = {node.name for node in graph.nodes if is_layer(node) and node.name in inside}
         assert {n for n in score_layers(graph) if graph.by_name[n].side == "body"} == layers
 
 
