@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import networkx
 import pytest
 
 from snndeploy.graph import Graph, Node, Signal, check, sizes, to_text
@@ -85,3 +86,15 @@ def test_check_names_what_a_stage_lacks():
         check(Graph((*graph.nodes[:1], *graph.nodes), (), 4), "traced")
     with pytest.raises(AssertionError, match="an output is missing"):
         check(Graph(graph.nodes, ("nothing",), 4), "traced")
+
+
+def test_as_networkx():
+    """Every node, an edge from each input, the Node itself as an attribute."""
+    graph = small()
+    found = graph.to_networkx()
+    assert list(found) == [node.name for node in graph.nodes]
+    assert set(found.edges) == {(name, node.name) for node in graph.nodes for name in node.inputs}
+    assert [found.nodes[node.name]["node"] for node in graph.nodes] == list(graph.nodes)
+    for node in graph.nodes:
+        above = {name for name in found if networkx.has_path(found, name, node.name)}
+        assert above == graph.ancestors([node.name])

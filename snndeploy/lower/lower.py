@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from math import prod
 from typing import Any, Literal
 
@@ -37,7 +38,6 @@ from snndeploy.lower.expression import (
 )
 from snndeploy.lower.host_part import HostPart
 from snndeploy.lower.real_network import RealNetwork, RealPopulation, RealReadout, Term
-from snndeploy.lower.through import Behind
 from snndeploy.neurons import equation_of
 from snndeploy.ops import Role, is_layer, kind_of
 from snndeploy.ops.evaluate import node_inputs
@@ -232,8 +232,13 @@ class _Lowering:
         forms = linear.forms(node, before, [source.shape for source in sources])
         parts = []
         for form, source in zip(forms, sources, strict=True):
-            one = Behind(form)
-            parts.append([one.term(t, self.populations[t.source].shape) for t in source.terms])
+            behind = cache(form.behind)  # one kernel that several populations share stays one
+            parts.append(
+                [
+                    Term(t.source, behind(t.connection, self.populations[t.source].shape))
+                    for t in source.terms
+                ]
+            )
         terms = tuple(parts[0])
         for part, factor in zip(parts[1:], _over_time(sources), strict=True):
             terms = merged(terms, part, factor)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import networkx
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from nets import Net, conv, neuron, over_time, parted
 from torch import nn
 
@@ -19,7 +22,7 @@ from snndeploy.ops import neuron as neuron_op
 from snndeploy.ops.evaluate import by_step, evaluate
 from snndeploy.passes.gates import score_layers
 from snndeploy.passes.partition import partition
-from snndeploy.passes.regions import attention_regions
+from snndeploy.passes.regions import _immediate, attention_regions
 from snndeploy.passes.signals import infer_signals
 
 MODELS = str(Path(__file__).resolve().parents[2] / "models")
@@ -304,3 +307,22 @@ def test_an_ordinary_layer_is_no_part_of_attention():
     assert attention_regions(graph) == ()
     with pytest.raises(UnsupportedError, match="it multiplies two signals computed at run time"):
         lower(graph, "compose", attention=True)
+
+
+@given(st.integers(2, 9), st.integers(0, 10_000))
+def test_the_immediate_dominator_is_the_last_that_no_way_avoids(size, seed):
+    """Random graphs against the definition: what lies on every way from a root to the node."""
+    rng = np.random.default_rng(seed)
+    dag = networkx.DiGraph()
+    dag.add_nodes_from(map(str, range(size)))
+    pairs = [(str(a), str(b)) for b in range(size) for a in range(b)]
+    dag.add_edges_from(pair for pair in pairs if rng.random() < 0.4)
+    roots = [name for name in dag if not dag.in_degree(name)]
+    found = _immediate(dag)
+    for name in dag:
+        ways = [
+            set(way[:-1])
+            for root in roots
+            for way in ([[name]] if root == name else networkx.all_simple_paths(dag, root, name))
+        ]
+        assert found[name] == max(set.intersection(*ways), default="", key=int)
