@@ -14,10 +14,12 @@ WORK_NAMES = {
 
 def audit_json(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The audit's part of a program's or a model's facts."""
+    from snndeploy.ops import KINDS, Role  # not at the top: they need torch
+
     rows = facts["audit"]
     counted = {"binary": 0, "integer": 0, "real": 0, "attention": 0}
     for row in rows:
-        if row["op"] in ("conv", "linear"):
+        if KINDS[row["op"]].role is Role.LAYER:
             counted["attention" if row["work"] == "attention" else row["input_signal"]] += 1
     return {
         "schema": "snndeploy.audit/1",

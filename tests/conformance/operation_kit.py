@@ -20,13 +20,13 @@ from lowering_checks import check_model
 from random_models import Neuron
 from torch import nn
 
-from snndeploy import pipeline, program
+from snndeploy import program
 from snndeploy.costs.attended import attention_of
 from snndeploy.costs.events import sums_of_spikes
 from snndeploy.costs.layers import layer_costs
 from snndeploy.engines.engine import run_network
 from snndeploy.errors import ProgramError, UnsupportedError
-from snndeploy.frontend.load import Loaded
+from snndeploy.frontend.door import ModelFacts, OpenedModel
 from snndeploy.frontend.torch import trace
 from snndeploy.graph import Block, Graph, Node
 from snndeploy.ops import KINDS, OpKind, Trait
@@ -37,6 +37,7 @@ from snndeploy.passes.gates import score_layers
 from snndeploy.passes.partition import partition
 from snndeploy.passes.regions import attention_regions
 from snndeploy.passes.signals import infer_signals
+from snndeploy.pipeline import Options, compile_opened
 from snndeploy.simulator.run import encode
 from snndeploy.target import Target
 from snndeploy.traffic.attention_work import work_of
@@ -226,16 +227,23 @@ def by_brute_force(toy: Toy, module: Any, shape: tuple[int, ...]) -> tuple[int, 
     return found[0], found[1]
 
 
+def compiled(toy: Toy, place: str) -> program.Program:
+    graph = toy.graphs[place]
+    signal, shape = graph.input.attributes["signal"], graph.input.shape[1:]
+    facts = ModelFacts("toy", "toy", "random (seed 1)", 0, "", STEPS, shape, signal)
+    return compile_opened(
+        OpenedModel(facts, graph), Target.load("loihi2"), Options(mapping="tiles")
+    )
+
+
 def is_saved(toy: Toy, kind: OpKind) -> None:
     """Compiled in the encoder, written, read and checked, and run again with equal results."""
-    model, graph = toy.models["in_encoder"], infer_signals(toy.graphs["in_encoder"])
-    loaded = Loaded(model, model.example(), "toy", "toy", "")
-    made = pipeline.compile_graph(loaded, graph, Target.load("loihi2"), mapping="tiles")
+    made = compiled(toy, "in_encoder")
     assert toy.nodes(made.encoder)
     with TemporaryDirectory() as folder:
         program.save(made, Path(folder) / "toy.snnp")
         again = program.load(Path(folder) / "toy.snnp")
-    x = np.random.default_rng(1).random((SAMPLES, *model.input_shape), np.float32)
+    x = np.random.default_rng(1).random((SAMPLES, *made.model.input.shape[1:]), np.float32)
     answers = []
     for version in (made, again):
         injected, _ = encode(version, x)
@@ -296,10 +304,8 @@ def is_exact_on_the_chip(toy: Toy, kind: OpKind) -> None:
     if toy.block is None:
         check_model(model, Target.load("loihi2"))
         return
-    graph = infer_signals(toy.graphs["on_chip"])
-    loaded = Loaded(model, model.example(), "toy", "toy", "")
     try:
-        pipeline.compile_graph(loaded, graph, Target.load("loihi2"), mapping="tiles")
+        compiled(toy, "on_chip")
     except UnsupportedError as error:
         assert f"({kind.name}) cannot run on the chip: it {toy.block.reason}" in str(error)
         return
