@@ -25,8 +25,8 @@ def translate_call(call: Call) -> Translated:
     found = [kind for kind in KINDS.values() if call.target in kind.torch]
     if not found:
         raise ValueError("the compiler does not know it")
-    (kind,) = found
-    return kind.torch[call.target](call)
+    assert len(found) == 1, f"{call.target} is declared by {[kind.name for kind in found]}"
+    return found[0].torch[call.target](call)
 
 
 def _identity(call: Call) -> Translated:
