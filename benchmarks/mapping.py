@@ -111,14 +111,14 @@ def compare_program(options: argparse.Namespace, cases: list[tuple[str, str]]) -
 
 
 def compare_model(options: argparse.Namespace, cases: list[tuple[str, str]]) -> None:
-    from snndeploy.pipeline import inspect, load_graph, lowerings
-    from snndeploy.pipeline.fit import cheapest, structure
+    from snndeploy.pipeline import load_graph
+    from snndeploy.verdict import judge
 
     target = Target.load(options.target or "loihi2")
     _, graph = load_graph(options.name, random_weights=True)
-    network = structure(
-        cheapest(lowerings(inspect(graph, target)[0], target, "auto"), target), target
-    )
+    verdict = judge(graph, target)
+    verdict.require()
+    network = verdict.assumed[0].structure
     compare(network, target, {}, cases)
 
 

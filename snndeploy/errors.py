@@ -9,16 +9,54 @@ mistakes are asserts.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 
 LONGEST_FOREIGN_TEXT = 240  # characters kept of a message that another library wrote
 LONGEST_MESSAGE = 2000  # of ours: names in it may come from a hostile file
 LONGEST_NAME = 200  # likeness of longer names takes long and helps nobody
 NEAR_ENOUGH = 0.6  # difflib's likeness, of 1, from which a name is worth suggesting
+MOST_PLACES = 3  # layers that are named one by one when they share a reason
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One thing that a network asks for and a target cannot give.
+
+    place: what the message begins with, the layer as a user knows it and its operation ('' for the
+    network as a whole).  said: the rest of the message.  layer, operation: as the place has them.
+    reason: bare, without place or advice.  size: how much against which limit, '' where nothing is
+    counted.  advice: the nearest legal form.  too_large: it would run if it were smaller.
+    """
+
+    place: str
+    said: str
+    layer: str
+    reason: str
+    operation: str = ""
+    size: str = ""
+    advice: str = ""
+    too_large: bool = False
+
+    @property
+    def text(self) -> str:
+        return self.place + self.said
+
+    def as_json(self) -> dict[str, str]:
+        record = {**asdict(self), "text": self.text}
+        return {key: record[key] for key in VIOLATION_KEYS}
+
+
+VIOLATION_KEYS = ("layer", "operation", "reason", "size", "advice", "text")
 
 
 class DeployError(Exception):
-    """Anything the compiler refuses; `str(error)` is always a single printable line."""
+    """Anything the compiler refuses; `str(error)` is always a single printable line.
+
+    violations: what each refusal is about, where there may be several.
+    """
+
+    violations: tuple[Violation, ...] = ()
 
     def __init__(self, message: str) -> None:
         super().__init__(_printable(" ".join(message.split())))
@@ -59,6 +97,37 @@ class UnsupportedError(DeployError):
         super().__init__(message)
         self.node = node
         self.reason = reason or str(self)
+
+
+def refusal(violations: Sequence[Violation]) -> FitError | UnsupportedError:
+    """One error of all of them: a FitError when each is a matter of size."""
+    reasons = reasons_of(violations)
+    said = reasons[0]
+    if len(reasons) > 1:
+        listed = "; ".join(f"({index}) {text}" for index, text in enumerate(reasons, start=1))
+        said = f"{len(reasons)} reasons: {listed}"
+    error: FitError | UnsupportedError
+    if all(violation.too_large for violation in violations):
+        error = FitError(said)
+    else:
+        first = next(violation for violation in violations if not violation.too_large)
+        error = UnsupportedError(said, node=first.layer, reason=first.reason)
+    error.violations = tuple(violations)
+    return error
+
+
+def reasons_of(violations: Iterable[Violation]) -> list[str]:
+    """Their texts; layers that share all but the place are named in one."""
+    places: dict[str, list[str]] = {}
+    for violation in violations:
+        places.setdefault(violation.said, []).append(violation.place)
+    return [_several(list(dict.fromkeys(found))) + said for said, found in places.items()]
+
+
+def _several(places: Sequence[str]) -> str:
+    if len(places) <= MOST_PLACES:
+        return " and ".join(filter(None, [", ".join(places[:-1]), places[-1]]))
+    return f"{', '.join(places[: MOST_PLACES - 1])} and {len(places) - MOST_PLACES + 1} more"
 
 
 def _printable(text: str) -> str:

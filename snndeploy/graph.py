@@ -27,6 +27,11 @@ Kind = Literal["binary", "integer", "real"]
 Side = Literal["", "encoder", "body", "readout"]
 
 KINDS: tuple[Kind, ...] = ("binary", "integer", "real")
+NO_NEURON = (
+    "no spiking neuron was recognised in the model; give its neurons a method neuron_parameters(),"
+    " or an adapter with --adapters; a network without spikes can only be costed (snndeploy inspect"
+    " --energy)"
+)
 
 
 @dataclass(frozen=True)

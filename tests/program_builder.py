@@ -15,6 +15,7 @@ from snndeploy.passes.audit import AuditRow, Flags
 from snndeploy.program import Facts, Golden, Program
 from snndeploy.quantize.quantize import LayerQuantization
 from snndeploy.target import Target
+from snndeploy.verdict.plan import Attended, ChipLayer, HostLayer, HostValue, Plan
 
 FACTS = Facts(
     model=ModelFacts("random", "random", "random (seed 0)", 0, "", 4, (3,), "real"),
@@ -28,6 +29,15 @@ FACTS = Facts(
     shortcuts=(LoweringCost("none", 3, 1.5, 0, None),),
     notes=("made by a test",),
     made_with={"snndeploy": "0"},
+    plan=Plan(
+        "none",
+        "calibration's rates",
+        (LoweringCost("none", 3, 1.5, 0, None),),
+        (ChipLayer("conv", "binary", ("x",)),),
+        (HostLayer("stem", 9, "encoder"),),
+        (HostValue("x", "once"),),
+        (Attended("gate", "host", 4, False),),
+    ),
 )
 
 

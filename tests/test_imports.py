@@ -32,6 +32,7 @@ ORDER = (
     "traffic",
     "timing",
     "mapping",
+    "verdict",
     "costs",
     "program",
     "simulator",

@@ -137,11 +137,15 @@ def deploy(
     timeout_s: float | None,
 ) -> None:
     """Write a folder that runs on Lava without snndeploy, and say what it must answer."""
+    from snndeploy.report.verdict import plan_text
+
     if run_it and backend.run is None:
         raise click.UsageError(f"--run: {backend.name} writes {backend.writes}, which does not run")
     check_folder(output)
     made = load_program(program_file)
     x = _inputs(made, data, samples)
+    if made.facts.plan is not None:
+        click.echo(plan_text(made.facts.plan.as_json()))
     _write(backend, made, x, output, {}, "" if run_it else mode)
     if not run_it or backend.run is None:
         return

@@ -15,7 +15,7 @@ from snndeploy.commands.console import (
     show,
     show_step,
 )
-from snndeploy.commands.model_options import SPEC_HELP, model_options
+from snndeploy.commands.model_options import SPEC_HELP, lowering_options, model_options
 from snndeploy.files.writing import check_folder, check_writable
 
 
@@ -27,18 +27,7 @@ from snndeploy.files.writing import check_folder, check_writable
 @click.option(
     "--calibration", type=FILE, metavar="DATA.npz", help="Samples that set the integer scales."
 )
-@click.option(
-    "--shortcuts",
-    type=click.Choice(["auto", "compose", "relay"]),
-    default="auto",
-    show_default=True,
-    help="How membrane shortcuts become spike-driven.",
-)
-@click.option(
-    "--host-attention",
-    is_flag=True,
-    help="The host computes attention between steps, where the chip has no MAC unit.",
-)
+@lowering_options
 @click.option(
     "--mapping",
     type=click.Choice(["naive", "channel", "tiles", "anneal"]),

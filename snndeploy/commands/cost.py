@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from pathlib import Path
@@ -103,15 +103,25 @@ def taken_activity(options: dict[str, Any], energy: bool) -> tuple[Asked, str | 
 
 
 def energy_facts(
-    graph: Any, name: str, trainable: int, asked: Asked, convention: str | None
+    graph: Any,
+    name: str,
+    trainable: int,
+    asked: Asked,
+    convention: str | None,
+    host: Sequence[Mapping[str, Any]],
 ) -> tuple[str, dict[str, Any]]:
-    """What `inspect --energy` prints of a partitioned graph, and the same for programs."""
+    """What `inspect --energy` prints of a partitioned graph, and the same for programs.
+
+    host: of the plan, what the host computes.
+    """
     from snndeploy.costs.convention import parse_convention
     from snndeploy.report.costs import energy_text
 
     read = parse_convention(convention or "default")
     costed = _price(graph, name, trainable, asked, read)
-    return energy_text(costed), {"schema": "snndeploy.costs/1", **costed.as_json()}
+    behind = [layer for layer in host if layer["why"] != "encoder"]
+    record = {"schema": "snndeploy.costs/1", **costed.as_json(), "host_behind_neurons": behind}
+    return energy_text(costed, behind), record
 
 
 def program_graph(path: str) -> tuple[Any, str, int]:
@@ -122,7 +132,11 @@ def program_graph(path: str) -> tuple[Any, str, int]:
     """
     from snndeploy.program import load
 
-    made = load(path)
+    return graph_of(load(path), path)
+
+
+def graph_of(made: Any, path: str) -> tuple[Any, str, int]:
+    """As `program_graph`, of a loaded program."""
     if not made.facts.layers:
         raise DeployError(f"{path} was imported as integers: it {NO_LAYERS}")
     graph = made.model.select(made.model.outputs)

@@ -14,7 +14,7 @@ from snndeploy.commands.console import (
     show,
     show_step,
 )
-from snndeploy.commands.model_options import SPEC_HELP, structure_options
+from snndeploy.commands.model_options import SPEC_HELP, lowering_options, structure_options
 
 
 @click.command(epilog=SPEC_HELP)
@@ -23,21 +23,22 @@ from snndeploy.commands.model_options import SPEC_HELP, structure_options
     "--target", "targets_", multiple=True, default=["loihi2"], show_default=True,
     help="A shipped chip or a TOML file; may be given several times.",
 )  # fmt: skip
-@click.option("--host-attention", is_flag=True,
-              help="The host computes attention where the chip has no MAC unit.")  # fmt: skip
+@lowering_options
 @json_option("the answers")
 def fit(
     spec: str,
     targets_: tuple[str, ...],
     host_attention: bool,
+    shortcuts: Any,
     json_file: Path | None,
     **given: Any,
 ) -> None:
-    """Does it fit?  Cores, chips and what binds, before it is trained (no weights needed)."""
+    """Does it fit?  Before it is trained (no weights needed): all that stands against it at once,
+    or its cores, chips and what binds."""
     check_json(json_file)
     from snndeploy.pipeline.fit import fit_spec, fit_text
 
     show_step("trace and map the structure")
-    found = fit_spec(spec, targets_, host_attention=host_attention, **given)
+    found = fit_spec(spec, targets_, host_attention=host_attention, shortcuts=shortcuts, **given)
     clear_step()
     show(fit_text(found), [answer.as_json() for answer in found], json_file)

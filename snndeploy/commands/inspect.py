@@ -18,20 +18,27 @@ from snndeploy.commands.cost import (
     NO_LAYERS,
     activity_options,
     energy_facts,
-    program_graph,
+    graph_of,
     taken_activity,
 )
-from snndeploy.commands.model_options import SPEC_HELP, model_options
+from snndeploy.commands.model_options import SPEC_HELP, lowering_options, model_options
 
 
 @click.command(epilog=SPEC_HELP + " Or a program file NET.snnp, which takes no option of a model.")
 @model_options
-@click.option("--target", help="Also check against this chip.")
+@lowering_options
+@click.option("--target", help="Also: does it compile for this chip, and what stays on the host?")
 @click.option("--energy", is_flag=True, help="The papers' energy, layer by layer, not the audit.")
 @activity_options
 @json_option("the audit")
 def inspect(
-    spec: str, target: str | None, energy: bool, json_file: Path | None, **options: Any
+    spec: str,
+    target: str | None,
+    energy: bool,
+    host_attention: bool,
+    shortcuts: Any,
+    json_file: Path | None,
+    **options: Any,
 ) -> None:
     """Audit a model: what each layer multiplies, and why it is or is not spike-driven.
 
@@ -42,32 +49,53 @@ def inspect(
     from snndeploy.report.audit import audit_json, audit_text
 
     asked, convention = taken_activity(options, energy)
+    if not target and (host_attention or shortcuts != "auto"):
+        raise click.UsageError("--host-attention and --shortcuts belong to --target")
     if spec.endswith(".snnp"):
         if target or any(options.values()):
             raise click.UsageError("a program file is inspected as it is: give no other option")
-        if energy:
-            show(*energy_facts(*program_graph(spec), asked, convention), json_file)
-            return
         from snndeploy.program import load
 
-        found = audit_json(load(spec).facts.as_json())
-    else:
-        from snndeploy import pipeline
-        from snndeploy.frontend.door import TO_COST, SpecOptions
-        from snndeploy.frontend.doors import open_spec
-        from snndeploy.target import Target
-
-        chip = Target.load(target) if target else None
+        made = load(spec)
         if energy:
-            opened, graph = pipeline.load_graph(
-                spec, need=TO_COST, step=show_step, lacks=NO_LAYERS, **options
-            )
-            parted, model = pipeline.inspect(graph, chip)[0], opened.facts
-            facts = energy_facts(parted, model.name, model.parameters, asked, convention)
-            clear_step()
-            show(*facts, json_file)
+            host = made.facts.plan.as_json()["host"] if made.facts.plan else []
+            shown = energy_facts(*graph_of(made, spec), asked, convention, host)
+            show(*shown, json_file)
             return
-        opened_spec = open_spec(spec, SpecOptions(**options), TO_COST, show_step)
-        found = audit_json(pipeline.opened_facts(opened_spec, chip).as_json())
+        found = audit_json(made.facts.as_json())
+        show(audit_text(found), found, json_file)
+        return
+    from snndeploy import pipeline
+    from snndeploy.frontend.door import TO_COST, OpenedNetwork, SpecOptions
+    from snndeploy.frontend.doors import open_spec
+    from snndeploy.passes.signals import infer_signals
+    from snndeploy.report.verdict import verdict_text
+    from snndeploy.target import Target
+    from snndeploy.verdict import judge, plan_before
+
+    chip = Target.load(target) if target else None
+    lowering = {"host_attention": host_attention, "shortcuts": shortcuts}
+    if energy:
+        opened, graph = pipeline.load_graph(
+            spec, need=TO_COST, step=show_step, lacks=NO_LAYERS, **options
+        )
+        verdict = judge(graph, chip, mapped=False, **lowering) if chip else None
+        parted = verdict.graph if verdict else pipeline.inspect(graph)[0]
+        host = (verdict.plan() if verdict else plan_before(parted)).as_json()["host"]
+        model = opened.facts
+        shown = energy_facts(parted, model.name, model.parameters, asked, convention, host)
+        clear_step()
+        show(*shown, json_file)
+        return
+    opened_spec = open_spec(spec, SpecOptions(**options), TO_COST, show_step)
+    if chip is None or isinstance(opened_spec, OpenedNetwork):
+        found = audit_json(pipeline.opened_facts(opened_spec).as_json())
+        text = audit_text(found)
+    else:
+        verdict = judge(infer_signals(opened_spec.graph), chip, **lowering)
+        facts = pipeline.audit_facts(opened_spec.facts, verdict.graph, verdict.flags())
+        found = audit_json(facts.as_json()) | verdict.as_json()
+        answer = verdict_text(chip.name, verdict.violations, verdict.open)
+        text = f"{audit_text(found)}\n{answer}\n"
     clear_step()
-    show(audit_text(found), found, json_file)
+    show(text, found, json_file)

@@ -14,6 +14,20 @@ LARGEST_INPUT = 1 << 28  # values of one sample
 SPEC_HELP = f"SPEC is one of: {', '.join(door.form for door in DOORS)}."
 
 
+def lowering_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How a network may be lowered: what a verdict depends on besides the target."""
+    for option in (
+        click.option("--host-attention", is_flag=True,
+                     help="The host computes attention between steps, where the chip has no MAC"
+                          " unit."),
+        click.option("--shortcuts", type=click.Choice(["auto", "compose", "relay"]),
+                     default="auto", show_default=True,
+                     help="How membrane shortcuts become spike-driven."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
 def _shape(context: click.Context, option: click.Parameter, text: str | None) -> Any:
     if text is None:
         return None

@@ -20,7 +20,7 @@ from snndeploy.frontend.adapters import Adapter, find_neurons
 from snndeploy.frontend.equality import verify_equal
 from snndeploy.frontend.neuron_probe import verify_neurons
 from snndeploy.frontend.translate import Source, translate
-from snndeploy.graph import KINDS, Graph, Node, check
+from snndeploy.graph import KINDS, NO_NEURON, Graph, Node, check
 from snndeploy.ops.axes import SEQUENCE_RANKS, TRACE_BATCH
 
 
@@ -65,11 +65,7 @@ def trace(
         )
     found = find_neurons(module, adapters)
     if not found and spiking:
-        raise ModelError(
-            "no spiking neuron was recognised in the model; give its neurons a method"
-            " neuron_parameters(), or an adapter with --adapters; a network without spikes can only"
-            " be costed (snndeploy inspect --energy)"
-        )
+        raise ModelError(NO_NEURON)
     signal = input_signal or getattr(module, "input_signal", "real")
     if signal not in KINDS:
         raise ModelError(f"input signal {signal!r} is not one of binary, integer, real")

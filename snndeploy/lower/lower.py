@@ -11,8 +11,8 @@ them, the offset is the graph evaluated at zero spikes, and the encoder's part i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
 from typing import Any, Literal
@@ -27,7 +27,7 @@ from snndeploy.connections.algebra import (
     is_count,
     is_identity,
 )
-from snndeploy.errors import UnsupportedError
+from snndeploy.errors import UnsupportedError, Violation, refusal
 from snndeploy.graph import Graph, Node
 from snndeploy.lower.expression import (
     Expression,
@@ -37,7 +37,13 @@ from snndeploy.lower.expression import (
     spikes_of,
 )
 from snndeploy.lower.host_part import HostPart
-from snndeploy.lower.real_network import RealNetwork, RealPopulation, RealReadout, Term
+from snndeploy.lower.real_network import (
+    RealLayer,
+    RealNetwork,
+    RealPopulation,
+    RealReadout,
+    Term,
+)
 from snndeploy.neurons import equation_of
 from snndeploy.ops import Role, is_layer, kind_of
 from snndeploy.ops.evaluate import node_inputs
@@ -47,6 +53,7 @@ from snndeploy.passes.signals import contracts_time
 from snndeploy.passes.streams import reads_current
 
 Shortcuts = Literal["compose", "relay"]
+STAND_IN = "in place of "  # begins the name of a population that stands for what is refused
 
 
 def lower(graph: Graph, shortcuts: Shortcuts, *, attention: bool = False) -> RealNetwork:
@@ -59,7 +66,28 @@ def lower(graph: Graph, shortcuts: Shortcuts, *, attention: bool = False) -> Rea
     Raises:
         UnsupportedError: a node that the chip cannot do, with the reason and a way out.
     """
-    return _Lowering(graph, shortcuts, attention).network()
+    found = gather(graph, shortcuts, attention=attention)
+    if found.violations:
+        raise refusal(found.violations)
+    return found.network
+
+
+@dataclass(frozen=True, eq=False)
+class Lowered:
+    """A network and all that stands against it; with violations it is a stand-in, not for use."""
+
+    network: RealNetwork
+    violations: tuple[Violation, ...]
+
+
+def gather(graph: Graph, shortcuts: Shortcuts, *, attention: bool = False) -> Lowered:
+    """As `lower`, but every node that the chip cannot do is gathered.
+
+    Behind one, the walk goes on with a population in its place, as if the chip could do it.
+    """
+    lowering = _Lowering(graph, shortcuts, attention)
+    network = lowering.network()
+    return Lowered(network, tuple(lowering.violations))
 
 
 class _Lowering:
@@ -74,14 +102,17 @@ class _Lowering:
         self.host = HostPart(graph)
         self.crossed = False
         self.notes: list[str] = []
+        self.layers: list[RealLayer] = []
+        self.violations: list[Violation] = []
+        self.rearranged: set[str] = set()
 
     def network(self) -> RealNetwork:
         for node in self.graph.nodes:
             if node.name in self.results and node.side != "encoder":
-                self.expressions[node.name] = self._refined(node, self.results[node.name])
+                self._try(node, lambda n: self._refined(n, self.results[n.name]))
             elif node.side != "encoder" and node.name not in self.inside:
-                self.expressions[node.name] = self._expression(node)
-        readout = self._readout(self.graph.by_name[self.graph.outputs[0]])
+                self._try(node, self._expression)
+        readout = self._answer(self.graph.by_name[self.graph.outputs[0]])
         populations = tuple(self.populations.values())
         used = [p.host for p in populations if p.host]
         used += [p.node for p in populations if p.kind == "input"]
@@ -92,7 +123,43 @@ class _Lowering:
             timesteps=self.graph.timesteps,
             shortcuts=self.shortcuts if self.crossed else "none",
             notes=tuple(self.notes),
+            layers=tuple(self.layers),
         )
+
+    # what is refused
+
+    def _try(self, node: Node, expression: Callable[[Node], Expression]) -> None:
+        """The node's expression; when it is refused, that of a population in its place.
+
+        Views behind a refused view belong to the same rearrangement and are not told again.
+        """
+        try:
+            self.expressions[node.name] = expression(node)
+        except UnsupportedError as error:
+            assert error.violations, error
+            view = kind_of(node).role is Role.VIEW
+            if not (view and node.inputs[0] in self.rearranged):
+                self.violations += error.violations
+            if view:
+                self.rearranged.add(node.name)
+            self.expressions[node.name] = self._stand_in(node)
+
+    def _stand_in(self, node: Node) -> Expression:
+        *channels, rows, columns = (*node.step_shape, *(1,) * (3 - len(node.step_shape)))
+        shape = (prod(channels), rows, columns)
+        name = self._unique(f"{STAND_IN}{node.label}")
+        binary = node.signal is not None and node.signal.kind == "binary"
+        self._add(RealPopulation(name, "or" if binary else "relay", shape, node.name))
+        over_time = node.side == "readout" and not node.has_time
+        return replace(spikes_of(name, shape), summed=1.0 if over_time else None)
+
+    def _answer(self, node: Node) -> RealReadout:
+        try:
+            return self._readout(node)
+        except UnsupportedError as error:
+            assert error.violations, error
+            self.violations += error.violations
+            return RealReadout("", "count", 1.0, np.zeros(0))
 
     # one node
 
@@ -216,14 +283,21 @@ class _Lowering:
             return self._behind(node, sources, offset)
         (source,) = sources
         if self._wants_relay(node, source):
-            return self._behind(node, [self._relay(node, source)], offset)
+            return self._layer(node, self._relay(node, source), offset)
         try:
-            return self._behind(node, sources, offset)
+            return self._layer(node, source, offset)
         except NotComposable:
             if self.shortcuts != "relay" or node.side != "body":
                 raise
         self.crossed = True
-        return self._behind(node, [self._relay(node, source)], offset)
+        return self._layer(node, self._relay(node, source), offset)
+
+    def _layer(self, node: Node, source: Expression, offset: Any) -> Expression:
+        """`_behind`, and what a layer with weights reads is kept."""
+        found = self._behind(node, [source], offset)
+        sources = tuple(dict.fromkeys(term.source for term in source.terms))
+        self.layers.append(RealLayer(node.name, sources, found.host))
+        return found
 
     def _behind(self, node: Node, sources: list[Expression], offset: Any) -> Expression:
         """The node on every term of its inputs and on the host's part."""
@@ -327,24 +401,29 @@ class _Lowering:
 
     def _no_unit(self, node: Node, region: Region) -> UnsupportedError:
         """Attention on a chip that has no unit for it: what, where, and the nearest legal form."""
-        return UnsupportedError(
-            f"{region.label}: {region.reason}, which the chip cannot do; let the host do it between"
-            " steps (--host-attention), choose a target with a MAC unit (hybrid45nm), fold fixed"
-            " gates into the weights of the layer in front, or drop it and fine-tune",
-            node=node.label,
-            reason=region.reason,
+        advice = (
+            "let the host do it between steps (--host-attention), choose a target with a MAC unit"
+            " (hybrid45nm), fold fixed gates into the weights of the layer in front, or drop it and"
+            " fine-tune"
         )
+        said = f": {region.reason}, which the chip cannot do; {advice}"
+        found = Violation(region.label, said, node.label, region.reason, node.op, advice=advice)
+        return _refused(found)
 
     def _refuse(self, node: Node, reason: str) -> UnsupportedError:
         way_out = (
             "move it into the encoder, fold a static scaling into the weights, or drop it and"
             " fine-tune"
         )
-        return UnsupportedError(
-            f"{node.label} ({node.op}) cannot run on the chip: it {reason}; {way_out}",
-            node=node.label,
-            reason=reason,
-        )
+        said = f" cannot run on the chip: it {reason}; {way_out}"
+        place = f"{node.label} ({node.op})"
+        return _refused(Violation(place, said, node.label, reason, node.op, advice=way_out))
+
+
+def _refused(violation: Violation) -> UnsupportedError:
+    error = refusal((violation,))
+    assert isinstance(error, UnsupportedError)
+    return error
 
 
 def _over_time(sources: Sequence[Expression]) -> list[float]:

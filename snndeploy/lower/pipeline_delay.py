@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from snndeploy.errors import FitError
+from snndeploy.errors import Violation, refusal
 from snndeploy.network import Network
+from snndeploy.neurons import Relay
 from snndeploy.target import Target
 
 
@@ -18,8 +19,17 @@ def assign_depths(network: Network, target: Target) -> Network:
     """The network with depth on every population and delay on every projection.
 
     Raises:
-        FitError: a shortcut that must wait longer than the target's synapses can.
+        FitError: shortcuts that must wait longer than the target's synapses can, all of them.
     """
+    made = delayed(network)
+    found = too_long(made, target)
+    if found:
+        raise refusal(found)
+    return made
+
+
+def delayed(network: Network) -> Network:
+    """The network with depths and delays, whatever a target's synapses can wait."""
     depths: dict[str, int] = {}
     for population in network.populations:
         before = [depths[p.source] + 1 for p in network.incoming(population.name)]
@@ -32,12 +42,30 @@ def assign_depths(network: Network, target: Target) -> Network:
         target_population = network.by_name[projection.target]
         held = target_population.depth - target_population.arrival
         delay = depths[projection.target] - held - depths[projection.source] - 1
-        if delay > target.delay_max:
-            raise FitError(
-                f"{projection.name} must wait {delay} steps for the longest path beside it;"
-                f" {target.name} synapses wait at most {target.delay_max}; use --shortcuts relay,"
-                " which shortens the shortcut's path"
-            )
         projections.append(replace(projection, delay=delay))
     populations = [replace(p, depth=depths[p.name]) for p in network.populations]
     return replace(network, populations=tuple(populations), projections=tuple(projections))
+
+
+def too_long(network: Network, target: Target) -> list[Violation]:
+    """The projections of a network with delays that wait longer than the target's synapses can."""
+    relays = any(isinstance(p.neuron, Relay) for p in network.populations)
+    advice = (
+        "put fewer layers beside it, or choose a target whose synapses wait longer"
+        if relays
+        else "use --shortcuts relay, which shortens the shortcut's path"
+    )
+    return [
+        Violation(
+            projection.name,
+            f" must wait {projection.delay} steps for the longest path beside it; {target.name}"
+            f" synapses wait at most {target.delay_max}; {advice}",
+            projection.target,
+            "waits longer than synapses can",
+            size=f"{projection.delay} steps of at most {target.delay_max}",
+            advice=advice,
+            too_large=True,
+        )
+        for projection in network.projections
+        if projection.delay > target.delay_max
+    ]

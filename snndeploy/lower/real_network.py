@@ -52,6 +52,19 @@ class RealPopulation:
     attention: tuple[Region, ...] = ()
 
 
+@dataclass(frozen=True)
+class RealLayer:
+    """A conv or linear layer of the model, and what it reads as lowered.
+
+    node: of the graph.  sources: populations whose spikes or payloads its kernels multiply.
+    host: node of the encoder graph with the encoder's part of its result, or ''.
+    """
+
+    node: str
+    sources: tuple[str, ...]
+    host: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class RealReadout:
     """logits = factor * sum over T of the population + offset."""
@@ -70,6 +83,7 @@ class RealNetwork:
     timesteps: int
     shortcuts: Literal["none", "compose", "relay"]
     notes: tuple[str, ...] = ()
+    layers: tuple[RealLayer, ...] = ()
 
     @cached_property
     def by_name(self) -> dict[str, RealPopulation]:

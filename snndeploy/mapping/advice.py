@@ -10,7 +10,7 @@ A trial maps the network's structure in the fewest cores; nothing is simulated o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,7 +59,11 @@ def suggestions(network: Network, target: Target) -> tuple[Suggestion, ...]:
 
 def advice_text(network: Network, target: Target) -> str:
     """The suggestions in a sentence; nothing where none was found."""
-    found = suggestions(network, target)
+    return sentence(suggestions(network, target))
+
+
+def sentence(found: Sequence[Suggestion]) -> str:
+    """Suggestions in a sentence; nothing where there are none."""
     if not found:
         return ""
     return f"It would fit with {', or '.join(suggestion.text for suggestion in found)}."

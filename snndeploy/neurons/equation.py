@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
 
 class Refusal(NamedTuple):
-    """Why a target cannot do a neuron: in one word or two, and as the end of a sentence."""
+    """Why a target cannot do a neuron: in one word or two, as a sentence, and the nearest legal
+    form; size: how much against which limit."""
 
     reason: str
-    text: str
+    what: str
+    advice: str
+    size: str = ""
 
 
 class FiresAt(StrEnum):
@@ -81,7 +84,7 @@ class Equation(ABC):
 
     @abstractmethod
     def refusals(self, target: Target) -> list[Refusal]:
-        """Everything that keeps it off the target's cores; text follows 'NAME: '."""
+        """Everything that keeps it off the target's cores; `what` follows 'NAME: '."""
 
     @abstractmethod
     def registers(self, unit: float, target: Target, name: str) -> Neuron:

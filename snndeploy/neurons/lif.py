@@ -77,21 +77,12 @@ class LeakyFire(Equation):
     def refusals(self, target: Target) -> list[Refusal]:
         found = []
         if self.reset is Reset.SOFT and not target.soft_reset:
-            found.append(
-                Refusal(
-                    "soft reset",
-                    f"{target.name} has no soft reset; fine-tune with a hard"
-                    " reset, or choose a target that has it",
-                )
-            )
+            advice = "fine-tune with a hard reset, or choose a target that has it"
+            found.append(Refusal("soft reset", f"{target.name} has no soft reset", advice))
         if self.v_reset != 0:
-            found.append(
-                Refusal(
-                    "reset value",
-                    f"a reset to {self.v_reset:g} has no exact integer form with"
-                    " leak; fine-tune with a reset to 0",
-                )
-            )
+            what = f"a reset to {self.v_reset:g} has no exact integer form with leak"
+            size = f"{self.v_reset:g} instead of 0"
+            found.append(Refusal("reset value", what, "fine-tune with a reset to 0", size))
         return found
 
     def registers(self, unit: float, target: Target, name: str) -> Lif:

@@ -11,7 +11,6 @@ from snndeploy.graph import Graph, Node
 from snndeploy.ops import KINDS, Role, is_layer, kind_of
 from snndeploy.ops.evaluate import node_inputs
 from snndeploy.passes.gates import score_layers
-from snndeploy.passes.regions import attention_regions
 from snndeploy.passes.signals import contracts_time
 from snndeploy.passes.streams import reads_current, since_spikes, spike_sources
 
@@ -52,7 +51,7 @@ class AuditRow:
 
 @dataclass(frozen=True)
 class Flags:
-    """Three independent answers to "is it spike-driven?", with reasons."""
+    """Three independent answers to "is it spike-driven?", with reasons (`verdict.plan`)."""
 
     synapses_binary: bool
     needs_dynamic_multiply: bool
@@ -63,7 +62,6 @@ class Flags:
 @dataclass(frozen=True)
 class Audit:
     rows: tuple[AuditRow, ...]
-    flags: Flags
 
     def convolutions(self) -> dict[str, int]:
         """Number of conv and linear layers by the signal they receive, those of attention apart."""
@@ -87,7 +85,7 @@ def audit(graph: Graph) -> Audit:
     shared = tuple(
         replace(row, share=row.operations / total) if row.is_layer else row for row in rows
     )
-    return Audit(shared, _flags(graph, shared))
+    return Audit(shared)
 
 
 def _rows_inside(neuron: Node, body: Graph, timesteps: int) -> list[AuditRow]:
@@ -130,10 +128,15 @@ def computed_every_step(graph: Graph, node: Node) -> bool:
     return source.has_time and not source.signal.constant and not contracts_time(node, [source])
 
 
+def _kind(graph: Graph, node: Node) -> str:
+    """What the node reads."""
+    signal = graph.by_name[node.inputs[0]].signal
+    assert signal is not None
+    return signal.kind
+
+
 def _row(graph: Graph, node: Node, count: int, scores: bool) -> AuditRow:
-    source = graph.by_name[node.inputs[0]]
-    assert source.signal is not None
-    kind, layer = source.signal.kind, is_layer(node)
+    source, kind, layer = graph.by_name[node.inputs[0]], _kind(graph, node), is_layer(node)
     work = WORK_OF_SIGNAL[kind] if layer else "other"
     return AuditRow(
         layer=node.label,
@@ -144,8 +147,8 @@ def _row(graph: Graph, node: Node, count: int, scores: bool) -> AuditRow:
         operations=count,
         share=0.0,
         hoisted=layer and _is_hoisted(node, source),
-        reason="finds the scores of attention" if scores else _reason(graph, node, kind),
-        rewrite="" if scores else _rewrite(graph, node, kind),
+        reason="finds the scores of attention" if scores else reason(graph, node),
+        rewrite="" if scores else rewrite(graph, node),
     )
 
 
@@ -155,8 +158,9 @@ def _is_hoisted(node: Node, source: Node) -> bool:
     return source.signal.constant and source.has_time and not contracts_time(node, [source])
 
 
-def _reason(graph: Graph, node: Node, kind: str) -> str:
+def reason(graph: Graph, node: Node) -> str:
     """Why the layer is not spike-driven as printed; "" when it is."""
+    kind = _kind(graph, node)
     if not is_layer(node):
         return node.why if kind_of(node).role is Role.PRODUCT else ""
     if kind == "integer":
@@ -169,12 +173,14 @@ def _reason(graph: Graph, node: Node, kind: str) -> str:
         return "multiplies what attention or a function has changed"
     if node.side == "body" and reads_current(graph, node):
         return "multiplies real membrane values (membrane shortcut)"
+    if node.side == "body" and spike_sources(graph, node)[1]:
+        return "reads the encoder's real output besides spikes"
     return "reads averages of spikes"
 
 
-def _rewrite(graph: Graph, node: Node, kind: str) -> str:
+def rewrite(graph: Graph, node: Node) -> str:
     """What lowering makes of a layer that is not spike-driven as printed."""
-    if not is_layer(node) or kind == "binary" or node.side == "encoder":
+    if not is_layer(node) or _kind(graph, node) == "binary" or node.side == "encoder":
         return ""
     if _blocked_before(graph, node):
         return ""
@@ -186,36 +192,6 @@ def _rewrite(graph: Graph, node: Node, kind: str) -> str:
     plural = "s" if len(sources) > 1 else ""
     host = "; the encoder's part is computed by the host" if encoder else ""
     return f"by linearity {len(sources)} spike-driven kernel{plural}{host}"
-
-
-def _flags(graph: Graph, rows: tuple[AuditRow, ...]) -> Flags:
-    reasons: list[str] = []
-    raised: set[str] = set()
-    regions = attention_regions(graph)
-    attended = {region.result: region for region in regions}
-    inside = {node.name for region in regions for node in region.graph.nodes}
-    for node in graph.nodes:
-        found = node.block
-        if found and node.side == "body":
-            raised.add(found.flag)
-        if node.name in attended:
-            reasons.append(f"{attended[node.name].label}: {attended[node.name].reason}")
-        elif found and node.side == "body" and node.name not in inside:
-            reasons.append(f"{node.label}: {found.reason}")
-        elif found and node.side == "encoder" and found.flag == "needs_full_window":
-            reasons.append(f"{node.label}: {found.reason}, inside the encoder")
-    layers = [r for r in rows if r.side == "body" and r.is_layer and r.work != "attention"]
-    unclean = [r for r in layers if r.input_signal != "binary"]
-    for row in unclean:
-        reasons.append(f"{row.layer}: {row.reason}" + (f"; {row.rewrite}" if row.rewrite else ""))
-    if not graph.neurons():
-        reasons.append("no spiking neuron: every layer multiplies")
-    return Flags(
-        synapses_binary=bool(graph.neurons()) and all(row.rewrite for row in unclean),
-        needs_dynamic_multiply="needs_dynamic_multiply" in raised,
-        needs_full_window="needs_full_window" in raised,
-        reasons=tuple(reasons),
-    )
 
 
 def _blocked_before(graph: Graph, node: Node) -> bool:

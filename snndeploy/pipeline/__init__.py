@@ -2,12 +2,11 @@
 
 from snndeploy.pipeline.facts import audit_facts, inspect, opened_facts
 from snndeploy.pipeline.golden import golden
-from snndeploy.pipeline.lowerings import attention_unit, lowering_costs, lowerings
 from snndeploy.pipeline.options import Options
 from snndeploy.pipeline.stages import to_text
 from snndeploy.pipeline.walk import compile, compile_opened, load_graph
 
 __all__ = [
-    "Options", "attention_unit", "audit_facts", "compile", "compile_opened", "golden", "inspect",
-    "load_graph", "lowering_costs", "lowerings", "opened_facts", "to_text",
+    "Options", "audit_facts", "compile", "compile_opened", "golden", "inspect",
+    "load_graph", "opened_facts", "to_text",
 ]  # fmt: skip

@@ -9,15 +9,14 @@ from importlib import metadata
 from snndeploy.costs import layer_costs
 from snndeploy.frontend.door import ModelFacts, Opened, OpenedModel
 from snndeploy.graph import Graph
-from snndeploy.lower.real_network import LoweringCost
 from snndeploy.network import Network
-from snndeploy.neurons import Relay
 from snndeploy.passes.audit import Audit, AuditRow, Flags, audit
 from snndeploy.passes.partition import partition
 from snndeploy.passes.signals import infer_signals
 from snndeploy.program import Facts
 from snndeploy.quantize.quantize import Quantized
 from snndeploy.target import Target
+from snndeploy.verdict import Plan, flags_of
 
 PACKAGES = ("snndeploy", "torch", "numpy", "numba")
 
@@ -29,52 +28,36 @@ def inspect(graph: Graph, target: Target | None = None) -> tuple[Graph, Audit]:
     return parted, audit(parted)
 
 
-def opened_facts(opened: Opened, target: Target | None = None) -> Facts:
-    """What is known of an opened network before it is compiled."""
+def opened_facts(opened: Opened) -> Facts:
+    """What is known of an opened network before a chip is chosen."""
     if isinstance(opened, OpenedModel):
-        return audit_facts(opened.facts, *inspect(infer_signals(opened.graph), target))
+        parted = partition(infer_signals(opened.graph))
+        return audit_facts(opened.facts, parted, flags_of(parted))
     return network_facts(opened.facts, opened.network)
 
 
-def audit_facts(model: ModelFacts, graph: Graph, checked: Audit) -> Facts:
-    """What is known of a model from its partitioned graph."""
-    return Facts(model, checked.rows, checked.flags, layer_costs(graph), 0, (), (), (), _versions())
+def audit_facts(model: ModelFacts, graph: Graph, flags: Flags) -> Facts:
+    """What is known of a model from its partitioned graph; flags: of its plan."""
+    rows = audit(graph).rows
+    return Facts(model, rows, flags, layer_costs(graph), 0, (), (), (), _versions())
 
 
 def compiled_facts(
     known: Facts,
     quantized: Quantized,
-    costs: tuple[LoweringCost, ...],
+    plan: Plan,
     notes: Sequence[str],
     calibration_samples: int,
 ) -> Facts:
     """A model's facts with what lowering and quantizing it added."""
     return replace(
         known,
-        flags=_program_flags(known.flags, quantized.network),
         calibration_samples=calibration_samples,
         quantization=quantized.layers,
-        shortcuts=costs,
+        shortcuts=plan.prices,
+        plan=plan,
         notes=(*notes, *quantized.notes),
     )
-
-
-def _program_flags(flags: Flags, network: Network) -> Flags:
-    """The model's flags as this program keeps them: relays send integers, not spikes."""
-    relays = [p for p in network.populations if isinstance(p.neuron, Relay)]
-    forwarding = ", ".join(p.name for p in relays if not p.attention)
-    refining = ", ".join(p.name for p in relays if p.attention)
-    reasons = list(flags.reasons)
-    if refining:
-        reasons.append(
-            f"{refining}: sends refined values as graded spikes, so the layers behind read integers"
-        )
-    if forwarding:
-        reasons.append(
-            f"{forwarding}: forwards membrane currents as graded spikes, so the layers behind read"
-            " integers; --shortcuts compose has none of these"
-        )
-    return replace(flags, synapses_binary=False, reasons=tuple(reasons)) if relays else flags
 
 
 def network_facts(model: ModelFacts, network: Network) -> Facts:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from snndeploy.errors import OptionError
 from snndeploy.frontend.door import SpecOptions
 from snndeploy.mapping import Mode, Objective
+from snndeploy.verdict import Shortcuts
 
-Shortcuts = Literal["auto", "compose", "relay"]
 Reduce = Literal["off", "exact", "calibrated"]
 
 

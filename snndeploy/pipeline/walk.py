@@ -29,15 +29,15 @@ from snndeploy.mapping import place
 from snndeploy.network import Network
 from snndeploy.neurons import Relay
 from snndeploy.passes.signals import infer_signals
-from snndeploy.pipeline.facts import audit_facts, compiled_facts, inspect, network_facts
+from snndeploy.pipeline.facts import audit_facts, compiled_facts, network_facts
 from snndeploy.pipeline.golden import golden
-from snndeploy.pipeline.lowerings import attention_unit, choose, lowerings
 from snndeploy.pipeline.options import Options, given_of_real_numbers, split
 from snndeploy.pipeline.samples import observed, take_samples
 from snndeploy.pipeline.stages import Dump
 from snndeploy.program import Facts, Program, check_own
 from snndeploy.quantize.quantize import AttentionUnit, quantize
 from snndeploy.target import Target
+from snndeploy.verdict import judge
 from snndeploy.verify.reduced import reduce_program
 
 GOLDEN_SAMPLES = 2
@@ -140,24 +140,28 @@ def _quantized(
 ) -> _Integers:
     """From a traced graph to integers."""
     dump("traced", opened.graph)
-    parted, checked = inspect(infer_signals(opened.graph), chip)
-    dump("partitioned", parted)
     step("lower to populations and projections")
-    unit = attention_unit(chip, options.host_attention)
-    choices = lowerings(parted, chip, options.shortcuts, attention=unit is not None)
+    found = judge(
+        infer_signals(opened.graph), chip, shortcuts=options.shortcuts,
+        host_attention=options.host_attention, mapped=False,
+    )  # fmt: skip
+    parted, unit, choices = found.graph, found.unit, found.networks
+    dump("partitioned", parted)
+    found.require()
     step("calibrate on data")
     samples = take_samples(options, parted.input, opened.calibration)
     seen = observed(_with_host_nodes(parted, choices), choices, samples.calibration)
-    chosen, costs = choose(choices, seen, chip)
+    rates = seen.rates()
+    chosen = found.cheapest(rates)[0].network
     dump("lowered", chosen)
     step("quantize")
     made = quantize(chosen, chip, seen, unit or "chip")
     notes = (*samples.notes, *_unused_attention(options, chip, unit, choices))
-    known = audit_facts(opened.facts, parted, checked)
+    known = audit_facts(opened.facts, parted, found.flags(rates))
     return _Integers(
         made.network,
         _with_host_nodes(parted, [chosen]),
-        compiled_facts(known, made, costs, notes, len(samples.calibration)),
+        compiled_facts(known, made, found.plan(rates), notes, len(samples.calibration)),
         seen.values,
         samples.calibration,
         samples.held_back,

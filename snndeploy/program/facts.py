@@ -13,6 +13,7 @@ from snndeploy.lower.real_network import LoweringCost
 from snndeploy.passes.audit import AuditRow, Flags
 from snndeploy.program.consistency import finite, require
 from snndeploy.quantize.quantize import LayerQuantization
+from snndeploy.verdict.plan import Plan
 
 Made = TypeVar("Made")
 
@@ -24,6 +25,7 @@ class Facts:
     audit, flags, layers: of the model (`passes.audit`, `costs.layers`).  quantization: a line a
     population; shortcuts: what each way to lower them costs; both are empty where integers were
     imported.  made_with: versions, by package.  reduction: what `--reduce` did (`verify.reduced`).
+    plan: how the network was lowered and what the host does (`verdict`); flags are its answer.
     """
 
     model: ModelFacts
@@ -36,12 +38,15 @@ class Facts:
     notes: tuple[str, ...]
     made_with: Mapping[str, str]
     reduction: Mapping[str, Any] | None = None
+    plan: Plan | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """JSON values; "reduction" is absent where nothing was asked to be reduced."""
+        """JSON values; "reduction" is absent where nothing was asked to be reduced, "plan" where
+        integers were imported."""
         found: dict[str, Any] = plain(self)
-        if self.reduction is None:
-            del found["reduction"]
+        for key in ("reduction", "plan"):
+            if getattr(self, key) is None:
+                del found[key]
         return found
 
     def quantized(self, population: str) -> LayerQuantization | None:

@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
-from snndeploy.errors import UnsupportedError
+from snndeploy.errors import refusal
 from snndeploy.lower.real_network import RealPopulation
 from snndeploy.network import MEMBRANE_SHIFT, Injection, Population
 from snndeploy.neurons import Input
+from snndeploy.quantize.legality import no_payloads
 from snndeploy.quantize.registers import bias_exponent
 from snndeploy.quantize.scales import MARGIN, Scales
 
@@ -53,13 +54,7 @@ class HostInput:
         if values.dtype == np.uint8 or (largest <= 1 and not signed):
             return 1, False
         if not self.target.graded_spikes:
-            raise UnsupportedError(
-                f"{population.name}: the model's input holds integers up to {largest}, and"
-                f" {self.target.name} has no graded spikes; put a layer in front, which the host"
-                " computes, or choose a target that has them",
-                node=population.name,
-                reason="graded spikes",
-            )
+            raise refusal((no_payloads(population.name, largest, self.target),))
         limit = (1 << ((self.target.payload_bits_default or self.target.payload_bits) - 1)) - 1
         bound = min(max(2 * largest, SMALLEST_EVENT_BOUND), limit)
         self.notes.append(
@@ -89,7 +84,7 @@ class HostInput:
     def _bias(self, population: RealPopulation, unit: float) -> None:
         """Constant over T: loaded once a sample into the bias registers, the offset included."""
         largest = self.scales.largest_bias(population) / unit * (1 << MEMBRANE_SHIFT)
-        exponent = bias_exponent(population.name, largest, self.target)
+        exponent = bias_exponent(population.name, largest, self.target, from_calibration=True)
         limit = self.target.bias_mantissa_max
         self.injections.append(
             Injection(

@@ -19,7 +19,7 @@ from typing import Literal, assert_never
 import numpy as np
 
 from snndeploy.connections import Connection
-from snndeploy.errors import UnsupportedError
+from snndeploy.errors import refusal
 from snndeploy.lower.pipeline_delay import assign_depths
 from snndeploy.lower.real_network import RealNetwork, RealPopulation
 from snndeploy.network import MEMBRANE_SHIFT, Attention, Network, Population, Projection, Readout
@@ -28,6 +28,7 @@ from snndeploy.ops.fixed_point import fixed_point
 from snndeploy.quantize.calibration import Calibration
 from snndeploy.quantize.host_input import HostInput
 from snndeploy.quantize.kernels import Kernel, Mantissas, mantissas, weight_error, worst_case
+from snndeploy.quantize.legality import illegal
 from snndeploy.quantize.registers import bias_registers
 from snndeploy.quantize.scales import MARGIN, WRAP_LIMIT, Scale, Scales
 from snndeploy.target import Target
@@ -98,6 +99,9 @@ class _Quantizer:
         self.notes: list[str] = []
 
     def run(self) -> Quantized:
+        found = illegal(self.real, self.target)
+        if found:
+            raise refusal(found)
         for population in self.real.populations:
             match population.kind:
                 case "input":
@@ -129,14 +133,6 @@ class _Quantizer:
 
         Nothing is kept: one part in `decay_one` of a smaller membrane rounds to zero.
         """
-        if (population.level - 1) << MEMBRANE_SHIFT >= self.target.decay_one:
-            raise UnsupportedError(
-                f"{population.name}: {population.level - 1} spikes that do not fire must be"
-                f" forgotten at once, and a decay of {self.target.decay_bits} bits keeps some;"
-                " pool spikes instead of their sums",
-                node=population.name,
-                reason="max pooling of counts",
-            )
         self.populations.append(
             Population(
                 population.name,
@@ -150,7 +146,6 @@ class _Quantizer:
             self._project(population, term.source, term.connection.with_weight(counts), 0)
 
     def _neurons(self, population: RealPopulation) -> None:
-        refuse_neuron(population, self.target)
         scale = self.scales.of(population)
         kernels = self.scales.kernels(population)
         found = [mantissas(k, scale.unit, scale.clip, self.target.mantissa_max) for k in kernels]
@@ -303,11 +298,3 @@ class _Quantizer:
             unit = next(p.scale for p in self.populations if p.name == readout.population)
             scale *= unit / (1 << MEMBRANE_SHIFT)
         return Readout(readout.population, readout.kind, scale, readout.offset)
-
-
-def refuse_neuron(population: RealPopulation, target: Target) -> None:
-    """Raise for a neuron that the target, or any integer form, does not have."""
-    for refusal in population.neuron.refusals(target) if population.neuron else ():
-        raise UnsupportedError(
-            f"{population.name}: {refusal.text}", node=population.name, reason=refusal.reason
-        )

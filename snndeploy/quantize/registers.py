@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from snndeploy.errors import FitError
+from snndeploy.errors import refusal
 from snndeploy.lower.real_network import RealPopulation
 from snndeploy.network import MEMBRANE_SHIFT
+from snndeploy.quantize.legality import bias_exponents, bias_violation
 from snndeploy.target import Target
 
 
@@ -29,18 +28,15 @@ def bias_registers(
     return np.rint(values / (1 << exponent)).astype(np.int32), exponent
 
 
-def bias_exponent(name: str, largest: float, target: Target) -> int:
+def bias_exponent(
+    name: str, largest: float, target: Target, *, from_calibration: bool = False
+) -> int:
     """The smallest exponent that fits a bias of `largest` units of v.
 
     Raises:
         FitError: no exponent does.
     """
-    limit = target.bias_mantissa_max
-    exponent = max(0, math.ceil(math.log2(max(largest, 1.0) / limit)))
-    most = (1 << target.bias_exponent_bits) - 1
+    exponent, most = bias_exponents(largest, target)
     if exponent > most:
-        raise FitError(
-            f"{name}: a bias of {largest:,.0f} units needs exponent {exponent}, the register holds"
-            f" 0..{most}; the layer's offsets are far larger than its threshold"
-        )
+        raise refusal((bias_violation(name, largest, target, from_calibration=from_calibration),))
     return exponent

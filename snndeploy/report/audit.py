@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from snndeploy.report.terminal import bullets, flag_lines, percent, table, wrap
+from snndeploy.report.lines import bullets, wrap
+from snndeploy.report.terminal import flag_lines, percent, table
+from snndeploy.report.verdict import plan_text
 
 WORK_NAMES = {
     "accumulate": "AC", "integer": "integer", "mac": "MAC", "attention": "MAC", "other": "-",
@@ -27,6 +29,7 @@ def audit_json(facts: Mapping[str, Any]) -> dict[str, Any]:
         "layers": rows,
         "layers_by_input": counted,
         "partition": facts["flags"],
+        **({"plan": facts["plan"]} if "plan" in facts else {}),
     }
 
 
@@ -57,6 +60,8 @@ def audit_text(found: Mapping[str, Any]) -> str:
         )
     parts.append(bullets(legend))
     parts.append(flag_lines(found["partition"]))
+    if "plan" in found:
+        parts.append(plan_text(found["plan"], compiles=found.get("compiles", True)))
     return "\n\n".join(parts) + "\n"
 
 

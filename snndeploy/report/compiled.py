@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from snndeploy.lower.real_network import LoweringCost
 from snndeploy.program import Program
 from snndeploy.quantize.quantize import LayerQuantization
+from snndeploy.report.lines import bullets, wrap
 from snndeploy.report.reduced import reduction_text
-from snndeploy.report.terminal import bullets, mapping_text, wrap
+from snndeploy.report.terminal import mapping_text
+from snndeploy.report.verdict import plan_text
 
 
 def compiled_text(program: Program, output: Path) -> str:
@@ -38,8 +39,8 @@ def compiled_text(program: Program, output: Path) -> str:
     ]
     if facts.reduction is not None:
         lines += ["", reduction_text(facts.reduction)]
-    if len(facts.shortcuts) > 1:
-        lines += ["", "Membrane shortcuts: the first is used", *_shortcuts(facts.shortcuts)]
+    if facts.plan is not None:
+        lines += ["", plan_text(facts.plan.as_json())]
     notes = [*facts.notes, *layout.notes]
     if notes:
         lines += ["", "Notes", bullets(notes)]
@@ -65,17 +66,4 @@ def _quantization(layers: Sequence[LayerQuantization]) -> list[str]:
             f"largest weight error {100 * worst.relative_weight_error:.2f} % rms"
             f" ({worst.population}), {clipped} weights clipped; {proof}"
         ),
-    ]
-
-
-def _shortcuts(costs: Sequence[LoweringCost]) -> list[str]:
-    ordered = sorted(costs, key=lambda cost: cost.weight)
-    return [
-        wrap(
-            f"{cost.shortcuts}: {cost.synapse_memory_bytes / 1024:,.0f} KiB of weights,"
-            f" {cost.synaptic_operations / 1e6:,.1f} M synaptic operations,"
-            f" {cost.host_io_bytes / 1024:,.0f} KiB of host input a sample",
-            "  - ",
-        )
-        for cost in ordered
     ]

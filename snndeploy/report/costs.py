@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from snndeploy.costs.comparison import UPPER_BOUND, Comparison, Costed, price
 from snndeploy.costs.energy import PJ_TO_MJ
@@ -40,11 +41,32 @@ def _unit(energy_mj: float) -> Unit:
     return MICRO if energy_mj < SMALL_MJ else MILLI
 
 
-def energy_text(costed: Costed) -> str:
-    """The table of `inspect --energy`."""
+def energy_text(costed: Costed, host: Sequence[Mapping[str, Any]] = ()) -> str:
+    """The table of `inspect --energy`; host: what the host computes behind the first neuron."""
     unit = _unit(costed.energy.total_mj)
     parts = [_head(costed), _layers(costed, unit), _attention(costed, unit), _sums(costed, unit)]
-    return "\n\n".join(part for part in [*parts, _notes(costed, unit)] if part) + "\n"
+    parts += [_notes(costed, unit), _host(host, costed, unit)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _host(host: Sequence[Mapping[str, Any]], costed: Costed, unit: Unit) -> str:
+    """Layers behind a neuron that the host computes, which the formula counts otherwise or not."""
+    if not host:
+        return ""
+    title = ("on the host, behind a neuron", "MAC a sample", "")
+    why = {"moved": "in the table", "part": "beside it"}
+    rows = [
+        (_short(layer["layer"]), f"{layer['macs']:,}", why.get(layer["why"], "")) for layer in host
+    ]
+    beside = sum(layer["macs"] for layer in host if layer["why"] == "part")
+    total = f"{sum(layer['macs'] for layer in host):,}"
+    energy = unit(costed.convention.mac_pj * beside * PJ_TO_MJ)
+    note = _wrap(
+        f"beside it: {beside:,} MAC of the encoder's part of layers on the chip, {energy}"
+        f" {unit.name} that the papers' formula does not count", "  - ",
+    )  # fmt: skip
+    table = _table(title, [*rows, ("all", total, "")])
+    return f"{table}\n{note}" if beside else table
 
 
 def _head(costed: Costed) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from snndeploy.report.terminal import bullets, number, percent, si, table, wrap
+from snndeploy.report.lines import bullets, wrap
+from snndeploy.report.terminal import number, percent, si, table
 
 ROWS = (
     ("neurons", "neurons", ""),

@@ -65,6 +65,7 @@ def summarize(
         "energy": {"chip": _chip_energy(energy), **papers},
         **({"attention": refined} if (refined := attention(network)) else {}),
         "partition": plain(program.facts.flags),
+        **({"plan": plain(plan)} if (plan := program.facts.plan) else {}),
         "mapping": _mapping(program),
         "quantization": {"layers": plain(program.facts.quantization)},
         "shortcuts": plain(program.facts.shortcuts),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from snndeploy.report.lines import WIDTH, bullets, wrap
 from snndeploy.report.traffic import link_text
+from snndeploy.report.verdict import plan_text
 
-WIDTH = 80
 BUSIEST = 3  # cores and links that are shown
 
 FLAGS = (  # question, key of `partition`, the answer of a spike-driven network
@@ -31,6 +31,7 @@ def render(report: Mapping[str, Any]) -> str:
         _real_time(report["real_time"]),
         _energy(report["energy"]),
         flag_lines(report["partition"]),
+        plan_text(report["plan"]) if "plan" in report else "",
         mapping_text(report["mapping"]),
         _notes(report["notes"]),
     ]
@@ -306,14 +307,3 @@ def _notes(notes: Sequence[str]) -> str:
     if not notes:
         return ""
     return "Notes\n" + bullets(notes)
-
-
-def bullets(lines: Iterable[str]) -> str:
-    return "\n".join(wrap(line, "  - ") for line in lines)
-
-
-def wrap(text: str, first: str = "  ") -> str:
-    return textwrap.fill(
-        text, WIDTH, initial_indent=first, subsequent_indent=" " * max(len(first), 2),
-        break_on_hyphens=False,
-    )  # fmt: skip

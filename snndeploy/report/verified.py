@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from snndeploy.report.terminal import percent, table, wrap
+from snndeploy.report.lines import wrap
+from snndeploy.report.terminal import percent, table
 from snndeploy.verify import Link, Verification
 
 

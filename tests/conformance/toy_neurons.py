@@ -52,7 +52,7 @@ class BoundedFire(Equation):
     def refusals(self, target: Target) -> list[Refusal]:
         if target.soft_reset:
             return []
-        return [Refusal("bounded neuron", f"{target.name} has no bounded neurons")]
+        return [Refusal("bounded neuron", f"{target.name} has no bounded neurons", "use Lif")]
 
     def registers(self, unit: float, target: Target, name: str) -> Bounded:
         fires = round(self.threshold / unit)
@@ -148,7 +148,7 @@ class RefractoryFire(Equation):
     def refusals(self, target: Target) -> list[Refusal]:
         if target.soft_reset:
             return []
-        return [Refusal("refractory neuron", f"{target.name} has no refractory neurons")]
+        return [Refusal("refractory neuron", f"{target.name} has no refractory neurons", "use Lif")]
 
     def registers(self, unit: float, target: Target, name: str) -> Refractory:
         fires = round(self.threshold / unit) - (self.fires_at is FiresAt.AT_LEAST)

@@ -21,12 +21,13 @@ from snndeploy.lower.lower import lower
 from snndeploy.ops.evaluate import evaluate
 from snndeploy.passes.partition import partition
 from snndeploy.passes.signals import infer_signals
-from snndeploy.pipeline import attention_unit, load_graph
+from snndeploy.pipeline import load_graph
 from snndeploy.quantize.calibration import calibrate
 from snndeploy.quantize.quantize import quantize
 from snndeploy.shelf import models_folder
 from snndeploy.simulator.run import injections_of
 from snndeploy.target import Target
+from snndeploy.verdict import attention_unit
 
 pytestmark = pytest.mark.torch
 SAMPLES = 3
@@ -175,19 +176,22 @@ def check_image_model(model):
     check(model, parted, x.numpy(), Target.load("hybrid45nm"))
 
 
+UNIT = (
+    "; let the host do it between steps (--host-attention), choose a target with a MAC unit"
+    " (hybrid45nm), fold fixed gates into the weights of the layer in front, or drop it and"
+    " fine-tune"
+)
+
+
 @pytest.mark.parametrize(
     "name, message",
     [
         ("TA on the current",
-         "after.0.0: attention on the current, which needs all time steps at once, multiplies at"
-         " run time, which the chip cannot do; let the host do it between steps (--host-attention),"
-         " choose a target with a MAC unit (hybrid45nm), fold fixed gates into the weights of the"
-         " layer in front, or drop it and fine-tune"),
+         "after.0.0, after.1.0 and after.2.0: attention on the current, which needs all time steps"
+         f" at once, multiplies at run time, which the chip cannot do{UNIT}"),
         ("CA on the membrane",
-         "spike1.attention: attention on the membrane multiplies at run time, which the chip"
-         " cannot do; let the host do it between steps (--host-attention), choose a target with a"
-         " MAC unit (hybrid45nm), fold fixed gates into the weights of the layer in front, or drop"
-         " it and fine-tune"),
+         "spike1.attention, spike2.attention and spike3.attention: attention on the membrane"
+         f" multiplies at run time, which the chip cannot do{UNIT}"),
     ],
 )  # fmt: skip
 def test_a_chip_without_a_unit_refuses(name, message):

@@ -23,9 +23,10 @@ import vgg_snn  # noqa: E402
 from zoo import Factory, input_kinds  # noqa: E402
 
 from snndeploy.frontend.torch import trace  # noqa: E402
-from snndeploy.passes.audit import Audit, audit  # noqa: E402
+from snndeploy.passes.audit import Audit, Flags, audit  # noqa: E402
 from snndeploy.passes.partition import partition  # noqa: E402
 from snndeploy.passes.signals import infer_signals  # noqa: E402
+from snndeploy.verdict import flags_of  # noqa: E402
 
 pytestmark = pytest.mark.torch
 
@@ -279,9 +280,9 @@ FAST = (
 )  # fmt: skip
 
 
-def audited(module: torch.nn.Module, sample: torch.Tensor) -> Audit:
-    graph = trace(module, sample, verify=False, spiking=False)
-    return audit(partition(infer_signals(graph)))
+def audited(module: torch.nn.Module, sample: torch.Tensor) -> tuple[Audit, Flags]:
+    graph = partition(infer_signals(trace(module, sample, verify=False, spiking=False)))
+    return audit(graph), flags_of(graph)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +297,7 @@ def test_the_audit_says_what_a_run_shows(
 ) -> None:
     module = made(factory, plane)
     sample = sample_of(module, plane)
-    found = audited(module, sample)
+    found, whole = audited(module, sample)
     told = {row.layer: row.input_signal for row in found.rows if row.is_layer}
     scores = {row.layer for row in found.rows if row.work == "attention"}
     seen = input_kinds(module, sample)
@@ -306,7 +307,6 @@ def test_the_audit_says_what_a_run_shows(
     binary, integer, real = counts
     expected = {"binary": binary, "integer": integer, "real": real}
     assert {kind: found.convolutions()[kind] for kind in expected} == expected
-    whole = found.flags
     assert flags == (
         whole.synapses_binary,
         whole.needs_dynamic_multiply,

@@ -13,6 +13,7 @@ from snndeploy.passes.audit import audit
 from snndeploy.passes.gates import score_layers
 from snndeploy.passes.partition import partition
 from snndeploy.passes.signals import infer_signals
+from snndeploy.verdict import flags_of
 
 pytestmark = pytest.mark.torch
 
@@ -84,7 +85,7 @@ def test_layers_in_the_membrane_loop_are_counted():
     assert (spatial.side, spatial.operations) == ("body", 8 * 2 * 9 * 7 * 7)
     assert mlp.reason == "refines the membrane at every step"
     assert sum(row.share for row in found.rows) == pytest.approx(1.0)
-    assert found.flags.synapses_binary
+    assert flags_of(graph).synapses_binary
 
 
 def test_layers_behind_attention_are_not_folded():
@@ -92,16 +93,17 @@ def test_layers_behind_attention_are_not_folded():
         refined = torch.sigmoid(channels(net, x)) * x
         return over_time(net.conv2, refined)
 
-    found = audit(parted(Changed(shortcut)))
+    graph = parted(Changed(shortcut))
+    found = audit(graph)
     row = next(row for row in found.rows if row.layer == "conv2.0")
     assert (row.work, row.rewrite) == ("mac", "")
     assert row.reason == "multiplies what attention or a function has changed"
-    assert not found.flags.synapses_binary
+    assert not flags_of(graph).synapses_binary
 
 
 def test_networks_without_neurons_are_not_spike_driven():
     plain = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 2))
     graph = trace(plain, torch.zeros(1, 1, 8, 8), timesteps=1, spiking=False)
-    flags = audit(partition(infer_signals(graph))).flags
+    flags = flags_of(partition(infer_signals(graph)))
     assert not flags.synapses_binary
     assert flags.reasons == ("no spiking neuron: every layer multiplies",)

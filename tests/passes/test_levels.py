@@ -30,6 +30,7 @@ from snndeploy.quantize.calibration import calibrate
 from snndeploy.quantize.quantize import quantize
 from snndeploy.simulator.run import injections_of
 from snndeploy.target import Target
+from snndeploy.verdict import flags_of
 
 pytestmark = pytest.mark.torch
 
@@ -167,11 +168,12 @@ def test_one_spike_counts_as_often_as_it_is_added():
 
 
 def test_the_audit_reads_counts():
-    found = audit(partition(traced(Sew(2))))
+    graph = partition(traced(Sew(2)))
+    found = audit(graph)
     rows = {row.layer: row for row in found.rows}
     assert (rows["convs.0"].input_signal, rows["convs.1"].input_signal) == ("binary", "integer")
     assert rows["convs.1"].rewrite == "by linearity 2 spike-driven kernels"
-    assert found.flags.synapses_binary
+    assert flags_of(graph).synapses_binary
 
 
 def counted(most, signed=False):

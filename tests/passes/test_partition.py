@@ -14,6 +14,7 @@ from snndeploy.lower.lower import lower
 from snndeploy.passes.audit import audit
 from snndeploy.passes.partition import partition
 from snndeploy.passes.signals import infer_signals
+from snndeploy.verdict import flags_of
 
 pytestmark = pytest.mark.torch
 
@@ -46,7 +47,7 @@ def test_direct_coding():
         "classifier": ("readout", "real"),
     }
     assert set(sides(graph).values()) == {"body"}  # the stem's neuron fires on the chip
-    flags = audit(graph).flags
+    flags = flags_of(graph)
     assert (flags.synapses_binary, flags.needs_dynamic_multiply, flags.needs_full_window) == (
         True, False, False
     )  # fmt: skip
@@ -61,9 +62,13 @@ def test_gated_attention_in_front_of_a_spiking_resnet():
     assert rows["conv2.0"] == ("body", "binary")
     assert sides(graph)["spike"] == "encoder"
     assert sides(graph)["spikes.0"] == "body"
-    flags = audit(graph).flags
+    flags = flags_of(graph)
     assert flags.synapses_binary
-    assert flags.reasons == ("mean_1: mixes several time steps, inside the encoder",)
+    assert flags.reasons == (
+        "mean_1: mixes several time steps, inside the encoder",
+        f"conv1.0: reads real values behind a neuron, so the host computes it:"
+        f" {4 * 4 * 9 * 8 * 8 * 2:,} MAC a sample",
+    )
 
 
 def test_membrane_shortcuts_read_real_values():
@@ -75,8 +80,11 @@ def test_membrane_shortcuts_read_real_values():
     assert row.rewrite == (
         "by linearity 1 spike-driven kernel; the encoder's part is computed by the host"
     )
-    assert found.flags.synapses_binary
-    assert found.flags.reasons == (f"shortcut.0: {row.reason}; {row.rewrite}",)
+    assert flags_of(graph).synapses_binary
+    assert flags_of(graph).reasons == (
+        f"shortcut.0: {row.reason}; {row.rewrite}",
+        f"shortcut.0: the host computes the encoder's part of it: {4 * 4 * 4 * 4:,} MAC a sample",
+    )
 
 
 def test_additions_of_spikes_are_integers():
@@ -88,7 +96,7 @@ def test_additions_of_spikes_are_integers():
     assert rows["convs.4.0"] == ("body", "integer")
     bounds = [graph.by_name[name].signal.bound for name in ("add", "add_1")]
     assert bounds == [2.0, 3.0]
-    assert audit(graph).flags.synapses_binary  # one kernel reads each addend
+    assert flags_of(graph).synapses_binary  # one kernel reads each addend
 
 
 def test_averages_of_spikes_fold():
@@ -98,13 +106,13 @@ def test_averages_of_spikes_fold():
     assert found["conv.0"].reason == "reads averages of spikes"
     assert found["linear"].side == "body"
     assert found["linear"].reason == "reads averages of spikes"
-    assert audit(graph).flags.synapses_binary
+    assert flags_of(graph).synapses_binary
 
 
 def test_attention_in_the_body_is_refused():
     graph = parted(Attention("direct"))
     found = audit(graph)
-    flags = found.flags
+    flags = flags_of(graph)
     assert flags.needs_dynamic_multiply and not flags.needs_full_window
     assert flags.synapses_binary  # the gates are real, what convolutions read is not
     assert found.convolutions() == {"binary": 2, "integer": 0, "real": 2, "attention": 1}
@@ -119,7 +127,7 @@ def test_attention_in_the_body_is_refused():
 
 def test_attention_over_the_window_is_refused():
     graph = parted(TemporalAttention("direct"))
-    flags = audit(graph).flags
+    flags = flags_of(graph)
     assert flags.needs_dynamic_multiply and flags.needs_full_window
     with pytest.raises(UnsupportedError) as caught:
         lower(graph, "compose")
@@ -191,9 +199,10 @@ def test_ms_resnets_as_papers_section_7(name, real_shortcuts, binary_convolution
     assert {row.input_signal for row in blocks} == {"binary"}
     assert len(blocks) == binary_convolutions
     assert {row.operations % timesteps for row in blocks} == {0}
-    assert found.flags.synapses_binary
-    assert not found.flags.needs_dynamic_multiply
-    assert not found.flags.needs_full_window
+    flags = flags_of(graph)
+    assert flags.synapses_binary
+    assert not flags.needs_dynamic_multiply
+    assert not flags.needs_full_window
     classifier = next(row for row in found.rows if row.layer == "classifier")
     assert (classifier.side, classifier.reason) == ("readout", "reads averages of spikes")
     if name.startswith("gac"):
@@ -201,5 +210,5 @@ def test_ms_resnets_as_papers_section_7(name, real_shortcuts, binary_convolution
         assert [(row.side, row.hoisted) for row in spatial] == [("encoder", True)] * 2
         temporal = [row for row in found.rows if ".temporal." in row.layer]
         assert {row.operations for row in temporal} == {timesteps * (timesteps // 2)}
-        assert any("mixes several time steps, inside the encoder" in r for r in found.flags.reasons)
+        assert any("mixes several time steps, inside the encoder" in r for r in flags.reasons)
     assert sum(row.share for row in found.rows) == pytest.approx(1.0)

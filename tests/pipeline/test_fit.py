@@ -10,12 +10,13 @@ import pytest
 from populations import make_population
 
 from snndeploy.connections import Conv, Dense
-from snndeploy.errors import DeployError
 from snndeploy.mapping.advice import thinner
 from snndeploy.network import Network, Projection, Readout
-from snndeploy.pipeline import inspect, load_graph, lowerings
-from snndeploy.pipeline.fit import fit, fit_spec, fit_text, structure
+from snndeploy.pipeline import load_graph
+from snndeploy.pipeline.fit import fit, fit_spec, fit_text
 from snndeploy.target import Target
+from snndeploy.verdict import judge
+from snndeploy.verdict.structure import structure
 
 pytestmark = pytest.mark.torch
 LOIHI2 = Target.load("loihi2")
@@ -57,7 +58,7 @@ def test_a_shipped_model_on_several_targets():
 
 def test_the_structure_is_that_of_the_lowered_network():
     _, graph = load_graph("gac-digits")
-    (real, *_) = lowerings(inspect(graph, LOIHI2)[0], LOIHI2, "compose")
+    (real,) = judge(graph, LOIHI2, shortcuts="compose").networks
     made = structure(real, LOIHI2)
     assert [p.name for p in made.populations] == [p.name for p in real.populations]
     assert made.depth > 0
@@ -98,9 +99,13 @@ def test_narrower_weights_are_offered_where_memory_binds():
     assert not fit(network, replace(board, bits_per_synapse=bits + 1)).fits
 
 
-def test_a_chip_that_is_not_compiled_for_is_refused():
-    with pytest.raises(DeployError, match="truenorth"):
-        fit_spec("gac-digits", ["truenorth"])
+def test_a_chip_that_is_not_compiled_for_leaves_the_others_their_answer():
+    refused, answered = fit_spec("gac-digits", ["truenorth", "loihi2"])
+    assert not refused.fits and answered.fits
+    assert refused.binding == (
+        "no program is compiled for truenorth: its synapses are binary, its leak is additive and"
+        " each neuron reaches one core; snndeploy computes Loihi's neuron only"
+    )
 
 
 @pytest.mark.slow

@@ -176,6 +176,15 @@ OTHERS = [
     ("golden", "injected", {}, "golden: other injections"),
     ("manifest", "facts", {}, "the facts have no 'model'"),
     ("manifest", "facts", None, "the facts have another form"),
+    ("manifest", "facts.plan", [], "the facts: plan have another form"),
+    ("manifest", "facts.plan.host", None, "the facts: plan: host is None, not a list"),
+    ("manifest", "facts.plan.host.0.macs", "9", "macs is '9', not of type int"),
+    (
+        "manifest",
+        "facts.plan.host.0.why",
+        "bribed",
+        "why is 'bribed', none of encoder, moved, part",
+    ),
 ]
 EDITS = [
     *(("network", *edit) for edit in NETWORK),

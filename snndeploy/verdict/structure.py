@@ -1,0 +1,96 @@
+"""The structure of a lowered network: what is mapped before there are integers."""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+
+import numpy as np
+
+from snndeploy.connections import Connection
+from snndeploy.lower.pipeline_delay import assign_depths, delayed
+from snndeploy.lower.real_network import RealNetwork, RealPopulation
+from snndeploy.network import Attention, Injection, Network, Population, Projection, Readout
+from snndeploy.neurons import Input, Integrator, Lif, Neuron, Relay, kind_trained
+from snndeploy.target import Target
+
+
+def projection_names(population: RealPopulation) -> list[str]:
+    """Names of the projections of its terms, as the integer network has them."""
+    sources = [term.source for term in population.terms]
+    return [
+        f"{source}->{population.name}" + (f"#{before + 1}" if before else "")
+        for index, source in enumerate(sources)
+        for before in [sources[:index].count(source)]
+    ]
+
+
+def structure(network: RealNetwork, target: Target | None = None) -> Network:
+    """Populations and projections of a lowered network, with weights that take no memory.
+
+    With a target, shortcuts that must wait longer than its synapses can are refused.
+    """
+    populations = tuple(_population(p) for p in network.populations)
+    projections = tuple(
+        Projection(name, term.source, p.name, _empty(term.connection))
+        for p in network.populations
+        for name, term in zip(projection_names(p), p.terms, strict=True)
+    )
+    injections = tuple(
+        Injection(p.name, p.host or p.node, _mode(p))
+        for p in network.populations
+        if p.kind == "input" or p.host
+    )
+    readout = Readout(network.readout.population, network.readout.kind)
+    made = Network(network.timesteps, populations, projections, injections, readout)
+    return delayed(made) if target is None else assign_depths(made, target)
+
+
+def _population(population: RealPopulation) -> Population:
+    bias = None
+    if population.offset is not None and not (population.host and population.host_constant):
+        flat = population.offset.reshape(population.shape[0], -1)
+        same = np.allclose(flat, flat[:, :1], rtol=1e-9, atol=1e-12)  # noise of float64 sums
+        bias = np.broadcast_to(np.int32(0), population.shape[:1] if same else population.shape)
+    return Population(
+        population.name,
+        population.shape,
+        _unscaled(population),
+        bias=bias,
+        origin=population.node,
+        attention=tuple(
+            Attention(
+                region.graph,
+                "membrane" if region.location == "membrane" else "current",
+                region.full_window,
+            )
+            for region in population.attention
+        ),
+    )
+
+
+def _unscaled(population: RealPopulation) -> Neuron:
+    """The kind of its neurons; registers do not count here."""
+    match population.kind:
+        case "input":
+            return Input()
+        case "integrator":
+            return Integrator()
+        case "relay":
+            return Relay()
+        case "or":
+            return Lif()
+        case "lif":
+            assert population.neuron is not None
+            return kind_trained(population.neuron)()
+        case unknown:
+            assert_never(unknown)
+
+
+def _empty(connection: Connection) -> Connection:
+    return connection.with_weight(np.broadcast_to(np.int8(0), connection.weight.shape))
+
+
+def _mode(population: RealPopulation) -> Any:
+    if population.kind == "input":
+        return "spikes"
+    return "bias" if population.host_constant else "graded"
