@@ -144,9 +144,9 @@ def deploy(
     check_folder(output)
     made = load_program(program_file)
     x = _inputs(made, data, samples)
+    _write(backend, made, x, output, {}, "" if run_it else mode)
     if made.facts.plan is not None:
         click.echo(plan_text(made.facts.plan.as_json()))
-    _write(backend, made, x, output, {}, "" if run_it else mode)
     if not run_it or backend.run is None:
         return
     with _steps(made, len(x)) as progress:

@@ -58,7 +58,8 @@ def test_a_value_of_another_type_is_refused(path):
 
 
 NEEDED = [
-    *((name,) for name in RECORD),
+    *((name,) for name in RECORD if name != "plan"),  # of programs that were lowered
+    ("plan", "host"), ("plan", "layers", 0, "reads"),
     ("model", "spec"), ("flags", "reasons"), ("audit", 0, "work"), ("quantization", 0, "proved"),
 ]  # fmt: skip
 
@@ -74,6 +75,7 @@ def test_what_is_missing_or_unknown_is_named(path):
 def test_files_of_older_releases_lack_what_has_a_default():
     record = edited(("layers", 0, "events"), lambda inner, key: inner.pop(key))
     assert read_facts(record).layers[0].events is None
+    assert read_facts(edited(("plan",), lambda inner, key: inner.pop(key))).plan is None
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "1.5"])
