@@ -141,17 +141,7 @@ class Stage(nn.Module):
 class Odd(nn.Module):
     """Input, one to three stages, and a readout."""
 
-    READOUTS = (
-        "mean",
-        "mean",
-        "sum",
-        "last",
-        "leaky sum",
-        "leaky last",
-        "steps",
-        "sigmoid",
-        "most",
-    )
+    READOUTS = ("mean", "sum", "last", "leaky sum", "leaky last", "steps", "sigmoid", "most")
 
     def __init__(self, seed):
         super().__init__()
