@@ -175,7 +175,7 @@ def changed(kind, at, value):
     return replace(kind, **{part: value})
 
 
-@pytest.mark.parametrize("name, at, value", WRONG, ids=lambda part: str(part)[:30])
+@pytest.mark.parametrize("name, at, value", WRONG, ids=[f"{name}-{at}" for name, at, _ in WRONG])
 def test_what_is_wrong_is_found(name, at, value):
     toy = TOYS[name]
     with pytest.raises((AssertionError, DeployError, TypeError)):
