@@ -41,6 +41,7 @@ from snndeploy.pipeline import Options, compile_opened
 from snndeploy.simulator.run import encode
 from snndeploy.target import Target
 from snndeploy.traffic.attention_work import work_of
+from snndeploy.verdict import flags_of
 
 STEPS, SAMPLES = 3, 4
 
@@ -201,7 +202,7 @@ def is_told(toy: Toy, kind: OpKind) -> None:
     assert sums_of_spikes(graph, node) is None
     found = audit(graph)
     if toy.block is not None:
-        assert f"{node.label}: {toy.block.reason}" in found.flags.reasons
+        assert f"{node.label}: {toy.block.reason}" in flags_of(graph).reasons
     rows = [row for row in found.rows if row.layer == node.label]
     costs = [cost for cost in layer_costs(graph) if cost.name == node.label]
     assert bool(rows) == bool(costs) == toy.layer

@@ -115,7 +115,9 @@ def test_compiled_where_the_chip_has_it(kind: str, program: Program):
 
 
 def test_refused_by_name_where_it_has_not(kind: str):
-    with pytest.raises(UnsupportedError, match=f"loihi2 has no {kind} neurons$") as refusal:
+    with pytest.raises(
+        UnsupportedError, match=f"loihi2 has no {kind} neurons; use Lif$"
+    ) as refusal:
         compile(f"{MODELS}:{kind}", target=OTHER_CHIP, random_weights=True)
     assert refusal.value.reason == f"{kind} neuron"
 

@@ -33,6 +33,7 @@ def neuron(threshold, decay, fires_at="ge", reset="hard", v_reset=0.0, steps=6):
         "neuron",
         ("input",),
         {
+            "kind": "lif",
             "threshold": threshold,
             "decay": decay,
             "fires_at": fires_at,

@@ -127,7 +127,7 @@ def test_a_shortcut_by_composition_and_by_relay():
         assert made.facts.flags == verdict.flags()
         assert made.facts.plan.layers == plan.layers
         graded = {p.target for p in made.network.projections
-                  if made.network.by_name[p.source].sends_graded}  # fmt: skip
+                  if made.network.by_name[p.source].neuron.sends_graded}  # fmt: skip
         assert bool(graded) is ("graded" in reads[way].values())
     assert reads["compose"]["shortcut.0"] == "binary"
     assert reads["relay"] == {**reads["compose"], "shortcut.0": "graded"}
