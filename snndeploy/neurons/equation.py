@@ -94,6 +94,21 @@ class Equation(ABC):
             FitError: a register is too narrow; `name` is the population's.
         """
 
+    def membrane_bound(self, most: Any, least: Any, steps: int) -> float | None:
+        """Largest |U| that `steps` steps of any input can give, real; None: it is not known.
+
+        most, least: the largest and the smallest input of a step, float64 (channels,), around 0.
+        """
+        return None
+
+    def is_exact(self, unit: float, step: float, steps: int, bound: float, target: Target) -> bool:
+        """Are all membranes of `steps` steps whole numbers on the chip, and fire where U does?
+
+        unit: real value of one unit of a; step: the grid on which inputs lie; bound: largest |U|.
+        False also where nobody has proved it.
+        """
+        return False
+
     def off(self, other: Equation) -> dict[str, float]:
         """How far each number is from that of another of its kind, where they differ."""
         numbers = [f.name for f in dataclasses.fields(self) if f.name in vars(other)]

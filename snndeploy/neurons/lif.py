@@ -14,6 +14,7 @@ On the chip (`snndeploy.network`):
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -33,6 +34,7 @@ from snndeploy.neurons.contract import (
     sat24,
 )
 from snndeploy.neurons.equation import Equation, FiresAt, Refusal
+from snndeploy.neurons.grid import fires_alike, leak_places, multiples
 from snndeploy.neurons.leaky import Leaky, LeakyKernel
 from snndeploy.neurons.neuron import Drive, Neuron, Refine, State, Stepped, register
 from snndeploy.target import Target
@@ -101,6 +103,28 @@ class LeakyFire(Equation):
             f" v_reset {self.v_reset:g}"
         )
 
+    def membrane_bound(self, most: Any, least: Any, steps: int) -> float:
+        """What does not fire stays below the threshold; a soft reset keeps what lies above."""
+        high, low, found = np.zeros_like(most), np.zeros_like(least), 0.0
+        for _ in range(steps):
+            high, low = self.decay * high + most, self.decay * low + least
+            found = max(found, float(np.maximum(high, -low).max()))
+            rest = high - self.threshold if self.reset is Reset.SOFT else 0.0
+            high = np.maximum(np.minimum(high, self.threshold), rest)
+        return found
+
+    def is_exact(self, unit: float, step: float, steps: int, bound: float, target: Target) -> bool:
+        if self.reset is not Reset.HARD or self.v_reset != 0:
+            return False
+        places = leak_places(self.decay, target.decay_one)
+        if self.decay == 0.0 and bound * (1 << MEMBRANE_SHIFT) < unit * target.decay_one:
+            places = 0  # the register keeps one part in decay_one, which rounds to zero
+        return places is not None and fires_alike(
+            self.threshold, unit, step, places * (steps - 1),
+            threshold_register(self, unit, target, self.kind),
+            at_least=self.fires_at is FiresAt.AT_LEAST, shift=MEMBRANE_SHIFT,
+        )  # fmt: skip
+
 
 def threshold_register(neuron: LeakyFire, unit: float, target: Target, name: str) -> int:
     """M - 1 for a neuron that fires at U >= threshold, M for U > threshold (hardware.md section 2).
@@ -108,8 +132,9 @@ def threshold_register(neuron: LeakyFire, unit: float, target: Target, name: str
     Raises:
         FitError: the register is too narrow.
     """
-    units = round(neuron.threshold / unit)
-    register = units - 1 if neuron.fires_at is FiresAt.AT_LEAST else units
+    units = multiples(neuron.threshold, unit)
+    at_least = neuron.fires_at is FiresAt.AT_LEAST
+    register = math.ceil(units) - 1 if at_least else math.floor(units)
     if not 0 <= register <= target.threshold_max:
         raise FitError(
             f"{name}: threshold {neuron.threshold:g} becomes {register:,}; the register holds"

@@ -1,10 +1,13 @@
 """Choosing units: the real current of one unit of a population's accumulator.
 
-Populations that share a kernel and a threshold share the unit.  It is chosen from worst-case sums:
-as fine as the kernels can use, never so fine that the accumulator could leave its declared width,
-unless no choice with full mantissas avoids that, and never so fine that what calibration saw leaves
-it.  `clip` narrows the kernels' range where calibration shows that the current's error falls
-(hardware.md section 2; the search is empirical).
+Populations that share a kernel and a threshold share the unit.  Where everything lies on a common
+grid that the registers hold, the unit is the grid's (`grid`) and nothing is rounded.  Else it is
+chosen from worst cases: as fine as the kernels can use, never so fine that the accumulator could
+leave its declared width, or the membrane its register within T steps, unless no choice with full
+mantissas avoids that, and never so fine that what calibration saw leaves them.  A unit is the
+kernels' own step over a power of two, so that the weights keep every bit.  `clip` narrows the
+kernels' range where calibration shows that the current's error falls (hardware.md section 2; the
+search is empirical).
 """
 
 from __future__ import annotations
@@ -18,8 +21,11 @@ import numpy as np
 from snndeploy.lower.real_network import RealNetwork, RealPopulation
 from snndeploy.network import MEMBRANE_SHIFT
 from snndeploy.quantize.calibration import Calibration
+from snndeploy.quantize.grid import common_step
 from snndeploy.quantize.kernels import Kernel, mantissas
 from snndeploy.quantize.membrane_error import current_error
+from snndeploy.quantize.membranes import largest_membrane, membrane_bound
+from snndeploy.quantize.registers import bias_registers
 from snndeploy.target import Target
 
 CLIPS = (1.0, 0.85, 0.7, 0.55)  # candidate kernel ranges, as a part of the largest weight
@@ -32,9 +38,13 @@ WRAP_LIMIT = (1 << 17) - 1  # |a| beyond which a << 6 wraps at 24 bits
 
 @dataclass(frozen=True)
 class Scale:
+    """exact: the weights, threshold and offsets are whole numbers of units, and T steps of leak
+    stay whole in the membrane."""
+
     unit: float
     clip: float = 1.0
     notes: tuple[str, ...] = ()
+    exact: bool = False
 
 
 class Scales:
@@ -92,6 +102,9 @@ class Scales:
     def _choose(self, members: Sequence[RealPopulation]) -> Scale:
         known = [m for m in members if all(t.source in self.payload_unit for t in m.terms)]
         kernels = list({id(k.connection): k for m in known for k in self.kernels(m)}.values())
+        exact = self._exact(members, known, kernels)
+        if exact is not None:
+            return exact
         best: tuple[float, Scale] | None = None
         for clip in CLIPS if kernels else CLIPS[:1]:
             scale = Scale(self._unit(members, known, kernels, clip), clip)
@@ -119,10 +132,13 @@ class Scales:
         worst = max(self._worst(m) for m in known)
         seen = MARGIN * max(self.largest_seen(m.current) for m in members)
         limit = self.target.accumulator_max
+        membrane = self.target.membrane_max / (1 << MEMBRANE_SHIFT)
         useful = self._useful(kernels, clip)
         if useful:
-            proof = worst / (ROUNDING_ROOM * limit)
-            unit = max(useful / EXTRA_FINENESS, min(proof, useful), seen / limit)
+            held = MARGIN * self._largest_membrane(members)
+            proof = max(worst / limit, self._bound(known, held) / membrane) / ROUNDING_ROOM
+            reached = max(seen / limit, held / membrane)
+            unit = coarsened(useful, max(useful / EXTRA_FINENESS, min(proof, useful), reached))
         else:
             unit = max(worst, seen, threshold) / (limit // 2) or 1.0
         unit = max(unit, max(self.largest_bias(m) for m in members) / self._bias_units())
@@ -130,6 +146,83 @@ class Scales:
             return unit
         register = max(1, math.floor(threshold / unit * (1 + 1e-12)))
         return threshold / min(register, self.target.threshold_max)
+
+    def arriving(self, population: RealPopulation) -> np.ndarray:
+        """Largest and smallest real input of a step, offset included, float64 (2, channels)."""
+        total = np.zeros((2, population.shape[0]))
+        for kernel in self.kernels(population):
+            total = total + kernel.connection.reach(kernel.weight, kernel.payload)
+        if population.host:
+            total = total + MARGIN * self.largest_seen(population.host)
+        if population.offset is not None:
+            flat = population.offset.reshape(population.shape[0], -1)
+            total = total + np.stack([flat.max(1), -flat.min(1)])
+        return total * ((1.0,), (-1.0,))
+
+    def _bound(self, members: Sequence[RealPopulation], unknown: float) -> float:
+        """Largest |membrane| that any input can give; `unknown` where a neuron does not say."""
+        steps = self.real.timesteps
+        found = [membrane_bound(self.arriving(m), m, steps) for m in members]
+        return max(unknown if bound is None else bound for bound in found)
+
+    def _largest_membrane(self, members: Sequence[RealPopulation]) -> float:
+        """Largest |membrane| that the float neurons reached on the calibration data."""
+        return max((largest_membrane(m, self.calibration) for m in members), default=0.0)
+
+    def _exact(
+        self,
+        members: Sequence[RealPopulation],
+        known: Sequence[RealPopulation],
+        kernels: Sequence[Kernel],
+    ) -> Scale | None:
+        """The coarsest unit with which nothing is rounded, or None."""
+        plain = all(m.kind == "lif" and not m.host and not m.attention for m in members)
+        if not plain or len(known) < len(members) or not any(k.largest for k in kernels):
+            return None
+        most = self.target.mantissa_max << self.target.weight_exponent_max
+        step = common_step([k.weight for k in kernels], most)
+        if step is None:
+            return None
+        worst = max(self._worst(m) for m in members)
+        seen = MARGIN * self._largest_membrane(members)
+        held = min(self._bound(members, seen), seen)
+        for finer in range(self.target.accumulator_bits):
+            unit = step / (1 << finer)
+            inside = worst <= unit * self.target.accumulator_max
+            inside &= held * (1 << MEMBRANE_SHIFT) <= unit * self.target.membrane_max
+            if not inside or not all(self._holds(k, unit) for k in kernels):
+                return None
+            if all(self._stays_whole(m, kernels, unit, held) for m in members):
+                return Scale(unit, exact=True)
+        return None
+
+    def _holds(self, kernel: Kernel, unit: float) -> bool:
+        """The mantissas are the kernel's weights, every one."""
+        found = mantissas(kernel, unit, 1.0, self.target.mantissa_max)
+        whole = np.rint(kernel.weight / unit)
+        inside = found.exponent <= self.target.weight_exponent_max
+        return inside and bool(np.array_equal(found.values * float(1 << found.exponent), whole))
+
+    def _stays_whole(
+        self, member: RealPopulation, kernels: Sequence[Kernel], unit: float, held: float
+    ) -> bool:
+        """Threshold, offset and T steps of leak are whole numbers at this unit."""
+        arriving = [k.weight for k in kernels]
+        if member.offset is not None:
+            arriving.append(member.offset)
+        step = common_step(arriving, self.target.membrane_max << MEMBRANE_SHIFT)
+        if step is None or member.neuron is None or not self._holds_offset(member, unit):
+            return False
+        return member.neuron.is_exact(unit, step, self.real.timesteps, held, self.target)
+
+    def _holds_offset(self, member: RealPopulation, unit: float) -> bool:
+        """The bias registers hold the population's offset, every one."""
+        mantissa, exponent = bias_registers(member, unit, self.target)
+        if mantissa is None or member.offset is None:
+            return True
+        wanted = member.offset / unit * (1 << MEMBRANE_SHIFT)
+        held = mantissa.reshape(-1, 1, 1) if mantissa.ndim == 1 else mantissa
+        return bool(np.allclose(held * float(1 << exponent), wanted, rtol=1e-9, atol=1e-6))
 
     def _bias_units(self) -> float:
         """Largest bias in units of a, with room for the threshold's rounding to an integer."""
@@ -176,6 +269,13 @@ class Scales:
                 f" is not excluded, calibration reached {seen / unit:,.0f}",
             ),
         )
+
+
+def coarsened(useful: float, least: float) -> float:
+    """The unit from `least` on that is the kernels' step over a power of two, or beyond it."""
+    if least >= useful:
+        return least
+    return useful / float(1 << math.floor(math.log2(useful / least) + 1e-9))
 
 
 def groups(network: RealNetwork) -> dict[str, tuple[RealPopulation, ...]]:

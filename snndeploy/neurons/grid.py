@@ -1,0 +1,48 @@
+"""Whole multiples: when integers of a neuron hold every value that its equation can reach.
+
+A membrane that starts at 0 and takes in multiples of g is a multiple of g, and behind t leaks by
+p / 2^q a multiple of g / 2^(q t).  With one unit of the accumulator worth  g / 2^e  and 6 bits
+below it, integers of the membrane hold every value that the model can reach within T steps when
+q (T - 1) <= 6 + e.  Then nothing is rounded, and the first value that fires on the chip is the
+first that fires in the model, which is tested here and not assumed.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+SAME = 2.0**-20  # how close to a multiple of a step that is no power of two a value must lie
+
+
+def multiples(value: float, unit: float) -> float:
+    """value / unit, a whole number where it is one but for the rounding of floats."""
+    ratio = value / unit
+    nearest = round(ratio)
+    return float(nearest) if abs(ratio - nearest) <= SAME * max(abs(nearest), 1) else ratio
+
+
+def leak_places(decay: float, decay_one: int) -> int | None:
+    """Binary places that a step of leak adds; None: the register does not say it exactly."""
+    kept = Fraction(decay)
+    if kept == 0 or decay_one % kept.denominator:
+        return None
+    return kept.denominator.bit_length() - 1
+
+
+def fires_alike(
+    threshold: float, unit: float, step: float, places: int, register: int, *, at_least: bool,
+    shift: int,
+) -> bool:  # fmt: skip
+    """Is the first reachable membrane above `register << shift` the first that fires in the model?
+
+    step: the grid of what arrives; places: binary places that leaks add to it.  Reachable are the
+    multiples of step / 2^places.
+    """
+    finest = Fraction(multiples(step, unit / (1 << shift))) / (1 << places)
+    if finest.denominator != 1:
+        return False
+    on_chip = ((register << shift) // finest + 1) * finest
+    wanted = Fraction(multiples(threshold, unit)) * (1 << shift) / finest
+    first = math.ceil(wanted) if at_least else math.floor(wanted) + 1
+    return on_chip == first * finest

@@ -1,0 +1,30 @@
+"""How far membranes go, in real numbers: at most, for every input, and on calibration data."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from snndeploy.lower.real_network import RealPopulation
+from snndeploy.ops.neuron import replay
+from snndeploy.quantize.calibration import Calibration
+
+
+def membrane_bound(arriving: np.ndarray, population: RealPopulation, steps: int) -> float | None:
+    """Largest |membrane| before the reset that `steps` steps of any input can give, in real units;
+    None: the neuron does not say.
+
+    arriving: largest and smallest input of a step, float64 (2, channels).
+    """
+    most, least = np.maximum(arriving[0], 0.0), np.minimum(arriving[1], 0.0)
+    if population.neuron is None:
+        return float(np.maximum(most, -least).max())
+    return population.neuron.membrane_bound(most, least, steps)
+
+
+def largest_membrane(population: RealPopulation, calibration: Calibration) -> float:
+    """Largest |membrane| before the reset of the float neurons on the calibration data."""
+    if population.neuron is None or population.attention:
+        return 0.0
+    currents = calibration.values[population.current].swapaxes(0, 1)
+    membranes, _ = replay(population.neuron, currents)
+    return float(np.abs(membranes).max(initial=0))
