@@ -29,6 +29,7 @@ from snndeploy.quantize.calibration import Calibration
 from snndeploy.quantize.host_input import HostInput
 from snndeploy.quantize.kernels import Kernel, Mantissas, mantissas, weight_error, worst_case
 from snndeploy.quantize.legality import illegal
+from snndeploy.quantize.membranes import largest_membrane
 from snndeploy.quantize.registers import bias_registers
 from snndeploy.quantize.scales import MARGIN, WRAP_LIMIT, Scale, Scales
 from snndeploy.target import Target
@@ -39,7 +40,13 @@ RELAY_PAYLOAD_BITS = 9  # sign included; wider payloads leave the weights behind
 
 @dataclass(frozen=True)
 class LayerQuantization:
-    """What quantizing one population did; one line of the report."""
+    """What quantizing one population did; one line of the report.
+
+    worst_case_sum: largest |a| of a step, beyond sum_limit an overflow.  worst_case_membrane:
+    largest |v| before a reset within T steps, beyond membrane_limit it saturates (in units of v;
+    None: it has no threshold, or attention refines it); membrane_reached: the float model's on the
+    calibration data.  proved: no input leaves either register.
+    """
 
     population: str
     unit: float
@@ -54,6 +61,9 @@ class LayerQuantization:
     worst_case_sum: int
     sum_limit: int
     proved: bool
+    worst_case_membrane: int | None = None
+    membrane_limit: int | None = None
+    membrane_reached: int | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -158,7 +168,8 @@ class _Quantizer:
         worst = worst_case(parts, injected)
         made = self._population(population, scale.unit, worst)
         self.populations.append(made)
-        self._report(population, made, scale, kernels, found, worst)
+        membrane = self._worst_membrane(population, made, parts, injected)
+        self._report(population, made, scale, kernels, found, worst, membrane)
 
     def _population(self, population: RealPopulation, unit: float, worst: int) -> Population:
         name, shape, origin = population.name, population.shape, population.node
@@ -254,8 +265,13 @@ class _Quantizer:
         kernels: Sequence[Kernel],
         found: Sequence[Mantissas],
         worst: int,
+        membrane: int | None,
     ) -> None:
         neuron, trained, limit = made.neuron, population.neuron, self.target.accumulator_max
+        fires = trained is not None and not population.attention
+        seen = largest_membrane(population, self.calibration)
+        reached = math.ceil(seen / scale.unit * (1 << MEMBRANE_SHIFT))
+        held = membrane is not None and membrane <= self.target.membrane_max
         rounded = trained.off(neuron.real(scale.unit, trained)) if trained else {}
         above = neuron.fires_above
         self.layers.append(
@@ -272,7 +288,10 @@ class _Quantizer:
                 relative_weight_error=weight_error(kernels, found, scale.unit),
                 worst_case_sum=worst,
                 sum_limit=limit,
-                proved=worst <= limit,
+                proved=worst <= limit and (held or trained is None),
+                worst_case_membrane=membrane,
+                membrane_limit=self.target.membrane_max if fires else None,
+                membrane_reached=reached if fires else None,
                 notes=scale.notes,
             )
         )
@@ -289,7 +308,49 @@ class _Quantizer:
                 f" {limit:,} of {self.target.accumulator_bits} bits ({wraps} at 24 bits);"
                 " overflows are counted when simulated"
             )
+        if fires and not held:
+            self.notes.append(self._saturates(population, membrane, reached))
         self.notes.extend(f"{population.name}: {note}" for note in scale.notes)
+
+    def _worst_membrane(
+        self,
+        population: RealPopulation,
+        made: Population,
+        parts: Sequence[tuple[Connection, int, int]],
+        injected: int,
+    ) -> int | None:
+        """Largest |v| of its integers that T steps of any input can give; None: not known."""
+        trained = population.neuron
+        if trained is None or population.attention:
+            return None
+        both = np.full((2, population.shape[0]), float(injected))
+        for connection, exponent, payload in parts:
+            both += connection.reach(connection.weight, payload) << exponent
+        both *= 1 << MEMBRANE_SHIFT
+        biases = made.own_bias.reshape(population.shape[0], -1)
+        both += np.stack([biases.max(1), -biases.min(1)])
+        for injection in self.host.injections:
+            if injection.target == population.name and injection.mode == "bias":
+                both += np.array([[injection.maximum], [-injection.minimum]]) * float(
+                    1 << injection.exponent
+                )
+        real = made.scale / (1 << MEMBRANE_SHIFT)
+        most, least = np.maximum(both[0], 0.0) * real, np.minimum(-both[1], 0.0) * real
+        integers = made.neuron.real(made.scale, trained)
+        bound = integers.membrane_bound(most, least, self.real.timesteps)
+        return None if bound is None else math.ceil(bound / real * (1 - 1e-12))
+
+    def _saturates(self, population: RealPopulation, worst: int | None, reached: int) -> str:
+        """What is said of a membrane that may leave its register."""
+        steps, limit = self.real.timesteps, self.target.membrane_max
+        far = "is not bounded" if worst is None else f"could reach {worst:,}"
+        seen = f"on {self.calibration.samples} calibration samples the float model's reaches"
+        also = ", so it does saturate" if reached > limit else ""
+        return (
+            f"{population.name}: its membrane {far} within {steps} steps and saturates at"
+            f" {limit:,}; {seen} {reached:,}{also}; fewer steps, more leak or less inhibition"
+            " exclude it"
+        )
 
     def _readout(self) -> Readout:
         readout = self.real.readout

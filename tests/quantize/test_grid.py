@@ -141,6 +141,30 @@ def test_inhibition_does_not_saturate_a_membrane_without_leak():
         assert run.warnings == ()
 
 
+@settings(max_examples=80, deadline=None)
+@given(
+    st.integers(0, 1 << 30), st.integers(1, 500), st.sampled_from([1.0, 0.999, 0.95, 0.5]),
+    st.sampled_from([0.001, 0.1, 1.0]), st.sampled_from(["loihi1", "loihi2"]),
+)  # fmt: skip
+def test_no_membrane_saturates_unannounced(seed, timesteps, decay, threshold, chip):
+    """Calibrated on few events, run on the worst that can come: all inhibition, all excitation."""
+    rng = np.random.default_rng(seed)
+    weight = rng.normal(size=(4, 8))
+    quiet = rng.random((SAMPLES, timesteps, 8)) < 0.02
+    neuron = {"threshold": threshold, "decay": decay, "fires_at": "ge"}
+    found, _ = on_chip(weight, quiet, CHIPS[chip], **neuron)
+    worst = [np.broadcast_to(sign * row > 0, (timesteps, 8)) for row in weight for sign in (1, -1)]
+    run = run_network(
+        found.network, {0: np.stack(worst)[..., None, None].astype(np.int32)}, samples=len(worst)
+    )
+    (layer,) = found.layers
+    told = any("saturates at 8,388,607" in note for note in found.notes)
+    saturated = any("membranes saturated" in warning for warning in run.warnings)
+    assert told or not saturated
+    assert told == (layer.worst_case_membrane > layer.membrane_limit)
+    assert layer.proved == (not told and layer.worst_case_sum <= layer.sum_limit)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.integers(0, 1 << 30), st.integers(1, 60), st.sampled_from([1.0, 0.97, 0.5, 0.0]),
