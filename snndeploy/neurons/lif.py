@@ -119,9 +119,10 @@ class LeakyFire(Equation):
         places = leak_places(self.decay, target.decay_one)
         if self.decay == 0.0 and bound * (1 << MEMBRANE_SHIFT) < unit * target.decay_one:
             places = 0  # the register keeps one part in decay_one, which rounds to zero
-        return places is not None and fires_alike(
-            self.threshold, unit, step, places * (steps - 1),
-            threshold_register(self, unit, target, self.kind),
+        register = _register(self, unit)
+        inside = places is not None and 0 <= register <= target.threshold_max
+        return inside and fires_alike(
+            self.threshold, unit, step, (places or 0) * (steps - 1), register,
             at_least=self.fires_at is FiresAt.AT_LEAST, shift=MEMBRANE_SHIFT,
         )  # fmt: skip
 
@@ -132,15 +133,19 @@ def threshold_register(neuron: LeakyFire, unit: float, target: Target, name: str
     Raises:
         FitError: the register is too narrow.
     """
-    units = multiples(neuron.threshold, unit)
-    at_least = neuron.fires_at is FiresAt.AT_LEAST
-    register = math.ceil(units) - 1 if at_least else math.floor(units)
+    register = _register(neuron, unit)
     if not 0 <= register <= target.threshold_max:
         raise FitError(
             f"{name}: threshold {neuron.threshold:g} becomes {register:,}; the register holds"
             f" 0..{target.threshold_max:,}; rescale the layer's weights and threshold together"
         )
     return register
+
+
+def _register(neuron: LeakyFire, unit: float) -> int:
+    units = multiples(neuron.threshold, unit)
+    at_least = neuron.fires_at is FiresAt.AT_LEAST
+    return math.ceil(units) - 1 if at_least else math.floor(units)
 
 
 def decay_register(decay: float, target: Target) -> int:

@@ -23,6 +23,7 @@ from snndeploy.network import MEMBRANE_SHIFT
 from snndeploy.quantize.calibration import Calibration
 from snndeploy.quantize.grid import common_step
 from snndeploy.quantize.kernels import Kernel, mantissas
+from snndeploy.quantize.legality import bias_exponents
 from snndeploy.quantize.membrane_error import current_error
 from snndeploy.quantize.membranes import largest_membrane, membrane_bound
 from snndeploy.quantize.registers import bias_registers
@@ -217,10 +218,14 @@ class Scales:
 
     def _holds_offset(self, member: RealPopulation, unit: float) -> bool:
         """The bias registers hold the population's offset, every one."""
-        mantissa, exponent = bias_registers(member, unit, self.target)
-        if mantissa is None or member.offset is None:
+        if member.offset is None:
             return True
         wanted = member.offset / unit * (1 << MEMBRANE_SHIFT)
+        needed, most = bias_exponents(float(np.abs(wanted).max(initial=0)), self.target)
+        if needed > most:
+            return False
+        mantissa, exponent = bias_registers(member, unit, self.target)
+        assert mantissa is not None
         held = mantissa.reshape(-1, 1, 1) if mantissa.ndim == 1 else mantissa
         return bool(np.allclose(held * float(1 << exponent), wanted, rtol=1e-9, atol=1e-6))
 

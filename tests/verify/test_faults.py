@@ -68,7 +68,7 @@ def test_a_sound_program_passes(program: Program, digits: np.ndarray) -> None:
 
 
 def test_threshold_off_by_one(program: Program, digits: np.ndarray) -> None:
-    name = "body.stage1.0.spike2"
+    name = "body.stage2.0.spike2"
     register = program.network.by_name[name].neuron.threshold
     found = check(with_population(program, name, threshold=register - 1), digits)
     assert not found.passed

@@ -92,16 +92,20 @@ def test_soft_reset(tmp_path: Path):
 
 
 def test_saturation(tmp_path: Path):
-    """Leak-free neurons inhibited until 24 bits are full, then excited."""
-    x = np.zeros((4, 60, 20), dtype=np.float32)
-    x[:, :30, 10:], x[:, 30:, :10] = 1, 1
+    """Leak-free neurons inhibited until 24 bits are full, then excited; calibration saw nothing of
+    it, and the compiler said that it cannot exclude it."""
+    x = np.zeros((4, 2000, 20), dtype=np.float32)
+    quiet = x.copy()
+    x[:, :1000, 10:], x[:, 1000:, :10] = 1, 1
+    quiet[:, :5, :10] = 1
     signed = (
         "self.first.weight.data.copy_(0.13 * torch.tensor([1.0] * 10 + [-1.05] * 10).repeat(3, 1))"
         "; self.first.bias.data.zero_()"
     )
     program = compiled(
-        tmp_path, x, Target.load("loihi2"), neurons=3, decay=1.0, reset="hard", weights=signed
+        tmp_path, quiet, Target.load("loihi2"), neurons=3, decay=1.0, reset="hard", weights=signed
     )
+    assert any("saturates at 8,388,607" in note for note in program.facts.notes)
     first = first_of(program, x)
     u, v = membranes(program, x, first, 1.0, soft=False)
     assert first.cause == "membrane saturated at 24 bits"
