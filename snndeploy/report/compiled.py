@@ -54,10 +54,10 @@ def _quantization(layers: Sequence[LayerQuantization]) -> list[str]:
     clipped = sum(layer.clipped_weights for layer in layers)
     unproved = [layer.population for layer in layers if not layer.proved]
     proof = (
-        "no input sum can leave the accumulator"
+        "no input can leave an accumulator or a membrane"
         if not unproved
-        else f"{len(unproved)} of {len(layers)} populations may exceed the accumulator in the worst"
-        " case (notes)"
+        else f"{len(unproved)} of {len(layers)} populations may leave their accumulator or membrane"
+        " in the worst case (notes)"
     )
     return [
         "",
