@@ -137,7 +137,7 @@ def _text(found: Fit) -> str:
         f"{found.target}: fits on {found.cores:,} core{'s' * (found.cores != 1)} of"
         f" {found.chips:,} chip{'s' * (found.chips != 1)} ({found.chips_available:,} available);"
         f" {found.neurons:,} neurons{way}",
-        f"  what binds: {found.binding}",
+        wrap(f"what binds: {found.binding}"),
     ]
     for name, (mean, most) in found.use.items():
         words = name.replace("_", " ")
