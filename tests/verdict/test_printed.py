@@ -59,7 +59,8 @@ Is it spike-driven?
 """
 FITS = """\
 loihi2: fits on 1 core of 1 chip (1,152 available); 131 neurons
-  what binds: neurons: 131 of 8,192 on the fullest core (spike2); every population fits one core
+  what binds: neurons: 131 of 8,192 on the fullest core (spike2); every
+  population fits one core
   neurons                mean   1.60% of a core, fullest   1.60%
   synapse memory bytes   mean   0.51% of a core, fullest   0.51%
   core memory bytes      mean   0.74% of a core, fullest   0.74%
