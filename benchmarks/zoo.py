@@ -34,9 +34,9 @@ Every network of `models/catalog.toml` at full size, for `loihi2` and for `hybri
 beside the cores; [attention.md](attention.md)), with its trained weights or random ones. Written by
 `benchmarks/zoo.py` on two cores that had other work to do, so times are upper bounds. Mapped by
 tiles, without annealing. ANN counterparts have no spikes to run: they are only costed
-([costs.md](costs.md)). What inspects, and why, is in [networks.md](networks.md). The rows are of the
-state before mappings were priced as runs are: since then a few small networks take other numbers of
-cores, and a refusal lists all its reasons.
+([costs.md](costs.md)). What inspects, and why, is in [networks.md](networks.md). The rows are of
+the state before mappings were priced as runs are: since then a few small networks take other
+numbers of cores, and a refusal lists all its reasons.
 
 | network | T | neurons | loihi2 | hybrid45nm | trace | peak |
 |---|---|---|---|---|---|---|
