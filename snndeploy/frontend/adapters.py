@@ -127,7 +127,7 @@ def _typed(path: str, kind: type[Equation], key: str, value: Any) -> Any:
 
 def _finite(path: str, key: str, value: Any) -> float:
     try:
-        number = float(getattr(value, "detach", lambda: value)())
+        number = float(value.detach() if hasattr(value, "detach") else value)
     except (TypeError, ValueError, RuntimeError):
         raise ModelError(
             f"neuron {path} has a {key} that is not one number; neurons of a layer share one"

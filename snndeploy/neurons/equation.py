@@ -104,8 +104,8 @@ class Equation(ABC):
     def is_exact(self, unit: float, step: float, steps: int, bound: float, target: Target) -> bool:
         """Are all membranes of `steps` steps whole numbers on the chip, and fire where U does?
 
-        unit: real value of one unit of a; step: the grid on which inputs lie; bound: largest |U|.
-        False also where nobody has proved it.
+        unit: real value of one unit of a; step: the grid on which inputs lie; bound: largest |U|
+        that any input can give.  False also where nobody has proved it.
         """
         return False
 

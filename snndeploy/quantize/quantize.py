@@ -45,7 +45,8 @@ class LayerQuantization:
     worst_case_sum: largest |a| of a step, beyond sum_limit an overflow.  worst_case_membrane:
     largest |v| before a reset within T steps, beyond membrane_limit it saturates (in units of v;
     None: it has no threshold, or attention refines it); membrane_reached: the float model's on the
-    calibration data.  proved: no input leaves either register.
+    calibration data.  proved: no input leaves either register.  exact: nothing was rounded, and
+    inside the registers every spike is the float model's (`Scale`).
     """
 
     population: str
@@ -64,6 +65,7 @@ class LayerQuantization:
     worst_case_membrane: int | None = None
     membrane_limit: int | None = None
     membrane_reached: int | None = None
+    exact: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -292,10 +294,12 @@ class _Quantizer:
                 worst_case_membrane=membrane,
                 membrane_limit=self.target.membrane_max if fires else None,
                 membrane_reached=reached if fires else None,
+                exact=scale.exact,
                 notes=scale.notes,
             )
         )
-        if rounded.get("decay") and isinstance(trained, LeakyFire) and trained.decay == 0.0:
+        forgets = isinstance(trained, LeakyFire) and trained.decay == 0.0
+        if rounded.get("decay") and forgets and not scale.exact:
             one = self.target.decay_one
             self.notes.append(
                 f"{population.name}: decay 0 needs a register of {one}, {self.target.decay_bits}"
@@ -348,7 +352,7 @@ class _Quantizer:
         also = ", so it does saturate" if reached > limit else ""
         return (
             f"{population.name}: its membrane {far} within {steps} steps and saturates at"
-            f" {limit:,}; {seen} {reached:,}{also}; fewer steps, more leak or less inhibition"
+            f" {limit:,}; {seen} {reached:,}{also}; fewer steps, more leak or smaller weights"
             " exclude it"
         )
 

@@ -186,14 +186,15 @@ class Scales:
             return None
         worst = max(self._worst(m) for m in members)
         seen = MARGIN * self._largest_membrane(members)
-        held = min(self._bound(members, seen), seen)
+        proved = self._bound(members, math.inf)
+        held = min(proved, seen)
         for finer in range(self.target.accumulator_bits):
             unit = step / (1 << finer)
             inside = worst <= unit * self.target.accumulator_max
             inside &= held * (1 << MEMBRANE_SHIFT) <= unit * self.target.membrane_max
             if not inside or not all(self._holds(k, unit) for k in kernels):
                 return None
-            if all(self._stays_whole(m, kernels, unit, held) for m in members):
+            if all(self._stays_whole(m, kernels, unit, proved) for m in members):
                 return Scale(unit, exact=True)
         return None
 
@@ -205,7 +206,7 @@ class Scales:
         return inside and bool(np.array_equal(found.values * float(1 << found.exponent), whole))
 
     def _stays_whole(
-        self, member: RealPopulation, kernels: Sequence[Kernel], unit: float, held: float
+        self, member: RealPopulation, kernels: Sequence[Kernel], unit: float, bound: float
     ) -> bool:
         """Threshold, offset and T steps of leak are whole numbers at this unit."""
         arriving = [k.weight for k in kernels]
@@ -214,7 +215,7 @@ class Scales:
         step = common_step(arriving, self.target.membrane_max << MEMBRANE_SHIFT)
         if step is None or member.neuron is None or not self._holds_offset(member, unit):
             return False
-        return member.neuron.is_exact(unit, step, self.real.timesteps, held, self.target)
+        return member.neuron.is_exact(unit, step, self.real.timesteps, bound, self.target)
 
     def _holds_offset(self, member: RealPopulation, unit: float) -> bool:
         """The bias registers hold the population's offset, every one."""

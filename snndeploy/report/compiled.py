@@ -59,6 +59,9 @@ def _quantization(layers: Sequence[LayerQuantization]) -> list[str]:
         else f"{len(unproved)} of {len(layers)} populations may leave their accumulator or membrane"
         " in the worst case (notes)"
     )
+    exact = sum(layer.exact for layer in layers)
+    if exact:
+        proof += f"; {exact} of {len(layers)} populations keep their weights' own grid, exactly"
     return [
         "",
         "Quantization",

@@ -98,7 +98,7 @@ def test_every_spike_on_a_grid_is_the_models(chip, case):
     found, run = on_chip(weight, events, CHIPS[chip], **neuron)
     wanted, _ = float_model(weight, events, **neuron)
     if np.any(weight):
-        assert found.layers[0].relative_weight_error == 0.0
+        assert found.layers[0].relative_weight_error == 0.0 and found.layers[0].exact
     assert np.array_equal(run.spikes["out"][..., 0, 0].astype(bool), wanted)
     assert run.warnings == ()
 

@@ -181,8 +181,8 @@ def test_what_could_overflow_is_said():
         "out: the worst-case input sum 12,700,000 exceeds the declared 32,767 of 16 bits (could"
         " wrap at 24 bits); overflows are counted when simulated",
         "out: its membrane could reach 812,808,128 within 4 steps and saturates at 8,388,607; on 3"
-        " calibration samples the float model's reaches 8,128; fewer steps, more leak or less"
-        " inhibition exclude it",
+        " calibration samples the float model's reaches 8,128; fewer steps, more leak or"
+        " smaller weights exclude it",
     )
     assert layer.worst_case_membrane == (127 * 4000 * 25 + 127) * 64  # behind a silent step
     narrow = real_network(source(), lif("out", [Term("events", kernel())]))

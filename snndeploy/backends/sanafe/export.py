@@ -46,7 +46,7 @@ from snndeploy.errors import DataError, UnsupportedError
 from snndeploy.files.writing import check_folder, make_folder, write_bytes, write_json
 from snndeploy.layout.layout import Layout
 from snndeploy.network import NO_CURRENT_MEMORY, Network, Population
-from snndeploy.neurons import Integrator, Lif, Neuron, Relay, Reset, unsaid
+from snndeploy.neurons import Lif, Reset
 from snndeploy.program import Program
 from snndeploy.target import Target
 from snndeploy.timing.cycle_messages import FIRED, UPDATED
@@ -57,12 +57,6 @@ Neurons = Literal["replay", "lif"]
 LARGEST_SYNAPSES = 2_000_000  # SANA-FE takes 0.6 to 3 kB for each
 CHIP_FILE, NETWORK_FILE, FACTS_FILE = "chip.yaml", "network.net", "export.json"
 REPLAY_FOLDER = "replay"
-# The neurons that its Loihi soma is asked for, and the registers that it is told (or refused for).
-SAID: dict[type[Neuron], tuple[str, ...]] = {
-    Lif: ("threshold", "membrane_decay", "current_decay", "reset", "reset_amount"),
-    Integrator: ("membrane_decay", "current_decay"),
-    Relay: ("payload_shift", "payload_bound"),
-}
 SANAFE_VERSION = "2.2.9"
 
 
@@ -186,10 +180,6 @@ def _unlike(network: Network, population: Population) -> str:
     neuron = population.neuron
     if not neuron.on_chip:
         return "graded spikes" if neuron.sends_graded else ""
-    if type(neuron) not in SAID:
-        return f"neuron of kind {neuron.name}"
-    if more := unsaid(neuron, SAID[type(neuron)]):
-        return more
     modes = {injection.mode for injection in network.injections_into(population.name)}
     checks = {
         "graded spikes": neuron.sends_integers,
