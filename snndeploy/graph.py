@@ -61,8 +61,10 @@ class Node:
 
     op: a name in `snndeploy.ops.KINDS`.  attributes: JSON values.  parameters: arrays.
     module: path of the user's module it came from ('' where there is none).  body: of a neuron
-    with attention in its membrane loop, the graph of one step from U to the refined U.  block: of a
-    partitioned graph, why the chip cannot do it (None: it can); not in files, since it follows.
+    with attention in its membrane loop, the graph of one step from U to the refined U.  feedback:
+    of a recurrent neuron, the linear graph of one step from its last spikes (0 at first) to what
+    they add to its input.  block: of a partitioned graph, why the chip cannot do it (None: it can);
+    not in files, since it follows.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Node:
     side: Side = ""
     why: str = ""
     body: Graph | None = None
+    feedback: Graph | None = None
     block: Block | None = None
 
     @property
@@ -205,8 +208,9 @@ def to_text(graph: Graph, *, arrays: bool = False) -> str:
         line = f"{node.name} = {node.op}({inputs}) [{shape}] {' '.join(words)}".rstrip()
         extra = " ".join(filter(None, [str(node.signal or ""), node.side]))
         lines.append(f"{line}  # {extra}" if extra else line)
-        if arrays and node.body is not None:
-            lines += [f"  {line}" for line in to_text(node.body, arrays=True).splitlines()]
+        for inner in (node.body, node.feedback):
+            if arrays and inner is not None:
+                lines += [f"  {line}" for line in to_text(inner, arrays=True).splitlines()]
     return "\n".join(lines) + "\n"
 
 

@@ -43,7 +43,7 @@ class ReferenceChip:
         self.samples = samples
         self.chip_step = 0
         self.state = {
-            p.name: {key: self._silence(p) for key in ("u", *p.neuron.state)}
+            p.name: {key: self._start(p, key) for key in ("u", *p.neuron.state)}
             for p in network.populations
         }
         self.held: dict[str, list[np.ndarray]] = {p.name: [] for p in network.populations}
@@ -52,6 +52,9 @@ class ReferenceChip:
 
     def _silence(self, population: Population) -> np.ndarray:
         return np.zeros((self.samples, *population.shape), dtype=np.int64)
+
+    def _start(self, population: Population, key: str) -> np.ndarray:
+        return self._silence(population) + population.neuron.starts.get(key, 0)
 
     def aligned_step(self, population: Population) -> int | None:
         """tau of the chip step at hand, None outside the population's window."""
@@ -101,7 +104,7 @@ class ReferenceChip:
         if self._arrives(population) == 0:
             state["u"] = self._silence(population)
         if self.aligned_step(population) == 0:
-            state |= {key: self._silence(population) for key in population.neuron.state}
+            state |= {key: self._start(population, key) for key in population.neuron.state}
         return state
 
     def _step_attended(

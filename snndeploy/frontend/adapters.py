@@ -22,7 +22,7 @@ from math import isfinite
 from typing import Any, get_type_hints
 
 from snndeploy.errors import ModelError, one_line
-from snndeploy.neurons import Equation, equation_of, equations, parameters
+from snndeploy.neurons import Equation, equation_of, equations, optional, parameters
 
 Adapter = Callable[[Any], dict[str, Any] | None]
 USUAL_KIND = "lif"  # of a module that does not say its kind
@@ -96,13 +96,16 @@ def _checked(path: str, given: Mapping[str, Any]) -> dict[str, Any]:
         )
     kind = known[stated["kind"]]
     keys = (*parameters(kind), "time_axis")
-    if missing := [key for key in keys if key not in stated]:
+    needed = [key for key in keys if key not in optional(kind)]
+    if missing := [key for key in needed if key not in stated]:
         raise ModelError(f"neuron {path} does not say its {', '.join(missing)}")
     if unknown := [key for key in stated if key not in (*keys, "kind", "attention")]:
         raise ModelError(
             f"neuron {path} states {', '.join(unknown)}, which a {kind.kind} does not have"
         )
-    checked = {"kind": kind.kind} | {key: _typed(path, kind, key, stated[key]) for key in keys[:-1]}
+    checked = {"kind": kind.kind} | {
+        key: _typed(path, kind, key, stated[key]) for key in keys[:-1] if key in stated
+    }
     if faults := equation_of(checked).faults():
         raise ModelError(f"neuron {path} has {faults[0]}")
     axis = stated["time_axis"]
@@ -117,8 +120,11 @@ def _checked(path: str, given: Mapping[str, Any]) -> dict[str, Any]:
 def _typed(path: str, kind: type[Equation], key: str, value: Any) -> Any:
     """A parameter as plain JSON: a number, or one of the words that the field knows."""
     wanted = get_type_hints(kind)[key]
-    if not issubclass(wanted, StrEnum):
-        return _finite(path, key, value)
+    if value is None and wanted == float | None:
+        return None
+    if not isinstance(wanted, type) or not issubclass(wanted, StrEnum):
+        number = _finite(path, key, value)
+        return int(number) if wanted is int and number.is_integer() else number
     words = [str(member) for member in wanted]
     if value not in words:
         raise ModelError(f"neuron {path} has {key} {value!r}; known: {' or '.join(words)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,9 +49,10 @@ def merged(first: Sequence[Term], second: Sequence[Term], factor: float) -> tupl
     for term in second:
         scaled = term if factor == 1.0 else _scaled(term, factor)
         for index, old in enumerate(found):
-            total = sum_of(old.connection, scaled.connection) if old.source == term.source else None
+            same = (old.source, old.delay) == (term.source, term.delay)
+            total = sum_of(old.connection, scaled.connection) if same else None
             if total is not None:
-                found[index] = Term(term.source, total)
+                found[index] = replace(term, connection=total)
                 break
         else:
             found.append(scaled)
@@ -59,7 +60,7 @@ def merged(first: Sequence[Term], second: Sequence[Term], factor: float) -> tupl
 
 
 def _scaled(term: Term, factor: float) -> Term:
-    return Term(term.source, scale_outputs(term.connection, np.asarray(factor)))
+    return replace(term, connection=scale_outputs(term.connection, np.asarray(factor)))
 
 
 def offset_behind(graph: Graph, node: Node, sources: Sequence[Expression]) -> Any:

@@ -47,6 +47,7 @@ from snndeploy.lower.real_network import (
 from snndeploy.neurons import equation_of
 from snndeploy.ops import Role, is_layer, kind_of
 from snndeploy.ops.evaluate import node_inputs
+from snndeploy.ops.form import Delayed
 from snndeploy.ops.kind import Firing, OnSpikes
 from snndeploy.passes.regions import Region, attention_regions
 from snndeploy.passes.signals import contracts_time
@@ -202,22 +203,45 @@ class _Lowering:
         inside = next((r for r in self.regions if node.body and r.result == node.name), None)
         if inside is not None and not self.attention:
             raise self._no_unit(node, inside)
+        name = self._unique(node.label)
+        offset = constant_part(self.graph.by_name[node.inputs[0]], source)
+        back: tuple[Term, ...] = ()
+        if node.feedback is not None:
+            back, added = self._fed_back(node, name, source.shape)
+            offset = added if offset is None else offset if added is None else offset + added
         population = self._add(
             RealPopulation(
-                name=self._unique(node.label),
+                name=name,
                 kind="lif",
                 shape=source.shape,
                 node=node.name,
                 current=refined.source if refined else node.inputs[0],
-                terms=source.terms,
+                terms=(*source.terms, *back),
                 host=source.host,
                 host_constant=self.host.is_constant(source.host),
-                offset=constant_part(self.graph.by_name[node.inputs[0]], source),
+                offset=offset,
                 neuron=equation_of(node.attributes),
                 attention=tuple(region for region in (refined, inside) if region),
             )
         )
         return spikes_of(population.name, source.shape)
+
+    def _fed_back(
+        self, node: Node, name: str, shape: Shape
+    ) -> tuple[tuple[Term, ...], np.ndarray | None]:
+        """Terms of a recurrent neuron's own last spikes, and the constant that comes with them."""
+        assert node.feedback is not None
+        inner = _Lowering(node.feedback, "compose", attention=False)
+        inner.populations[name] = RealPopulation(name, "input", shape, node.name)
+        inner.expressions[node.feedback.input.name] = spikes_of(name, shape)
+        for step in node.feedback.nodes:
+            if not step.is_input:
+                inner.expressions[step.name] = inner._expression(step)
+        last = node.feedback.by_name[node.feedback.outputs[0]]
+        found = inner.expressions[last.name]
+        if found.shape != shape or set(inner.populations) != {name}:
+            raise self._refuse(node, f"feeds back values of shape {found.shape}")
+        return found.terms, constant_part(last, found)
 
     def _refined(self, node: Node, region: Region) -> Expression:
         """Attention in front of neurons is theirs; any other gets a population that forwards it."""
@@ -264,7 +288,8 @@ class _Lowering:
     def _window(self, term: Term, window: Conv) -> Term:
         """Any spike in the window, however often it counts."""
         each = term.connection.with_weight(np.sign(term.connection.weight))
-        return Term(term.source, compose_conv(window, each, self.populations[term.source].shape))
+        shape = self.populations[term.source].shape
+        return replace(term, connection=compose_conv(window, each, shape))
 
     def _asks_any(self, name: str) -> bool:
         return kind_of(self.graph.by_name[name]).role is Role.POOLING
@@ -307,9 +332,16 @@ class _Lowering:
         parts = []
         for form, source in zip(forms, sources, strict=True):
             behind = cache(form.behind)  # one kernel that several populations share stays one
+            waits = form.steps if isinstance(form, Delayed) else 0
+            if waits and (source.host or source.offset is not None):
+                raise NotComposable("a delay of a constant or of the encoder's values")
             parts.append(
                 [
-                    Term(t.source, behind(t.connection, self.populations[t.source].shape))
+                    Term(
+                        t.source,
+                        behind(t.connection, self.populations[t.source].shape),
+                        t.delay + waits,
+                    )
                     for t in source.terms
                 ]
             )
@@ -377,7 +409,7 @@ class _Lowering:
             return term
         eye = np.eye(shape[0]).reshape(shape[0], shape[0], 1, 1)
         source = self.populations[term.source].shape
-        return Term(term.source, compose_dense(eye, term.connection, source))
+        return replace(term, connection=compose_dense(eye, term.connection, source))
 
     # helpers
 

@@ -19,10 +19,14 @@ from snndeploy.target.events import BY_COUNTER, picojoules
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """One connection into a population; one `connection` object is one kernel (shared scale)."""
+    """One connection into a population; one `connection` object is one kernel (shared scale).
+
+    delay: steps that its spikes come later than those of other terms.
+    """
 
     source: str
     connection: Connection
+    delay: int = 0
 
 
 @dataclass(frozen=True, eq=False)

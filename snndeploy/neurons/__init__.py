@@ -22,12 +22,22 @@ from snndeploy.neurons.contract import (
     no_overflows,
     shift,
 )
-from snndeploy.neurons.equation import Equation, FiresAt, Refusal
+from snndeploy.neurons.equation import (
+    Equation,
+    FiresAt,
+    Refusal,
+    Reset,
+    Suited,
+    WhileRefractory,
+)
 from snndeploy.neurons.input import Input
 from snndeploy.neurons.integrator import Integrator, listener
 from snndeploy.neurons.leaky import Leaky
-from snndeploy.neurons.lif import LeakyFire, Lif, Reset, decay_register
+from snndeploy.neurons.leaky_fire import LeakyFire
+from snndeploy.neurons.lif import Lif
 from snndeploy.neurons.neuron import Drive, Neuron, Place, Stepped, words_of
+from snndeploy.neurons.programmed import Programmed
+from snndeploy.neurons.registers import decay_register
 from snndeploy.neurons.relay import Relay
 
 
@@ -70,7 +80,7 @@ def _equation_faults(kind: type[Neuron], equation: type[Equation]) -> list[str]:
         return [*faults, "its equation is no dataclass"]
     types = get_type_hints(equation)
     for key in parameters(equation):
-        if types[key] is not float and not issubclass(types[key], StrEnum):
+        if types[key] not in NUMBERS and not issubclass(types[key], StrEnum):
             faults.append(f"its equation's {key} is no number and no word")
     return faults
 
@@ -93,8 +103,14 @@ def unsaid(neuron: Neuron, known: Collection[str]) -> str:
 
 
 def parameters(equation: type[Equation]) -> tuple[str, ...]:
-    """What a module states of a neuron."""
+    """What a module may state of a neuron."""
     return tuple(field.name for field in dataclasses.fields(equation))
+
+
+def optional(equation: type[Equation]) -> tuple[str, ...]:
+    """What a module may leave out of it."""
+    fields = dataclasses.fields(equation)
+    return tuple(f.name for f in fields if f.default is not dataclasses.MISSING)
 
 
 def equation_of(attributes: Mapping[str, Any]) -> Equation:
@@ -105,18 +121,61 @@ def equation_of(attributes: Mapping[str, Any]) -> Equation:
     """
     kind = equations()[attributes["kind"]]
     types = get_type_hints(kind)
-    given = {key: attributes[key] for key in parameters(kind)}
-    if not all(type(value) in (int, float, str) for value in given.values()):
+    left_out = optional(kind)
+    given = {k: attributes[k] for k in parameters(kind) if k in attributes or k not in left_out}
+    return kind(**{key: _typed(types[key], value) for key, value in given.items()})
+
+
+def _typed(wanted: Any, value: Any) -> Any:
+    if value is None and wanted == float | None:
+        return None
+    if type(value) not in (int, float, str):
         raise ValueError("the neuron's parameters are no numbers")
-    return kind(**{key: types[key](value) for key, value in given.items()})
+    whole = wanted is int and type(value) is float and value.is_integer()
+    if wanted is int and type(value) is not int and not whole:
+        raise ValueError(f"{value!r} is no whole number")
+    return float(value) if wanted == float | None else wanted(value)
 
 
-NEURONS = listed(Lif, Integrator, Relay, Input)
+NUMBERS = (float, int, float | None)
+NEURONS = listed(Lif, Programmed, Integrator, Relay, Input)
 
 __all__ = [
-    "DECAY_ONE", "MEMBRANE_MAXIMUM", "MEMBRANE_SHIFT", "NEURONS", "NO_CURRENT_MEMORY",
-    "OVERFLOW_KINDS", "UNBOUNDED", "WIDEST_PAYLOAD", "Drive", "Equation", "FiresAt", "Input",
-    "Integrator", "Leaky", "LeakyFire", "Lif", "Neuron", "Place", "Refusal", "Relay", "Reset",
-    "Stepped", "decay_register", "equation_of", "equations", "kind_trained", "listed", "listener",
-    "no_overflows", "parameters", "shift", "unsaid", "words_of",
+    "DECAY_ONE",
+    "MEMBRANE_MAXIMUM",
+    "MEMBRANE_SHIFT",
+    "NEURONS",
+    "NO_CURRENT_MEMORY",
+    "OVERFLOW_KINDS",
+    "UNBOUNDED",
+    "WIDEST_PAYLOAD",
+    "Drive",
+    "Equation",
+    "FiresAt",
+    "Input",
+    "Integrator",
+    "Leaky",
+    "LeakyFire",
+    "Lif",
+    "Neuron",
+    "Place",
+    "Programmed",
+    "Refusal",
+    "Relay",
+    "Reset",
+    "Stepped",
+    "Suited",
+    "WhileRefractory",
+    "decay_register",
+    "equation_of",
+    "equations",
+    "kind_trained",
+    "listed",
+    "listener",
+    "no_overflows",
+    "optional",
+    "parameters",
+    "shift",
+    "unsaid",
+    "words_of",
 ]  # fmt: skip

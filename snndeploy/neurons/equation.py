@@ -37,6 +37,32 @@ class FiresAt(StrEnum):
     ABOVE = "gt"
 
 
+class Reset(StrEnum):
+    """What a spike does to the membrane: it is cleared, the threshold is subtracted before or after
+    the leak, or nothing."""
+
+    HARD = "hard"
+    SOFT = "soft"
+    SOFT_AFTER = "soft_after"
+    NONE = "none"
+
+
+class WhileRefractory(StrEnum):
+    """What arrives behind a spike: it is integrated without firing, or lost."""
+
+    INTEGRATED = "integrated"
+    DROPPED = "dropped"
+
+
+class Suited(NamedTuple):
+    """An equation that gives the same spikes and that a chip has, the constant that its input needs
+    besides, and how it was changed, in words ('' where it was not)."""
+
+    equation: Equation
+    added: float = 0.0
+    how: str = ""
+
+
 @dataclass(frozen=True)
 class Equation(ABC):
     """What every trained neuron says about itself; it fires where its membrane meets `threshold`.
@@ -77,8 +103,13 @@ class Equation(ABC):
         return membrane >= self.threshold if at_least else membrane > self.threshold
 
     @abstractmethod
-    def after(self, state: Any, membrane: Any, fired: Any) -> Any:
+    def after(self, state: Any, current: Any, membrane: Any, fired: Any) -> Any:
         """State after the step."""
+
+    @property
+    def payload_bound(self) -> int:
+        """Most spikes of a step."""
+        return 1
 
     # the way to integers
 
@@ -94,12 +125,30 @@ class Equation(ABC):
             FitError: a register is too narrow; `name` is the population's.
         """
 
-    def membrane_bound(self, most: Any, least: Any, steps: int) -> float | None:
-        """Largest |U| that `steps` steps of any input can give, real; None: it is not known.
+    def suited(self, target: Target) -> Suited:
+        """The equation to compute on the target; itself where it knows no other."""
+        return Suited(self)
+
+    def unscaled(self, target: Target) -> Neuron | None:
+        """A neuron of the kind that computes it on the target, before its registers are known;
+        None: the only one that is trained with it."""
+        return None
+
+    def program(self, target: Target) -> str:
+        """What a neuron program of the target does for it, in words; '' for the fixed neuron."""
+        return ""
+
+    def membrane_range(self, most: Any, least: Any, steps: int) -> tuple[float, float] | None:
+        """Lowest and highest U that `steps` steps of any input can give, real; None: not known.
 
         most, least: the largest and the smallest input of a step, float64 (channels,), around 0.
         """
         return None
+
+    def membrane_bound(self, most: Any, least: Any, steps: int) -> float | None:
+        """Largest |U| of `membrane_range`."""
+        found = self.membrane_range(most, least, steps)
+        return None if found is None else max(found[1], -found[0])
 
     def is_exact(self, unit: float, step: float, steps: int, bound: float, target: Target) -> bool:
         """Are all membranes of `steps` steps whole numbers on the chip, and fire where U does?

@@ -10,7 +10,9 @@ first that fires in the model, which is tested here and not assumed.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
+from functools import reduce
 
 SAME = 2.0**-20  # how close to a multiple of a step that is no power of two a value must lie
 
@@ -30,19 +32,28 @@ def leak_places(decay: float, decay_one: int) -> int | None:
     return kept.denominator.bit_length() - 1
 
 
-def fires_alike(
-    threshold: float, unit: float, step: float, places: int, register: int, *, at_least: bool,
-    shift: int,
-) -> bool:  # fmt: skip
-    """Is the first reachable membrane above `register << shift` the first that fires in the model?
+def finest_step(values: Sequence[float], unit: float, places: int, shift: int) -> Fraction | None:
+    """The step of all membranes, in units of v, whose parts are multiples of the values behind
+    leaks of `places` binary places; None: it is no whole number of them."""
+    parts = [Fraction(multiples(value, unit / (1 << shift))) for value in values]
+    finest = reduce(_common, (abs(part) for part in parts)) / (1 << places)
+    return finest if finest.denominator == 1 else None
 
-    step: the grid of what arrives; places: binary places that leaks add to it.  Reachable are the
-    multiples of step / 2^places.
+
+def _common(one: Fraction, other: Fraction) -> Fraction:
+    """The largest of which both are whole multiples."""
+    numerator = math.gcd(one.numerator * other.denominator, other.numerator * one.denominator)
+    return Fraction(numerator, one.denominator * other.denominator)
+
+
+def fires_alike(
+    threshold: float, unit: float, finest: Fraction, above: int, *, at_least: bool, shift: int
+) -> bool:
+    """Is the first membrane above `above` (units of v) the first that fires in the model?
+
+    finest: reachable membranes are its multiples.
     """
-    finest = Fraction(multiples(step, unit / (1 << shift))) / (1 << places)
-    if finest.denominator != 1:
-        return False
-    on_chip = ((register << shift) // finest + 1) * finest
+    on_chip = (above // finest + 1) * finest
     wanted = Fraction(multiples(threshold, unit)) * (1 << shift) / finest
     first = math.ceil(wanted) if at_least else math.floor(wanted) + 1
     return on_chip == first * finest

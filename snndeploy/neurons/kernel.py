@@ -92,7 +92,11 @@ class PlainKernel:
     neuron: Neuron
 
     def start(self, samples: int, neurons: int) -> dict[str, np.ndarray]:
-        return {key: np.zeros((samples, neurons), np.int64) for key in ("u", *self.neuron.state)}
+        starts = self.neuron.starts
+        return {
+            key: np.full((samples, neurons), starts.get(key, 0), np.int64)
+            for key in ("u", *self.neuron.state)
+        }
 
     def advance(self, run: Run, arriving: Arriving, wanted: Wanted) -> Result:
         a = arriving.total().astype(np.int64)

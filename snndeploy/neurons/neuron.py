@@ -88,6 +88,11 @@ class Neuron(ABC):
         return "v" in self.state
 
     @property
+    def starts(self) -> Mapping[str, int]:
+        """What of its state does not start at 0."""
+        return {}
+
+    @property
     def current_decay(self) -> int:
         """What the current loses at a step, in parts of 4096; NO_CURRENT_MEMORY: u = a << 6."""
         return NO_CURRENT_MEMORY

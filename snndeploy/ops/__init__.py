@@ -6,6 +6,7 @@ from snndeploy.ops.arithmetic import ADD, DIVIDE, MULTIPLY, SCALE, SUBTRACT
 from snndeploy.ops.arrange import EXPAND, INPUT, PERMUTE, VIEW
 from snndeploy.ops.compare import COMPARE
 from snndeploy.ops.conv import CONV, PAD
+from snndeploy.ops.delay import DELAY
 from snndeploy.ops.functions import CLAMP, FLOOR, RELU, ROUND, SIGMOID, TANH
 from snndeploy.ops.kind import OpKind, Role, Trait
 from snndeploy.ops.linear import LINEAR
@@ -21,7 +22,7 @@ __all__ = ["KINDS", "OpKind", "Role", "Trait", "has", "is_layer", "kind_of"]
 KINDS: dict[str, OpKind] = {
     kind.name: kind
     for kind in (
-        INPUT, NEURON,
+        INPUT, NEURON, DELAY,
         CONV, PAD, LINEAR, NORM, AVERAGE_POOL, MAXIMUM_POOL,
         ADD, SUBTRACT, MULTIPLY, DIVIDE, SCALE, RELU, SIGMOID, TANH,
         FLOOR, ROUND, CLAMP, COMPARE,

@@ -5,6 +5,7 @@
     Kernel     a convolution
     Matrix     a dense layer
     Channels   a matrix on the channels of every position
+    Delayed    nothing, some steps later
 
 A value is (channels, rows, columns); a connection that ends in it becomes one that ends in the
 operation's result.  A form may raise NotComposable: no connection computes the same.
@@ -98,6 +99,17 @@ class Channels:
         if not inner.has_plane:
             return compose_dense(weight, inner, source)
         return compose_conv(Conv(weight), inner, source)
+
+
+@dataclass(frozen=True)
+class Delayed:
+    """Every term waits `steps`; who writes the terms down adds it to their delay."""
+
+    steps: int
+    result: Shape
+
+    def behind(self, inner: Connection, source: Shape) -> Connection:
+        return inner
 
 
 Forms = Callable[[Node, Sequence[Node], Sequence[Shape]], Sequence[Form]]

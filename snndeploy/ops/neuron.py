@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from snndeploy.graph import Axes, Block, Node, Signal
+from snndeploy.graph import Axes, Block, Graph, Node, Signal
 from snndeploy.neurons import Equation, equation_of
 from snndeploy.ops import common
 from snndeploy.ops.kind import OpKind, Record, Role, Trait
@@ -35,35 +35,50 @@ def run(node: Node, x: Any) -> Iterator[tuple[Any, Any]]:
     """Membrane U before the reset, and which neurons fired, at every step of the input."""
     neuron, axis = equation_of(node.attributes), time_axis(node)
     state = neuron.rest(x.select(axis, 0))
+    fed_back = None
     for step in range(x.shape[axis]):
-        membrane = attended(node, neuron.charged(state, x.select(axis, step)))
+        current = x.select(axis, step)
+        current = current + feedback(node, fed_back if step else torch.zeros_like(current))
+        membrane = attended(node, neuron.charged(state, current))
         fired = neuron.fires(state, membrane)
         yield membrane, fired
-        state = neuron.after(state, membrane, fired)
+        state = neuron.after(state, current, membrane, fired)
+        fed_back = fired.to(current.dtype)
 
 
 def replay(neuron: Equation, currents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Membranes before the reset and spikes, (steps, ...), of a neuron on currents of that shape;
     in double precision."""
     x = torch.as_tensor(currents, dtype=torch.float64)
-    membranes, spikes = torch.empty_like(x), torch.empty_like(x, dtype=torch.bool)
+    kind = torch.bool if neuron.payload_bound == 1 else torch.int64
+    membranes, spikes = torch.empty_like(x), torch.empty_like(x, dtype=kind)
     state = neuron.rest(x[0])
     for step in range(len(x)):
         membranes[step] = neuron.charged(state, x[step])
-        spikes[step] = neuron.fires(state, membranes[step])
-        state = neuron.after(state, membranes[step], spikes[step])
+        fired = neuron.fires(state, membranes[step])
+        spikes[step] = fired
+        state = neuron.after(state, x[step], membranes[step], fired)
     return membranes.numpy(), spikes.numpy()
+
+
+def feedback(node: Node, spikes: Any) -> Any:
+    """What the last step's spikes (batch, ...) add to the input; 0 without recurrence."""
+    return 0.0 if node.feedback is None else _inner(node.feedback, spikes)
+
+
+def _inner(graph: Graph, value: Any) -> Any:
+    from snndeploy.ops.evaluate import evaluate as evaluate_graph  # it knows this operation
+
+    double = value.dtype == torch.float64
+    (found,) = evaluate_graph(graph, value, hoist=False, double=double).values()
+    return found
 
 
 def attended(node: Node, membrane: Any) -> Any:
     """The membrane (batch, ...) as the neuron's attention refines it."""
     if node.body is None:
         return membrane
-    from snndeploy.ops.evaluate import evaluate as evaluate_graph  # it knows this operation
-
-    double = membrane.dtype == torch.float64
-    (refined,) = evaluate_graph(node.body, membrane, hoist=False, double=double).values()
-    return refined
+    return _inner(node.body, membrane)
 
 
 def axes(node: Node, inputs: Sequence[Axes]) -> Axes:
@@ -84,7 +99,8 @@ def axes(node: Node, inputs: Sequence[Axes]) -> Axes:
 
 
 def signal(node: Node, signals: Sequence[Signal], inputs: Sequence[Node]) -> Signal:
-    return Signal("binary", 1.0, constant=False)
+    most = equation_of(node.attributes).payload_bound
+    return Signal("binary" if most == 1 else "integer", float(most), constant=False)
 
 
 def blocked(node: Node, inputs: Sequence[Node], driven: bool) -> Block | None:

@@ -19,7 +19,8 @@ def infer_signals(graph: Graph) -> Graph:
         if contracts_time(node, inputs) or _reads_time_axis(node, inputs):
             signal = Signal(signal.kind, signal.bound, constant=False)
         body = node.body and infer_signals(node.body)
-        done[node.name] = replace(node, signal=signal, body=body)
+        feedback = node.feedback and infer_signals(node.feedback)
+        done[node.name] = replace(node, signal=signal, body=body, feedback=feedback)
     result = graph.with_nodes(done.values())
     check(result, "signals")
     return result

@@ -106,8 +106,9 @@ def _check_node(graph: Graph, node: Node) -> None:
     kind, constant = node.signal.kind, node.signal.constant
     require(kind in KINDS and isinstance(constant, bool), f"{where} has signal {node.signal!r}")
     sources = [graph.by_name[name].axes for name in node.inputs]
-    if node.body is not None:
-        _check_body(node, where)
+    for inner in (node.body, node.feedback):
+        if inner is not None:
+            _check_inner(node, inner, where)
     if not node.is_input:
         require(bool(sources), f"{where} reads nothing")
         found = OPERATIONS[node.op].axes(node, sources)
@@ -121,15 +122,14 @@ def _check_node(graph: Graph, node: Node) -> None:
     )
 
 
-def _check_body(node: Node, where: str) -> None:
-    """Attention in a neuron's membrane loop: one step, the same shape in and out."""
-    body = node.body
-    assert body is not None
-    require(node.is_neuron, f"{where} is no neuron and has a body")
-    check_graph(body)
-    ends = [body.input, *(body.by_name[name] for name in body.outputs)]
+def _check_inner(node: Node, inner: Graph, where: str) -> None:
+    """What a neuron makes of its membrane or last spikes: one step, one shape in and out."""
+    require(node.is_neuron, f"{where} is no neuron and has a body or feedback")
+    check_graph(inner)
+    ends = [inner.input, *(inner.by_name[name] for name in inner.outputs)]
     shapes = [end.step_shape for end in ends]
-    require(shapes == [node.step_shape] * 2 and body.timesteps == 1, f"{where}: its body differs")
+    same = shapes == [node.step_shape] * 2 and inner.timesteps == 1
+    require(same, f"{where}: its body or feedback differs")
 
 
 def _check_axes(axes: Axes, timesteps: int, where: str) -> None:

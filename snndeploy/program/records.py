@@ -37,8 +37,9 @@ def graph_record(graph: Graph, arrays: ArrayStore) -> dict[str, Any]:
 
 
 def _node_record(node: Node, arrays: ArrayStore) -> dict[str, Any]:
-    body = {} if node.body is None else {"body": graph_record(node.body, arrays)}
-    return body | {
+    inner = {"body": node.body, "feedback": node.feedback}
+    held = {key: graph_record(g, arrays) for key, g in inner.items() if g is not None}
+    return held | {
         "name": node.name,
         "op": node.op,
         "inputs": list(node.inputs),
@@ -69,6 +70,7 @@ def read_graph(record: dict[str, Any], fetch: Fetch) -> Graph:
                 side=entry["side"],
                 why=entry["why"],
                 body=read_graph(entry["body"], fetch) if "body" in entry else None,
+                feedback=read_graph(entry["feedback"], fetch) if "feedback" in entry else None,
             )
         )
     outputs = tuple(record["outputs"])

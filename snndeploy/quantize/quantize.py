@@ -20,10 +20,11 @@ import numpy as np
 
 from snndeploy.connections import Connection
 from snndeploy.errors import refusal
-from snndeploy.lower.pipeline_delay import assign_depths
-from snndeploy.lower.real_network import RealNetwork, RealPopulation
+from snndeploy.lower.pipeline_delay import assign_depths, own_delay
+from snndeploy.lower.real_network import RealNetwork, RealPopulation, Term
+from snndeploy.lower.suited import suited
 from snndeploy.network import MEMBRANE_SHIFT, Attention, Network, Population, Projection, Readout
-from snndeploy.neurons import Integrator, Leaky, LeakyFire, Lif, Relay, decay_register
+from snndeploy.neurons import Integrator, LeakyFire, Lif, Relay, decay_register
 from snndeploy.ops.fixed_point import fixed_point
 from snndeploy.quantize.calibration import Calibration
 from snndeploy.quantize.host_input import HostInput
@@ -89,7 +90,7 @@ def quantize(
         FitError: a threshold or offset that no scale fits into its register, or a shortcut that
             must wait too long.
     """
-    return _Quantizer(network, target, calibration, attention_unit).run()
+    return _Quantizer(suited(network, target), target, calibration, attention_unit).run()
 
 
 class _Quantizer:
@@ -155,16 +156,16 @@ class _Quantizer:
         )
         for term in population.terms:
             counts = term.connection.weight.astype(np.int8)
-            self._project(population, term.source, term.connection.with_weight(counts), 0)
+            self._project(population, term, term.connection.with_weight(counts), 0)
 
     def _neurons(self, population: RealPopulation) -> None:
         scale = self.scales.of(population)
         kernels = self.scales.kernels(population)
         found = [mantissas(k, scale.unit, scale.clip, self.target.mantissa_max) for k in kernels]
         parts = []
-        for kernel, integers in zip(kernels, found, strict=True):
+        for term, kernel, integers in zip(population.terms, kernels, found, strict=True):
             connection = self._connection(kernel, integers, scale)
-            self._project(population, kernel.source, connection, integers.exponent)
+            self._project(population, term, connection, integers.exponent)
             parts.append((connection, integers.exponent, kernel.payload))
         injected = self.host.inject(population, scale.unit) if population.host else 0
         worst = worst_case(parts, injected)
@@ -248,14 +249,17 @@ class _Quantizer:
         return self.connections[key]
 
     def _project(
-        self, population: RealPopulation, source: str, connection: Connection, exponent: int
+        self, population: RealPopulation, term: Term, connection: Connection, exponent: int
     ) -> None:
-        target = population.name
+        source, target = term.source, population.name
         same = sum(p.source == source and p.target == target for p in self.projections)
         suffix = f"#{same + 1}" if same else ""
         self.projections.append(
-            Projection(f"{source}->{target}{suffix}", source, target, connection, exponent)
-        )
+            Projection(
+                f"{source}->{target}{suffix}", source, target, connection, exponent,
+                axonal_delay=own_delay(term, self.real.by_name[source].shape),
+            )
+        )  # fmt: skip
 
     # what was done
 
@@ -281,7 +285,7 @@ class _Quantizer:
                 population=population.name,
                 unit=scale.unit,
                 threshold=None if above is None else above >> MEMBRANE_SHIFT,
-                membrane_decay=neuron.membrane_decay if isinstance(neuron, Leaky) else 0,
+                membrane_decay=getattr(neuron, "membrane_decay", 0),
                 decay_error=rounded.get("decay", 0.0),
                 weight_bits=self.target.weight_bits,
                 exponents=tuple(integers.exponent for integers in found),

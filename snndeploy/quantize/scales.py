@@ -60,7 +60,8 @@ class Scales:
         self.populations = network.by_name
         spiking = [p.name for p in network.populations if p.kind in ("lif", "or")]
         self.payload_unit = dict.fromkeys(spiking, 1.0)
-        self.payload_bound = dict.fromkeys(spiking, 1)
+        most = {p.name: p.neuron.payload_bound for p in network.populations if p.neuron}
+        self.payload_bound = {name: most.get(name, 1) for name in spiking}
         self.members = groups(network)
         self.chosen: dict[str, Scale] = {}
 

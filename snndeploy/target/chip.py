@@ -92,6 +92,7 @@ class Target:
     message_bits: int | None
     graded_spikes: bool
     soft_reset: bool
+    neuron_program: bool
     dynamic_multiply: bool
     threshold_per: str
     decay_per: str

@@ -121,6 +121,7 @@ SCHEMA: dict[str, dict[str, Key]] = {
         "message_bits": _bits(required=False),
         "graded_spikes": FLAG,
         "soft_reset": FLAG,
+        "neuron_program": _flag_or(False),
         "dynamic_multiply": FLAG,
         "threshold_per": Key(str, choices=("population", "neuron")),
         "decay_per": Key(str, choices=("population", "neuron")),

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 import numpy as np
 
 from snndeploy.connections import Connection
-from snndeploy.lower.pipeline_delay import assign_depths, delayed
+from snndeploy.lower.pipeline_delay import delayed, own_delay
 from snndeploy.lower.real_network import RealNetwork, RealPopulation
 from snndeploy.network import Attention, Injection, Network, Population, Projection, Readout
 from snndeploy.neurons import Input, Integrator, Lif, Neuron, Relay, kind_trained
@@ -24,14 +24,18 @@ def projection_names(population: RealPopulation) -> list[str]:
     ]
 
 
-def structure(network: RealNetwork, target: Target | None = None) -> Network:
-    """Populations and projections of a lowered network, with weights that take no memory.
-
-    With a target, shortcuts that must wait longer than its synapses can are refused.
-    """
-    populations = tuple(_population(p) for p in network.populations)
+def structure(network: RealNetwork, target: Target) -> Network:
+    """Populations and projections of a lowered network, with weights that take no memory."""
+    populations = tuple(_population(p, target) for p in network.populations)
+    shapes = {p.name: p.shape for p in network.populations}
     projections = tuple(
-        Projection(name, term.source, p.name, _empty(term.connection))
+        Projection(
+            name,
+            term.source,
+            p.name,
+            _empty(term.connection),
+            axonal_delay=own_delay(term, shapes[term.source]),
+        )
         for p in network.populations
         for name, term in zip(projection_names(p), p.terms, strict=True)
     )
@@ -41,11 +45,10 @@ def structure(network: RealNetwork, target: Target | None = None) -> Network:
         if p.kind == "input" or p.host
     )
     readout = Readout(network.readout.population, network.readout.kind)
-    made = Network(network.timesteps, populations, projections, injections, readout)
-    return delayed(made) if target is None else assign_depths(made, target)
+    return delayed(Network(network.timesteps, populations, projections, injections, readout))
 
 
-def _population(population: RealPopulation) -> Population:
+def _population(population: RealPopulation, target: Target) -> Population:
     bias = None
     if population.offset is not None and not (population.host and population.host_constant):
         flat = population.offset.reshape(population.shape[0], -1)
@@ -54,7 +57,7 @@ def _population(population: RealPopulation) -> Population:
     return Population(
         population.name,
         population.shape,
-        _unscaled(population),
+        _unscaled(population, target),
         bias=bias,
         origin=population.node,
         attention=tuple(
@@ -68,7 +71,7 @@ def _population(population: RealPopulation) -> Population:
     )
 
 
-def _unscaled(population: RealPopulation) -> Neuron:
+def _unscaled(population: RealPopulation, target: Target) -> Neuron:
     """The kind of its neurons; registers do not count here."""
     match population.kind:
         case "input":
@@ -81,7 +84,8 @@ def _unscaled(population: RealPopulation) -> Neuron:
             return Lif()
         case "lif":
             assert population.neuron is not None
-            return kind_trained(population.neuron)()
+            neuron = population.neuron
+            return neuron.unscaled(target) or kind_trained(neuron)()
         case unknown:
             assert_never(unknown)
 

@@ -23,6 +23,7 @@ from snndeploy.layout.layout import Layout
 from snndeploy.lower.lower import Lowered, gather
 from snndeploy.lower.pipeline_delay import too_long
 from snndeploy.lower.real_network import LoweringCost, RealNetwork, lowering_cost
+from snndeploy.lower.suited import suited
 from snndeploy.mapping import place
 from snndeploy.mapping.advice import Suggestion, sentence, suggestions
 from snndeploy.network import Network
@@ -229,11 +230,11 @@ def _ways(
 
 
 def _way(lowered: Lowered, target: Target) -> Way:
-    network = lowered.network
+    network = suited(lowered.network, target)
     found = (*lowered.violations, *illegal(network, target))
     if lowered.violations:
         return Way(network, found, None)
-    made = structure(network)
+    made = structure(network, target)
     late = too_long(made, target)
     return Way(network, (*found, *late), None if late else made)
 

@@ -148,6 +148,7 @@ def everything() -> Network:
             make_population("input", shape, "input"),
             make_population("soft", shape, reset="soft", reset_amount=3, attention=(refine,)),
             make_population("current", shape, current_decay=9, bias=np.int32([1, 2])),
+            make_population("program", shape, "programmed"),
             make_population("relay", shape, "relay", payload_bound=5),
             make_population("answer", shape, "integrator"),
         ),
@@ -173,7 +174,7 @@ ALL = Allowed(
     frozenset(FEATURES),
 )
 PLACES = {
-    "lif": "soft, current", "integrator": "answer", "relay": "relay", "input": "input",
+    "lif": "soft, current", "programmed": "program", "integrator": "answer", "relay": "relay", "input": "input",
     "conv": "b", "dense": "a, c, d and 1 more", "attention": "soft", "soft reset": "soft",
     "graded spikes": "relay", "current memory": "current", "bias": "current",
     "host bias": "current", "host values": "relay", "delays": "a", "axonal delays": "b",

@@ -332,11 +332,9 @@ def drawn(field: dataclasses.Field[Any], rng: np.random.Generator) -> Any:
 
 
 def trail(neuron: Neuron, a: np.ndarray) -> list[np.ndarray]:
-    state, counts, seen = (
-        dict.fromkeys(("u", *neuron.state), np.zeros_like(a[0])),
-        no_overflows(),
-        [],
-    )
+    zero, starts = np.zeros_like(a[0]), neuron.starts
+    state = {key: zero + starts.get(key, 0) for key in ("u", *neuron.state)}
+    counts, seen = no_overflows(), []
     for now in a:
         stepped = neuron.step(state, now, 0, 1 << 20, counts)
         state = stepped.state

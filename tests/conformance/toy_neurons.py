@@ -46,7 +46,7 @@ class BoundedFire(Equation):
     def charged(self, state: Any, current: Any) -> Any:
         return (state + current).clamp(min=self.floor)
 
-    def after(self, state: Any, membrane: Any, fired: Any) -> Any:
+    def after(self, state: Any, current: Any, membrane: Any, fired: Any) -> Any:
         return self.decay * (membrane - self.threshold * fired.to(membrane.dtype))
 
     def refusals(self, target: Target) -> list[Refusal]:
@@ -141,7 +141,7 @@ class RefractoryFire(Equation):
     def fires(self, state: Any, membrane: Any) -> Any:
         return super().fires(state, membrane) & (state[1] <= 0)
 
-    def after(self, state: Any, membrane: Any, fired: Any) -> Any:
+    def after(self, state: Any, current: Any, membrane: Any, fired: Any) -> Any:
         waiting = (state[1] - 1).clamp(min=0).masked_fill(fired, self.pause)
         return (self.decay * membrane).masked_fill(fired, 0.0), waiting
 

@@ -57,7 +57,7 @@ def test_a_users_adapter_comes_first():
         ({"fires_at": ">="},
          "neuron 0 has fires_at '>='; known: ge or gt"),
         ({"kind": "izhikevich"}, "neuron 0 is of kind 'izhikevich'; known: lif"),
-        ({"refractory": 2}, "neuron 0 states refractory, which a lif does not have"),
+        ({"pause": 2}, "neuron 0 states pause, which a lif does not have"),
         ({"time_axis": -1},
          "neuron 0 has time_axis -1; the number of its input's time dimension is needed, counted"
          " from 0"),

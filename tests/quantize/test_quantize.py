@@ -351,7 +351,10 @@ def test_integrators_keep_the_sum_over_time():
 )  # fmt: skip
 def test_resets_that_have_no_integers(neuron, message):
     with pytest.raises(UnsupportedError) as caught:
-        quantized(real_network(source(), lif("out", [Term("events", kernel())], **neuron)))
+        quantized(
+            real_network(source(), lif("out", [Term("events", kernel())], **neuron)),
+            replace(LOIHI2, neuron_program=False),
+        )
     assert str(caught.value) == message
 
 

@@ -28,14 +28,14 @@ loihi2: compiles
 REASONS = (
     "odd (tanh) cannot run on the chip: it applies tanh to values that are not spikes; move it into"
     " the encoder, fold a static scaling into the weights, or drop it and fine-tune",
-    "spike1: loihi2 has no soft reset; fine-tune with a hard reset, or choose a target that has it",
+    "spike1: loihi1 has no soft reset; fine-tune with a hard reset, or choose a target that has it",
 )
 REFUSED = """\
-loihi2: does not compile, 2 reasons
+loihi1: does not compile, 2 reasons
   - odd (tanh) cannot run on the chip: it applies tanh to values that are not
     spikes; move it into the encoder, fold a static scaling into the weights, or
     drop it and fine-tune
-  - spike1: loihi2 has no soft reset; fine-tune with a hard reset, or choose a
+  - spike1: loihi1 has no soft reset; fine-tune with a hard reset, or choose a
     target that has it
 """
 AUDIT = """\
@@ -89,17 +89,19 @@ def test_a_network_that_compiles(folder):
 
 def test_a_network_that_does_not(folder):
     spec = f"{folder}/refused_model.py:net()"
-    inspected = run("inspect", spec, "--random-weights", "--target", "loihi2", "--json", "-")
+    inspected = run("inspect", spec, "--random-weights", "--target", "loihi1", "--json", "-")
     record = json.loads(inspected.output)
     assert record["compiles"] is False
     assert tuple(v["text"] for v in record["violations"]) == REASONS
     audit = AUDIT.replace("NAME", "refused_model").replace("SPLIT", "\n  ")
     audit += "  - odd: applies tanh to values that are not spikes\n"
     plan = PLAN.replace("As compiled", "As compiled if nothing stood against it")
-    inspected = run("inspect", spec, "--random-weights", "--target", "loihi2")
+    inspected = run("inspect", spec, "--random-weights", "--target", "loihi1")
     assert inspected.output == f"{audit}\n{plan}\n{REFUSED}"
-    assert run("fit", spec).output == REFUSED
-    compiled = run("compile", spec, "--random-weights", "-o", folder / "no.snnp")
+    assert run("fit", spec, "--target", "loihi1").output == REFUSED
+    compiled = run(
+        "compile", spec, "--random-weights", "--target", "loihi1", "-o", folder / "no.snnp"
+    )
     assert compiled.exit_code == 1
     said = f"2 reasons: (1) {REASONS[0]}; (2) {REASONS[1]}"
     assert said in " ".join(compiled.output.split())

@@ -23,6 +23,7 @@ LOIHI1, LOIHI2, HYBRID = (Target.load(name) for name in ("loihi1", "loihi2", "hy
 WAY_OUT = (
     "move it into the encoder, fold a static scaling into the weights, or drop it and fine-tune"
 )
+FIXED = replace(LOIHI2, neuron_program=False)  # its neurons as Lava's LIF has them
 STEPS, PLANE = 2, 64  # of the networks in `nets`, whose planes are 8 x 8
 
 
@@ -57,7 +58,7 @@ class Reset(type(neuron())):
 
 def test_everything_is_found_at_once():
     graph = graph_of(Faults())
-    found = judge(graph, LOIHI2)
+    found = judge(graph, FIXED)
     assert [(v.layer, v.reason, v.size) for v in found.violations] == [
         ("relu", "applies ReLU to values that are not spikes", ""),
         ("spikes.0", "soft reset", ""),
@@ -65,7 +66,7 @@ def test_everything_is_found_at_once():
         ("spikes.2", "reset value", "-0.5 instead of 0"),
     ]
     with pytest.raises(UnsupportedError) as caught:
-        compile_opened(opened(Faults(), torch.zeros(1, 1, 8, 8), "faults"), LOIHI2)
+        compile_opened(opened(Faults(), torch.zeros(1, 1, 8, 8), "faults"), FIXED)
     bias = 64 * (1e6 / 0.5)
     assert str(caught.value) == (
         "4 reasons: (1) relu (relu) cannot run on the chip: it applies ReLU to values that are not"
@@ -219,7 +220,7 @@ def test_what_calibration_alone_can_tell():
 
 
 def test_two_reasons_of_size_are_one_fit_error():
-    board = replace(LOIHI2, max_chips=1, cores_per_chip=1, neurons_per_core=100)
+    board = replace(FIXED, max_chips=1, cores_per_chip=1, neurons_per_core=100)
     found = judge(graph_of(SpikingResNet()), board)
     (violation,) = found.violations
     assert violation.too_large and "cores" in violation.text
