@@ -174,7 +174,8 @@ ALL = Allowed(
     frozenset(FEATURES),
 )
 PLACES = {
-    "lif": "soft, current", "programmed": "program", "integrator": "answer", "relay": "relay", "input": "input",
+    "lif": "soft, current", "programmed": "program", "integrator": "answer", "relay": "relay",
+    "input": "input",
     "conv": "b", "dense": "a, c, d and 1 more", "attention": "soft", "soft reset": "soft",
     "graded spikes": "relay", "current memory": "current", "bias": "current",
     "host bias": "current", "host values": "relay", "delays": "a", "axonal delays": "b",
