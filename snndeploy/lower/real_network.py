@@ -34,7 +34,8 @@ class RealPopulation:
     """kind as in network.Population, with 'or' besides: it fires where the sum of its inputs
     reaches `level`, and forgets (1: max pooling of spikes).
 
-    node: the graph node whose value it computes (spikes, or the relayed current).
+    node: the graph node whose value it computes (spikes, or the relayed current); '' where it fires
+    at every step (`lower.suited`).
     current: the graph node of its input current ('' for input and or populations).
     host: the node of the encoder graph whose value the host adds to the current, or ''.
     offset: the constant part of the current, shape of the population (all zero: none).
@@ -152,6 +153,6 @@ def lowering_cost(
 
 
 def _rate(source: RealPopulation, rates: Mapping[str, float], assumed: float | None) -> float:
-    rate = rates.get(source.node, assumed)
+    rate = rates.get(source.node, assumed) if source.node else 1.0  # fires at every step
     assert rate is not None, f"{source.name} has no rate"
     return rate

@@ -1,8 +1,9 @@
 """Exact changes of variable: neurons as a target has them, with the same spikes.
 
 A reset value becomes a shift of the membrane, whose constant joins the population's offset; what
-changes nothing (a leak of all, a bound behind it) is left out.  What a neuron program does for a
-target's neurons is named.
+changes nothing (a leak of all, a bound behind it) is left out.  A chip adds its bias behind the
+synaptic current, the model in front of it: there neurons that fire at every step bring it.  What a
+neuron program does for a target's neurons is named.
 """
 
 from __future__ import annotations
@@ -12,14 +13,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from snndeploy.lower.real_network import RealNetwork, RealPopulation
+from snndeploy.connections import Conv, Dense
+from snndeploy.lower.real_network import RealNetwork, RealPopulation, Term
+from snndeploy.neurons import FiresAt, LeakyFire, Reset
 from snndeploy.target import Target
+
+STEADY = "constant of "  # begins the name of a population that fires at every step
+EVERY_STEP = LeakyFire(1.0, FiresAt.AT_LEAST, 1.0, 0.0, Reset.HARD)
 
 
 def suited(network: RealNetwork, target: Target) -> RealNetwork:
     """The network with neurons that the target has, where there is an exact way."""
     changed = [_suited(population, target) for population in network.populations]
-    populations = tuple(population for population, _ in changed)
+    populations = tuple(made for population, _ in changed for made in _with_source(population))
     notes = [note for _, note in changed if note]
     notes += _programs(populations, target)
     known = (*network.notes, *(note for note in notes if note not in network.notes))
@@ -38,6 +44,27 @@ def _suited(population: RealPopulation, target: Target) -> tuple[RealPopulation,
         offset = before + found.added
     note = f"{population.name}: {found.how}, with the same spikes" if found.how else ""
     return replace(population, neuron=found.equation, offset=offset), note
+
+
+def _with_source(population: RealPopulation) -> tuple[RealPopulation, ...]:
+    """The population behind one that brings its constants to its synaptic current."""
+    lasting = isinstance(population.neuron, LeakyFire) and population.neuron.current_decay > 0
+    if not lasting or (population.offset is None and not population.host_constant):
+        return (population,)
+    steady = replace(population, host_constant=False)  # the host sends its values at every step
+    if population.offset is None:
+        return (steady,)
+    channels, *plane = population.shape
+    flat = population.offset.reshape(channels, -1)
+    if not np.allclose(flat, flat[:, :1], rtol=1e-9, atol=1e-12):  # noise of float64 sums
+        return (steady,)  # no kernel says it: `quantize.legality` refuses it
+    weight, shape = flat[:, :1, None, None], (1, plane[0], plane[1])
+    connection = Dense(weight) if plane == [1, 1] else Conv(weight)
+    source = RealPopulation(
+        f"{STEADY}{population.name}", "lif", shape, "", offset=np.ones(shape), neuron=EVERY_STEP
+    )
+    terms = (*population.terms, Term(source.name, connection))
+    return source, replace(steady, offset=None, terms=terms)
 
 
 def _programs(populations: tuple[RealPopulation, ...], target: Target) -> Iterator[str]:

@@ -158,3 +158,60 @@ def integrate_current_and_fire(
                 spikes[sample, step, i] = spike
                 if membranes.size:
                     membranes[sample, step, i] = membrane
+
+
+HARD, SOFT, SOFT_AFTER = 0, 1, 2  # any other number: no reset
+
+
+@_compile
+def run_program(
+    inputs: Array, current_keep: np.int32, limit: np.int64, bias: Array, keep: np.int32,
+    threshold: np.int64, reset: int, reset_value: np.int64, amount: np.int64,
+    lower_bound: np.int64, refractory: int, drops: bool, most: np.int64, u: Array, v: Array,
+    waiting: Array, payload: Array, counts: Array, updated: Array, membranes: Array,
+    overflows: Array,
+) -> None:  # fmt: skip
+    """All steps of a population of `programmed` neurons, in their registers (units of v).
+
+    Arrays as of `integrate_current_and_fire`; waiting: int32 as v.   payload: (samples, steps,
+    neurons) uint8 or int32, out.   counts: (samples, steps) int64, of payloads that are not zero.
+    """
+    half = 1 << 23
+    for sample in range(inputs.shape[0]):
+        row = sample if bias.shape[0] > 1 else 0
+        for step in range(inputs.shape[1]):
+            for i in range(inputs.shape[2]):
+                a = np.int64(inputs[sample, step, i])
+                current = np.int64(_decayed(u[sample, i], current_keep)) + (a << 6)
+                wrapped = half - ((half - current) & (2 * half - 1))
+                held, waits = np.int64(v[sample, i]), waiting[sample, i] > 0
+                total = held + wrapped + bias[row, i]
+                membrane = min(max(total, -MEMBRANE_MAXIMUM), MEMBRANE_MAXIMUM)
+                overflows[0] += (a > limit) | (a < -limit)
+                overflows[1] += wrapped != current
+                overflows[2] += membrane != total
+                if updated.size:
+                    busy = (wrapped != 0) | (bias[row, i] != 0) | (held != 0) | waits
+                    updated[sample, step, i] = busy
+                dropped = waits and drops
+                spikes = np.int64(0)
+                if not waits and membrane > threshold:
+                    spikes = min(1 + (membrane - threshold - 1) // amount, most)
+                bounded = max(membrane, lower_bound)
+                if dropped:
+                    after = held
+                elif reset == HARD:
+                    after = reset_value if spikes else np.int64(_decayed(np.int32(bounded), keep))
+                elif reset == SOFT:
+                    after = np.int64(_decayed(np.int32(bounded - amount * spikes), keep))
+                elif reset == SOFT_AFTER:
+                    after = np.int64(_decayed(np.int32(bounded), keep)) - amount * spikes
+                else:
+                    after = np.int64(_decayed(np.int32(bounded), keep))
+                u[sample, i] = wrapped
+                v[sample, i] = after
+                waiting[sample, i] = refractory if spikes else max(waiting[sample, i] - 1, 0)
+                payload[sample, step, i] = spikes
+                counts[sample, step] += spikes != 0
+                if membranes.size:
+                    membranes[sample, step, i] = after

@@ -38,6 +38,7 @@ from snndeploy.neurons.equation import Equation, FiresAt, Reset, WhileRefractory
 from snndeploy.neurons.grid import multiples
 from snndeploy.neurons.leaky_fire import LeakyFire
 from snndeploy.neurons.neuron import Neuron, Refine, State, Stepped, register
+from snndeploy.neurons.programmed_kernel import ProgrammedKernel
 from snndeploy.neurons.registers import decay_register
 from snndeploy.target import Target
 
@@ -160,6 +161,9 @@ class Programmed(Neuron):
                 return decayed(bounded, self.membrane_decay) - self.amount * spikes
             case Reset.NONE:
                 return decayed(bounded, self.membrane_decay)
+
+    def kernel(self, where: str) -> ProgrammedKernel:
+        return ProgrammedKernel(self)
 
     # verify
 

@@ -9,6 +9,7 @@ import numpy as np
 from snndeploy.errors import Violation
 from snndeploy.lower.real_network import RealNetwork, RealPopulation
 from snndeploy.network import MEMBRANE_SHIFT
+from snndeploy.neurons import LeakyFire
 from snndeploy.target import Target
 
 
@@ -21,6 +22,7 @@ def _of(population: RealPopulation, network: RealNetwork, target: Target) -> Ite
     if population.kind == "lif":
         yield from _neuron(population, target)
         yield from _offset(population, target)
+        yield from _synaptic_offset(population)
     if population.kind == "or" and (population.level - 1) << MEMBRANE_SHIFT >= target.decay_one:
         yield _counts(population, target)
     if population.kind == "input" and not target.graded_spikes:
@@ -44,6 +46,17 @@ def _offset(population: RealPopulation, target: Target) -> Iterator[Violation]:
     need, most = bias_exponents(largest, target)
     if need > most:
         yield bias_violation(population.name, largest, target)
+
+
+def _synaptic_offset(population: RealPopulation) -> Iterator[Violation]:
+    """A constant in front of a synaptic current: the chip's bias enters behind it."""
+    neuron = population.neuron
+    if isinstance(neuron, LeakyFire) and neuron.current_decay and population.offset is not None:
+        yield _violation(
+            population, "constant in the synaptic current",
+            "a constant that differs from place to place enters its synaptic current",
+            "leave out the bias or the padding in front of it",
+        )  # fmt: skip
 
 
 def bias_exponents(largest: float, target: Target) -> tuple[int, int]:

@@ -23,7 +23,7 @@ def membrane_bound(arriving: np.ndarray, population: RealPopulation, steps: int)
 
 def largest_membrane(population: RealPopulation, calibration: Calibration) -> float:
     """Largest |membrane| before the reset of the float neurons on the calibration data."""
-    if population.neuron is None or population.attention:
+    if population.neuron is None or population.attention or not population.current:
         return 0.0
     currents = calibration.values[population.current].swapaxes(0, 1)
     membranes, _ = replay(population.neuron, currents)

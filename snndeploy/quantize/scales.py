@@ -118,7 +118,10 @@ class Scales:
 
     def _error(self, kernel: Kernel, scale: Scale) -> float:
         """Mean square error of the currents that the kernel causes on calibration data."""
-        values = self.calibration.values[self.populations[kernel.source].node]
+        node = self.populations[kernel.source].node
+        if not node:  # it fires at every step, whatever the data
+            return 0.0
+        values = self.calibration.values[node]
         used = mantissas(kernel, scale.unit, scale.clip, self.target.mantissa_max).real(scale.unit)
         payloads = values if kernel.payload_unit == 1.0 else values / kernel.payload_unit
         return current_error(kernel.connection, kernel.weight, used, payloads)

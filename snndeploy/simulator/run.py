@@ -210,7 +210,7 @@ class _Run:
         self.host_spikes = {n.name: 0.0 for n in encoder.neurons()} if encoder else {}
 
     def _comparable(self, population: Population) -> bool:
-        return self.reference and population.neuron.fires
+        return self.reference and population.neuron.fires and bool(population.origin)
 
     def batch(self, x: np.ndarray, counter: TrafficCounter) -> None:
         program, samples = self.program, len(x)

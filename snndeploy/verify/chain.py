@@ -205,7 +205,7 @@ def _reference(
 
 def _float(program: Program, x: np.ndarray, spikes: Spikes) -> Link:
     network, model = program.network, program.model
-    lifs = [p for p in network.populations if p.neuron.fires]
+    lifs = [p for p in network.populations if p.neuron.fires and p.origin]
     origins = {p.name: p.origin for p in lifs if model.by_name[p.origin].is_neuron}
     currents = [model.by_name[origin].inputs[0] for origin in origins.values()]
     wanted = dict.fromkeys([*program.encoder_outputs, *origins.values(), *currents])

@@ -13,6 +13,7 @@ from snndeploy.errors import FitError
 from snndeploy.graph import Graph
 from snndeploy.lower.lower import lower
 from snndeploy.lower.real_network import RealNetwork, RealPopulation, Term
+from snndeploy.lower.suited import suited
 from snndeploy.network import MEMBRANE_SHIFT, Network, Population, Projection
 from snndeploy.neurons import Equation, FiresAt, Relay, words_of
 from snndeploy.ops.fixed_point import fixed_point
@@ -47,7 +48,8 @@ def check_integers(program: Program) -> list[Finding]:
     populations = program.network.populations
     relays = any(isinstance(p.neuron, Relay) and not p.attention for p in populations)
     attended = any(p.attention for p in populations)
-    real = lower(program.model, "relay" if relays else "compose", attention=attended)
+    lowered = lower(program.model, "relay" if relays else "compose", attention=attended)
+    real = suited(lowered, program.target)
     findings = _delays(program.network)
     for population in real.populations:
         if population.kind in ("input", "or"):
