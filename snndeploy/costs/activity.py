@@ -11,7 +11,13 @@ import numpy as np
 
 from snndeploy.costs.attended import Attention, attention_of
 from snndeploy.costs.events import fan_out_plane, sums_of_spikes
-from snndeploy.costs.layers import LayerCost, NeuronLayer, layer_costs, synaptic_nodes
+from snndeploy.costs.layers import (
+    LayerCost,
+    NeuronLayer,
+    layer_costs,
+    recurrent_nodes,
+    synaptic_nodes,
+)
 from snndeploy.errors import DataError, near_names
 from snndeploy.graph import Graph, Node
 from snndeploy.ops.evaluate import by_step, evaluate
@@ -172,8 +178,11 @@ class _Counters:
         costs = layer_costs(graph, attention)
         self.layers = {
             node.name: _Reach.of(graph, node, layer)
-            for node, layer in zip(nodes, costs, strict=True)
+            for node, layer in zip(nodes, costs[: len(nodes)], strict=True)
         }
+        back = zip(recurrent_nodes(graph), costs[len(nodes) :], strict=True)
+        self.back = [(neuron, _Reach.of(inner, node, cost)) for (neuron, inner, node), cost in back]
+        self.seen_back = [0.0] * len(self.back)
         self.seen = dict.fromkeys(self.layers, 0.0)
         self.spikes = {node.name: 0 for node in graph.neurons()}
         self.nonzero, self.sites = 0, 0  # of the first layers' inputs
@@ -181,6 +190,10 @@ class _Counters:
     def observe(self, node: Node, inputs: Sequence[Any], value: Any) -> Any:
         if node.name in self.spikes:
             self.spikes[node.name] += int(value.count_nonzero())
+            for index, (neuron, reach) in enumerate(self.back):
+                if neuron.name == node.name:  # what is sent in the last step is not read
+                    read = by_step(node, value, self.batch)[:, :-1]
+                    self.seen_back[index] += reach.events(read, self.graph.timesteps)
         elif node.name in self.layers and not self.layers[node.name].dense:
             self._count(node, inputs[0])
         return value
@@ -210,4 +223,4 @@ class _Counters:
         return tuple(
             None if reach.dense else self.seen[name] / self.samples
             for name, reach in self.layers.items()
-        )
+        ) + tuple(seen / self.samples for seen in self.seen_back)

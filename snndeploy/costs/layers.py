@@ -70,7 +70,7 @@ def layer_costs(graph: Graph, attention: Attention | None = None) -> tuple[Layer
     """
     found = attention or attention_of(graph)
     gated = _behind_gates(graph, found)
-    return tuple(
+    forward = tuple(
         LayerCost(
             name=node.label,
             flops=kind_of(node).macs(node, node_inputs(graph, node)),
@@ -83,6 +83,34 @@ def layer_costs(graph: Graph, attention: Attention | None = None) -> tuple[Layer
         )
         for node in synaptic_nodes(graph, found)
     )
+    return (*forward, *_recurrent(graph))
+
+
+def _recurrent(graph: Graph) -> tuple[LayerCost, ...]:
+    return tuple(
+        LayerCost(
+            name=node.label,
+            flops=kind_of(node).macs(node, node_inputs(inner, node)),
+            role="layer",
+            repeats=graph.timesteps,
+            driving=(neuron.name,),
+            own=(neuron.name,),
+            events=events_at_rate_one(inner, node),
+        )
+        for neuron, inner, node in recurrent_nodes(graph)
+    )
+
+
+def recurrent_nodes(graph: Graph) -> list[tuple[Node, Graph, Node]]:
+    """Layers through which a neuron reads its own last spikes: the neuron, the graph of what it
+    feeds back, and the layer there.  `layer_costs` counts them last."""
+    return [
+        (neuron, neuron.feedback, node)
+        for neuron in graph.neurons()
+        if neuron.feedback is not None
+        for node in neuron.feedback.nodes
+        if is_layer(node)
+    ]
 
 
 def synaptic_nodes(graph: Graph, attention: Attention) -> list[Node]:

@@ -79,6 +79,8 @@ def audit(graph: Graph) -> Audit:
     for node in graph.nodes:
         if node.body is not None:
             rows += _rows_inside(node, node.body, graph.timesteps)
+        if node.feedback is not None:
+            rows += _rows_fed_back(node, node.feedback, graph.timesteps)
         if kind_of(node).role in (*WORKING, Role.NEURON):
             rows.append(_row(graph, node, operations(graph, node), node.name in scores))
     total = sum(row.operations for row in rows if row.is_layer) or 1
@@ -107,6 +109,28 @@ def _rows_inside(neuron: Node, body: Graph, timesteps: int) -> list[AuditRow]:
                 share=0.0,
                 hoisted=False,
                 reason=INSIDE,
+                rewrite="",
+            )
+        )
+    return found
+
+
+def _rows_fed_back(neuron: Node, feedback: Graph, timesteps: int) -> list[AuditRow]:
+    """Layers that read the neuron's own last spikes; at the first step there are none."""
+    assert neuron.signal is not None
+    found = []
+    for node in filter(is_layer, feedback.nodes):
+        found.append(
+            AuditRow(
+                layer=node.label,
+                op=node.op,
+                side=neuron.side,
+                input_signal=neuron.signal.kind,
+                work=WORK_OF_SIGNAL[neuron.signal.kind],
+                operations=kind_of(node).macs(node, node_inputs(feedback, node)) * timesteps,
+                share=0.0,
+                hoisted=False,
+                reason="reads the last step's spikes of its own neurons",
                 rewrite="",
             )
         )
