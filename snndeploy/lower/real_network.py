@@ -89,6 +89,7 @@ class RealNetwork:
     shortcuts: Literal["none", "compose", "relay"]
     notes: tuple[str, ...] = ()
     layers: tuple[RealLayer, ...] = ()
+    neurons: tuple[str, ...] = ()  # how a target has them, where not as they are (`lower.suited`)
 
     @cached_property
     def by_name(self) -> dict[str, RealPopulation]:

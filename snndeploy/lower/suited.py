@@ -26,10 +26,10 @@ def suited(network: RealNetwork, target: Target) -> RealNetwork:
     """The network with neurons that the target has, where there is an exact way."""
     changed = [_suited(population, target) for population in network.populations]
     populations = tuple(made for population, _ in changed for made in _with_source(population))
-    notes = [note for _, note in changed if note]
-    notes += _programs(populations, target)
-    known = (*network.notes, *(note for note in notes if note not in network.notes))
-    return replace(network, populations=populations, notes=known)
+    said = [note for _, note in changed if note]
+    said += _programs(populations, target)
+    known = (*network.neurons, *(note for note in said if note not in network.neurons))
+    return replace(network, populations=populations, neurons=known)
 
 
 def _suited(population: RealPopulation, target: Target) -> tuple[RealPopulation, str]:

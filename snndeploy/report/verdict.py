@@ -48,6 +48,7 @@ def plan_text(plan: Mapping[str, Any], *, compiles: bool = True) -> str:
     lines.append(wrap(host_text(plan["host"])))
     lines += [_bullet(text) for text in _host_values(plan["host_values"])]
     lines += [wrap(text) for text in _attention(plan["attention"])]
+    lines += [_bullet(text) for text in plan["neurons"]]
     return "\n".join(lines)
 
 

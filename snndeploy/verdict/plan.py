@@ -75,7 +75,8 @@ class Plan:
     """How a network is lowered, at what price, and what is left to the host.
 
     shortcuts: the way membrane shortcuts are lowered, 'none' without any.  decided_at: the rates
-    that chose it.  prices: of every way that the target allows.
+    that chose it.  prices: of every way that the target allows.  neurons: how the target has those
+    that its fixed neuron is not, in words.
     """
 
     shortcuts: str
@@ -85,6 +86,7 @@ class Plan:
     host: tuple[HostLayer, ...]
     host_values: tuple[HostValue, ...]
     attention: tuple[Attended, ...]
+    neurons: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(json.dumps(asdict(self)))  # tuples are lists there
@@ -116,6 +118,7 @@ def plan_of(
             for population in network.populations
             for region in population.attention
         ),
+        neurons=network.neurons,
     )
 
 
@@ -137,7 +140,8 @@ def _sends(network: RealNetwork, name: str) -> Reads:
     population = network.by_name[name]
     if population.kind == "input":
         return "integer" if _counts(network, population) else "binary"
-    return "graded" if population.kind == "relay" else "binary"
+    several = population.neuron is not None and population.neuron.payload_bound > 1
+    return "graded" if population.kind == "relay" or several else "binary"
 
 
 def _counts(network: RealNetwork, population: RealPopulation) -> bool:

@@ -85,7 +85,7 @@ def test_a_fixed_neuron_does_what_an_exact_change_gives(form: str, data: Path, x
 
 
 def test_a_program_is_said_with_its_source(data: Path):
-    (note,) = (note for note in compiled("soft", data).facts.notes if "neuron program" in note)
+    (note,) = compiled("soft", data).facts.plan.neurons
     assert note.startswith("one, two: soft reset by a neuron program (published: Intel Loihi 2")
     assert "Lava ships no such program" in note
 
