@@ -116,12 +116,16 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """Nodes in execution order; exactly one has op 'input'; `outputs` are node names."""
+    """Nodes in execution order; exactly one has op 'input'; `outputs` are node names.
+
+    notes: what the proof that it is the model left open; not in files, where facts say it.
+    """
 
     nodes: tuple[Node, ...]
     outputs: tuple[str, ...]
     timesteps: int
     name: str = ""
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def by_name(self) -> dict[str, Node]:

@@ -52,7 +52,11 @@ DOORS = {
     "torch": (
         "frontend/torch.py",
         "frontend/equality.py",
+        "frontend/neuron_call.py",
         "frontend/neuron_probe.py",
+        "frontend/probe_drive.py",
+        "frontend/probe_ties.py",
+        "frontend/proof_inputs.py",
         "frontend/load.py",
         "ops/",
         "engines/",

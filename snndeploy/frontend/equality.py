@@ -1,15 +1,16 @@
 """Proof that a traced graph computes what the user's module computes.
 
 Two comparisons, each of which names the first module that differs (`neuron_probe` has a third:
-every neuron module alone against its equation, on probes that hit the threshold exactly):
+every neuron module alone against its equation):
 
-  wiring    the module runs once on a random input; the graph runs on the same input and takes every
-            neuron's spikes from the module, so that its input currents can be compared at every
+  wiring    the module runs on a random input; the graph runs on the same input and takes what every
+            neuron sends from the module, so that its input currents can be compared at every
             neuron without a rounding difference ever turning into another spike
   spikes    at each neuron our spikes equal the module's; where they first differ, the membrane must
             be within rounding of the threshold
 
-float32 decides when it agrees; only a disagreement is checked again in float64.
+A silent layer shows nothing, so further inputs follow until every layer fires, and not everywhere
+(`proof_inputs`).  float32 decides when it agrees; only a disagreement is checked again in float64.
 """
 
 from __future__ import annotations
@@ -22,8 +23,24 @@ import numpy as np
 import torch
 
 from snndeploy.errors import ModelError, one_line
-from snndeploy.frontend.neuron_probe import copied, first_wrong
+from snndeploy.frontend.neuron_call import (
+    bound_arguments,
+    checked_spikes,
+    copied,
+    says_something,
+    spikes_of,
+    undescribed,
+)
+from snndeploy.frontend.neuron_probe import first_wrong, scaled_in_front, through
+from snndeploy.frontend.proof_inputs import (
+    DRIVES,
+    Drive,
+    Liveliness,
+    RandomSpikes,
+    driving_input,
+)
 from snndeploy.graph import Graph, Node
+from snndeploy.neurons import equation_of
 from snndeploy.ops.evaluate import evaluate
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-9}  # of 1 + the largest magnitude: rounding
@@ -31,37 +48,54 @@ TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-9}  # of 1 + the largest mag
 
 @dataclass
 class _Calls:
-    """What a module received and returned, call by call, and which calls the graph has matched."""
+    """What a module received, returned and sent on, call by call; which calls the graph has
+    matched; and by name what a neuron was given besides its currents."""
 
     inputs: list[Any] = field(default_factory=list)
     outputs: list[Any] = field(default_factory=list)
+    sent: list[Any] = field(default_factory=list)
     taken: set[int] = field(default_factory=set)
+    more: set[str] = field(default_factory=set)
 
 
 class _Difference(Exception):
     """Where graph and module first differ; the text says how much."""
 
 
-def verify_equal(graph: Graph, module: Any, example: Any) -> None:
-    """Compare graph and module on one random input of the example's shape.
+def verify_equal(graph: Graph, module: Any, example: Any) -> Liveliness:
+    """Compare graph and module on random inputs of the example's shape; gives how layers fired.
 
     Raises:
         ModelError: naming the first module that differs.
     """
-    x = _random_like(example, graph.input.attributes["signal"])
-    try:
-        _compare(graph, module, x, torch.float32)
-    except _Difference as single:
+    signal, lively = graph.input.attributes["signal"], Liveliness()
+    for drive in DRIVES:
+        x = driving_input(example, signal, drive)
         try:
-            _compare(graph, module, x, torch.float64)
-        except _Difference as double:
-            raise ModelError(str(double)) from None
-        except ModelError:  # float32 values inside the module
-            raise ModelError(str(single)) from None
+            _compare(graph, module, x, drive, lively, torch.float32)
+        except _Difference as single:
+            try:
+                _compare(graph, module, x, drive, lively, torch.float64)
+            except _Difference as double:
+                raise ModelError(str(double)) from None
+            except ModelError:  # float32 values inside the module
+                raise ModelError(str(single)) from None
+        if lively.enough():
+            break
+    return lively
 
 
-def _compare(graph: Graph, module: Any, x: np.ndarray, dtype: torch.dtype) -> None:
-    answer, calls = _recorded(graph, module, x, dtype)
+def _compare(
+    graph: Graph,
+    module: Any,
+    x: np.ndarray,
+    drive: Drive,
+    lively: Liveliness,
+    dtype: torch.dtype,
+) -> None:
+    answer, calls = _recorded(graph, module, x, drive, dtype)
+    if drive is not DRIVES[0] and not _finite(answer):
+        return  # the model is not made for such values
     comparison = _Comparison(graph, calls, TOLERANCE[dtype])
     samples_first = x if x.shape == graph.input.shape else x.swapaxes(0, 1)
     ours = evaluate(
@@ -70,27 +104,44 @@ def _compare(graph: Graph, module: Any, x: np.ndarray, dtype: torch.dtype) -> No
     found = ours[graph.outputs[0]]
     if not comparison.agree(found, answer):
         raise comparison.difference("the output", found, answer)
+    for node, spikes in comparison.spikes:
+        lively.add(node, spikes)
+
+
+def _finite(answer: Any) -> bool:
+    return not isinstance(answer, torch.Tensor) or bool(answer.isfinite().all())
 
 
 def _recorded(
-    graph: Graph, module: Any, x: np.ndarray, dtype: torch.dtype
+    graph: Graph, module: Any, x: np.ndarray, drive: Drive, dtype: torch.dtype
 ) -> tuple[Any, dict[str, _Calls]]:
-    """The module's answer, and the calls of its neurons and innermost modules, by path."""
+    """The module's answer, and the calls of its neurons and innermost modules, by path.
+
+    Raises:
+        ModelError: it raises, or gives a neuron what its description does not state.
+    """
     model = copied(module).to(dtype).eval()
-    neurons = {node.module for node in graph.neurons()}
+    most = {node.module: equation_of(node.attributes).payload_bound for node in graph.neurons()}
+    random = None if drive.spike_rate is None else RandomSpikes(drive.spike_rate)
     calls: dict[str, _Calls] = {}
     for path, child in model.named_modules():
         innermost = path and not list(child.children())
-        if path in neurons or innermost:
+        if path and path in most:
+            calls[path] = _Calls()
+            child.register_forward_pre_hook(_keep_input(calls[path]), with_kwargs=True)
+            child.register_forward_hook(_keep_spikes(calls[path], random, most[path]))
+        elif innermost:
             calls[path] = _Calls()
             child.register_forward_hook(_keep_output(calls[path]))
-        if path in neurons:
-            child.register_forward_pre_hook(_keep_input(calls[path]))
     try:
         with torch.no_grad():
-            return model(torch.from_numpy(x.copy()).to(dtype)), calls
+            answer = model(torch.from_numpy(x.copy()).to(dtype))
     except Exception as error:
         raise ModelError(f"the model raises on a random input: {one_line(error)}") from None
+    for path, neuron in calls.items():
+        if neuron.more:
+            raise undescribed(path, sorted(neuron.more))
+    return answer, calls
 
 
 def _keep_output(calls: _Calls) -> Callable[..., None]:
@@ -101,10 +152,33 @@ def _keep_output(calls: _Calls) -> Callable[..., None]:
     return hook
 
 
+def _keep_spikes(calls: _Calls, random: RandomSpikes | None, most: int) -> Callable[..., Any]:
+    """Keeps what a neuron returns, and lets it send random spikes instead."""
+
+    def hook(module: Any, inputs: Any, output: Any) -> Any:
+        spikes = spikes_of(output)
+        if not isinstance(spikes, torch.Tensor):
+            calls.outputs.append(None)
+            calls.sent.append(None)
+            return None
+        calls.outputs.append(spikes.detach().clone())
+        sent = calls.outputs[-1] if random is None else random.like(spikes, most)
+        calls.sent.append(sent)
+        if random is None:
+            return None
+        if spikes is output:
+            return sent.clone()
+        return getattr(output, "_make", type(output))([sent.clone(), *output[1:]])
+
+    return hook
+
+
 def _keep_input(calls: _Calls) -> Callable[..., None]:
-    def hook(module: Any, inputs: Any) -> None:
-        tensor = inputs and isinstance(inputs[0], torch.Tensor)
-        calls.inputs.append(inputs[0].detach().clone() if tensor else None)
+    def hook(module: Any, inputs: Any, named: Any) -> None:
+        current, more = bound_arguments(module, inputs, named)
+        tensor = isinstance(current, torch.Tensor)
+        calls.inputs.append(current.detach().clone() if tensor else None)
+        calls.more.update(name for name, value in more.items() if says_something(value))
 
     return hook
 
@@ -113,7 +187,8 @@ class _Comparison:
     """Compares node by node while the graph is evaluated."""
 
     def __init__(self, graph: Graph, calls: dict[str, _Calls], tolerance: float) -> None:
-        self.calls, self.tolerance = calls, tolerance
+        self.graph, self.calls, self.tolerance = graph, calls, tolerance
+        self.spikes: list[tuple[Node, Any]] = []
         self.last = {node.module: node.name for node in graph.nodes}
         self.first: _Difference | None = None
 
@@ -128,26 +203,35 @@ class _Comparison:
         return value
 
     def _neuron(self, node: Node, current: Any, spikes: Any) -> Any:
-        """Compare a neuron's current and spikes with the module's; the graph goes on with those."""
-        calls = self.calls[node.module]
+        """Compare a neuron's current and spikes with the module's; the graph goes on with what that
+        sends."""
+        calls = self.calls.get(node.module)
+        if calls is None:  # no module of its own: what it does is compared behind it
+            self.spikes.append((node, spikes))
+            return spikes
+        front = scaled_in_front(self.graph, node)
         open_calls = [i for i in range(len(calls.inputs)) if i not in calls.taken]
-        agreeing = (i for i in open_calls if self.agree(current, calls.inputs[i]))
-        index = next(agreeing, None)
+        reaches = {i: self._reaching(front, calls.inputs[i]) for i in open_calls}
+        index = next((i for i in open_calls if self.agree(current, reaches[i])), None)
         if index is None:
-            theirs = calls.inputs[open_calls[0]] if open_calls else None
+            theirs = reaches[open_calls[0]] if open_calls else None
             raise self.difference(f"the input of {node.module!r}", current, theirs)
         calls.taken.add(index)
-        theirs, calls.inputs[index], calls.outputs[index] = calls.outputs[index], None, None
-        if theirs is None or theirs.shape != spikes.shape:
-            shape = "no tensor" if theirs is None else f"shape {tuple(theirs.shape)}"
-            raise _Difference(
-                f"neuron {node.module!r} returns {shape} for an input of shape"
-                f" {tuple(current.shape)}; one spike for each input value is needed"
-            )
+        theirs, sent = calls.outputs[index], calls.sent[index]
+        calls.inputs[index] = calls.outputs[index] = calls.sent[index] = None
+        try:
+            checked_spikes(node.module, theirs, current)
+        except ModelError as error:
+            raise _Difference(str(error)) from None
         wrong = first_wrong(node, current, spikes, theirs, self.tolerance)
         if wrong:
             raise _Difference(f"neuron {node.module!r} {wrong}")
-        return theirs.to(spikes.dtype)
+        self.spikes.append((node, theirs))
+        return sent.to(spikes.dtype)
+
+    def _reaching(self, front: Sequence[Node], given: Any) -> Any:
+        """What the neuron of a module gets of what the module was given."""
+        return through(front, given, self.graph.timesteps) if front and given is not None else given
 
     def agree(self, ours: Any, theirs: Any) -> bool:
         if not isinstance(theirs, torch.Tensor) or ours.numel() != theirs.numel():
@@ -173,12 +257,3 @@ def _distance(ours: Any, theirs: Any) -> str:
     if ours.numel() != theirs.numel():
         return f"shapes {tuple(ours.shape)} and {tuple(theirs.shape)}"
     return f"largest difference {float((ours.reshape(-1) - theirs.reshape(-1)).abs().max()):.3g}"
-
-
-def _random_like(example: Any, signal: str) -> np.ndarray:
-    """One random input, float32: normal, or small non-negative integers for events."""
-    generator = np.random.default_rng(0)
-    shape = tuple(example.shape)
-    if signal == "real":
-        return generator.normal(size=shape).astype(np.float32)
-    return generator.integers(0, 2 if signal == "binary" else 4, size=shape).astype(np.float32)

@@ -8,7 +8,7 @@ in place, which breaks export.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -17,8 +17,8 @@ import torch
 
 from snndeploy.errors import ModelError, UnsupportedError, one_line
 from snndeploy.frontend.adapters import Adapter, find_neurons
-from snndeploy.frontend.equality import verify_equal
-from snndeploy.frontend.neuron_probe import verify_neurons
+from snndeploy.frontend.neuron_call import other_results
+from snndeploy.frontend.proof import prove
 from snndeploy.frontend.translate import Source, translate
 from snndeploy.graph import KINDS, NO_NEURON, Graph, Node, check
 from snndeploy.ops.axes import SEQUENCE_RANKS, TRACE_BATCH
@@ -31,6 +31,16 @@ def _neuron(x: torch.Tensor, index: int) -> torch.Tensor:
 
 @_neuron.register_fake
 def _(x: torch.Tensor, index: int) -> torch.Tensor:
+    return torch.empty_like(x)
+
+
+@torch.library.custom_op("snndeploy::other_result_of_neuron", mutates_args=())
+def _other_result(x: torch.Tensor) -> torch.Tensor:
+    return torch.zeros_like(x)
+
+
+@_other_result.register_fake
+def _(x: torch.Tensor) -> torch.Tensor:
     return torch.empty_like(x)
 
 
@@ -50,8 +60,9 @@ def trace(
     example: one valid input, batch of one first: (1, C, H, W), (1, features) or with time,
     (1, T, C, H, W) or (T, 1, C, H, W).  timesteps defaults to `module.timesteps`, input_signal
     ('binary', 'integer' or 'real') to `module.input_signal`, else 'real'.  verify: compare the
-    graph with the module, and every neuron with its description.  spiking: refuse a model without
-    spiking neurons (False: it is only costed, as the papers' ANN counterparts are).
+    graph with the module, and every neuron with its description; its notes say what stays open.
+    spiking: refuse a model without spiking neurons (False: it is only costed, as the papers' ANN
+    counterparts are).
 
     Raises:
         ModelError: the module raises, or the graph does not compute what the module does.
@@ -72,10 +83,7 @@ def trace(
     graph = _graph(module, example, found, timesteps, signal, name)
     graph = _with_bodies(graph, module, found)
     check(graph, "traced")
-    if verify:
-        verify_neurons(graph, module)
-        verify_equal(graph, module, example)
-    return graph
+    return replace(graph, notes=prove(graph, module, example)) if verify else graph
 
 
 def _graph(
@@ -187,7 +195,7 @@ def _exported(module: Any, example: Any) -> Any:
 def _neurons_replaced(module: Any, paths: list[str]) -> Iterator[None]:
     neurons = [module.get_submodule(path) for path in paths]
     for index, neuron in enumerate(neurons):
-        neuron.forward = _stand_in(index)
+        neuron.forward = _stand_in(index, other_results(neuron))
     try:
         yield
     finally:
@@ -195,5 +203,13 @@ def _neurons_replaced(module: Any, paths: list[str]) -> Iterator[None]:
             del neuron.forward
 
 
-def _stand_in(index: int) -> Callable[..., Any]:
-    return lambda x, *rest, **more: torch.ops.snndeploy.neuron(x, index)
+def _stand_in(index: int, others: Sequence[int | None]) -> Callable[..., Any]:
+    """A neuron that returns what the module does; only its spikes may be used."""
+    neuron, other = torch.ops.snndeploy.neuron, torch.ops.snndeploy.other_result_of_neuron
+
+    def forward(x: Any, *rest: Any, **more: Any) -> Any:
+        spikes = neuron(x, index)
+        likes = (x if dropped is None else x.select(dropped, 0) for dropped in others)
+        return (spikes, *map(other, likes)) if others else spikes
+
+    return forward

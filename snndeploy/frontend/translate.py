@@ -16,6 +16,7 @@ from snndeploy.ops.axes import concrete_shape, input_axes
 from snndeploy.ops.call import Call
 
 NEURON_OP = "snndeploy.neuron.default"
+OTHER_RESULT_OP = "snndeploy.other_result_of_neuron.default"
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,11 @@ class _Translation:
         if target == "<built-in function getitem>":
             self._getitem(call, module)
             return
+        if target == OTHER_RESULT_OP:
+            raise ModelError(
+                f"the model uses more of neuron {module!r} than its spikes, which come first of its"
+                " results; its description states nothing else"
+            )
         data = [a for a in _flat((call.args, call.kwargs.values())) if self._is_data(a)]
         if not data or any(a.name not in self.alias for a in data):
             reason = "it does not depend on the input in a known way"

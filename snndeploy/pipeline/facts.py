@@ -39,7 +39,7 @@ def opened_facts(opened: Opened) -> Facts:
 def audit_facts(model: ModelFacts, graph: Graph, flags: Flags) -> Facts:
     """What is known of a model from its partitioned graph; flags: of its plan."""
     rows = audit(graph).rows
-    return Facts(model, rows, flags, layer_costs(graph), 0, (), (), (), _versions())
+    return Facts(model, rows, flags, layer_costs(graph), 0, (), (), graph.notes, _versions())
 
 
 def compiled_facts(
@@ -56,7 +56,7 @@ def compiled_facts(
         quantization=quantized.layers,
         shortcuts=plan.prices,
         plan=plan,
-        notes=(*notes, *quantized.notes),
+        notes=(*known.notes, *notes, *quantized.notes),
     )
 
 
