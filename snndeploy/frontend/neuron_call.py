@@ -60,9 +60,10 @@ def call_alone(node: Node, module: Any, x: Any, time_axis: int) -> Any:
         return checked_spikes(node.module, spikes_of(returned), x)
     if needed:
         raise undescribed(node.module, needed)
+    assert refused is not None, "nothing was tried"
     raise ModelError(
         f"neuron {node.module!r} cannot be tried alone on currents of shape {tuple(x.shape)}:"
-        f" {one_line(refused)}"
+        f" {one_line(refused)}; if it keeps state from an earlier run, reset it"
     )
 
 
