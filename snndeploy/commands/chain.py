@@ -40,6 +40,14 @@ def _inputs(made: Any, data: Path | None, samples: int | None) -> Any:
     return found.inputs()
 
 
+def _warnings(made: Any, x: Any) -> list[str]:
+    """What is said before all else."""
+    from snndeploy.program.input_range import range_warning
+
+    warning = range_warning(made.facts.input_range, x)
+    return [warning] if warning else []
+
+
 @click.command()
 @click.argument("program_file", type=FILE, metavar="NET.snnp")
 @click.option("--data", type=FILE, metavar="DATA.npz",
@@ -62,6 +70,7 @@ def verify(
     Exit code 0 only when every link that must be exact is.
     """
     check_json(json_file)
+    from snndeploy.report.lines import warnings_text
     from snndeploy.report.verified import verification_text
     from snndeploy.verify import Verification
     from snndeploy.verify import verify as run
@@ -73,7 +82,10 @@ def verify(
         link = _lava(made, x[:lava_samples])
         found = Verification(found.program, found.samples, (*found.links, link))
     clear_step()
-    show(verification_text(found), found.as_json(), json_file)
+    warnings = _warnings(made, x)
+    text = f"{warnings_text(warnings)}\n\n" if warnings else ""
+    said = {"warnings": warnings} if warnings else {}
+    show(text + verification_text(found), said | found.as_json(), json_file)
     if not found.passed:
         raise DeployError(f"{program_file} is not what it should be: see the links marked NO")
 
@@ -137,6 +149,7 @@ def deploy(
     timeout_s: float | None,
 ) -> None:
     """Write a folder that runs on Lava without snndeploy, and say what it must answer."""
+    from snndeploy.report.lines import warnings_text
     from snndeploy.report.verdict import plan_text
 
     if run_it and backend.run is None:
@@ -144,6 +157,8 @@ def deploy(
     check_folder(output)
     made = load_program(program_file)
     x = _inputs(made, data, samples)
+    if warnings := _warnings(made, x):
+        click.echo(warnings_text(warnings))
     _write(backend, made, x, output, {}, "" if run_it else mode)
     if made.facts.plan is not None:
         click.echo(plan_text(made.facts.plan.as_json()))

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib import metadata
 
+import numpy as np
+
 from snndeploy.costs import layer_costs
 from snndeploy.frontend.door import ModelFacts, Opened, OpenedModel
 from snndeploy.graph import Graph
@@ -14,6 +16,7 @@ from snndeploy.passes.audit import Audit, AuditRow, Flags, audit
 from snndeploy.passes.partition import partition
 from snndeploy.passes.signals import infer_signals
 from snndeploy.program import Facts
+from snndeploy.program.input_range import InputRange
 from snndeploy.quantize.quantize import Quantized
 from snndeploy.target import Target
 from snndeploy.verdict import Plan, flags_of
@@ -47,12 +50,13 @@ def compiled_facts(
     quantized: Quantized,
     plan: Plan,
     notes: Sequence[str],
-    calibration_samples: int,
+    calibration: np.ndarray,
 ) -> Facts:
-    """A model's facts with what lowering and quantizing it added."""
+    """A model's facts with what lowering and quantizing it added; calibration: its samples."""
     return replace(
         known,
-        calibration_samples=calibration_samples,
+        calibration_samples=len(calibration),
+        input_range=InputRange.of(calibration),
         quantization=quantized.layers,
         shortcuts=plan.prices,
         plan=plan,

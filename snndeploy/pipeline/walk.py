@@ -161,7 +161,7 @@ def _quantized(
     return _Integers(
         made.network,
         _with_host_nodes(parted, [chosen]),
-        compiled_facts(known, made, found.plan(rates), notes, len(samples.calibration)),
+        compiled_facts(known, made, found.plan(rates), notes, samples.calibration),
         seen.values,
         samples.calibration,
         samples.held_back,

@@ -12,6 +12,7 @@ from snndeploy.frontend.door import ModelFacts
 from snndeploy.lower.real_network import LoweringCost
 from snndeploy.passes.audit import AuditRow, Flags
 from snndeploy.program.consistency import finite, require
+from snndeploy.program.input_range import InputRange
 from snndeploy.quantize.quantize import LayerQuantization
 from snndeploy.verdict.plan import Plan
 
@@ -26,6 +27,7 @@ class Facts:
     population; shortcuts: what each way to lower them costs; both are empty where integers were
     imported.  made_with: versions, by package.  reduction: what `--reduce` did (`verify.reduced`).
     plan: how the network was lowered and what the host does (`verdict`); flags are its answer.
+    input_range: of what calibration saw.
     """
 
     model: ModelFacts
@@ -39,12 +41,13 @@ class Facts:
     made_with: Mapping[str, str]
     reduction: Mapping[str, Any] | None = None
     plan: Plan | None = None
+    input_range: InputRange | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """JSON values; "reduction" is absent where nothing was asked to be reduced, "plan" where
-        integers were imported."""
+        """JSON values; "reduction" is absent where nothing was asked to be reduced, "plan" and
+        "input_range" where integers were imported."""
         found: dict[str, Any] = plain(self)
-        for key in ("reduction", "plan"):
+        for key in ("reduction", "plan", "input_range"):
             if getattr(self, key) is None:
                 del found[key]
         return found

@@ -313,6 +313,7 @@ def footer(report: Report) -> Markup:
 
 
 SECTIONS: dict[str, Callable[[Report], Markup | None]] = {
+    "Warnings": lambda report: bullets(find(report, "warnings")),
     "Spikes and agreement": spikes,
     "Chip energy": energy,
     "Work, traffic and time a sample": work,

@@ -50,6 +50,7 @@ def summarize(
     papers, absent = _paper_energies(program, simulation)
     return {
         "schema": SCHEMA,
+        **({"warnings": [warning]} if (warning := simulation.input_warning) else {}),
         "model": plain(program.facts.model),
         "target": _target(program),
         "data": data,

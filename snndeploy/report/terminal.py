@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from snndeploy.report.lines import WIDTH, bullets, wrap
+from snndeploy.report.lines import WIDTH, bullets, warnings_text, wrap
 from snndeploy.report.traffic import link_text
 from snndeploy.report.verdict import plan_text
 
@@ -23,6 +23,7 @@ PAPERS = {"paper": "first layer x T", "paper_gac_equation_11": "GAC Eq. 11"}
 def render(report: Mapping[str, Any]) -> str:
     """The whole terminal report."""
     parts = [
+        warnings_text(report.get("warnings", ())),
         _head(report),
         _accuracy(report["accuracy"]),
         _layers(report["spikes"]),

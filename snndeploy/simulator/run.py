@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from snndeploy.graph import Graph
 from snndeploy.network import Network, Population
 from snndeploy.ops.evaluate import by_step, evaluate
 from snndeploy.program import Program
+from snndeploy.program.input_range import range_warning
 from snndeploy.target.events import require_times
 from snndeploy.timing.analytic import Timing, analytic_timing, load_of
 from snndeploy.timing.cycle import CycleTiming, cycle_timing
@@ -66,6 +67,8 @@ class Simulation:
     warnings: list[str] = field(default_factory=list)
     engine: str = ""
     cycle: CycleTiming | None = None
+    input_warning: str = ""
+    """Where the data lie far outside what calibration saw (`program.input_range`)."""
     host_rates: dict[str, float] = field(default_factory=dict)
     """Spikes a neuron and step of the encoder's own neurons, by graph node."""
     channel_spikes: dict[str, np.ndarray] = field(default_factory=dict)
@@ -143,6 +146,7 @@ def simulate(
     check_input(program, x)
     require_times(program.target)
     run = _Run(program, len(x), reference and program.has_float_model, cycle_samples)
+    warning = range_warning(program.facts.input_range, x)
     size = batch or _batch_size(program)
     chunk = max(size, _chunk_size(program), cycle_samples)
     tables = TrafficCounter(program.network, program.layout, min(chunk, len(x)))
@@ -154,7 +158,7 @@ def simulate(
             if progress:
                 progress(min(start + first + size, len(x)), len(x))
         run.account(counter)
-    return run.result()
+    return replace(run.result(), input_warning=warning)
 
 
 def _batch_size(program: Program) -> int:
