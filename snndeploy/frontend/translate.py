@@ -17,6 +17,7 @@ from snndeploy.ops.call import Call
 
 NEURON_OP = "snndeploy.neuron.default"
 OTHER_RESULT_OP = "snndeploy.other_result_of_neuron.default"
+NOT_STATED = ("attention", "channel_scale")  # of a description; they are nodes or bodies
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,8 @@ class _Translation:
         """The call as a node, or None where it changes nothing."""
         if target == NEURON_OP:
             path, found = self.source.neurons[int(call.args[1])]
-            stated = {key: value for key, value in found.items() if key != "attention"}
+            inputs = self._scaled(call, path, inputs, found.get("channel_scale"))
+            stated = {key: value for key, value in found.items() if key not in NOT_STATED}
             given = {**stated, "timesteps": self.source.timesteps}
             return self._with_axes(Node(call.name, "neuron", inputs, given, module=path), call)
         first = self.nodes[inputs[0]]
@@ -136,6 +138,28 @@ class _Translation:
         node = Node(call.name, op, inputs, attributes, parameters, axes or (), module=module)
         layer = kind_of(node).layer
         return self._with_axes((layer and layer.absorbs(node, first)) or node, call)
+
+    def _scaled(
+        self, call: Any, path: str, inputs: tuple[str, ...], scales: Sequence[float] | None
+    ) -> tuple[str, ...]:
+        """A neuron's inputs, scaled a channel where its description has a threshold a channel."""
+        if scales is None:
+            return inputs
+        axes = self.nodes[inputs[0]].axes
+        features = [
+            i for i, atoms in enumerate(axes) if {label for label, _ in atoms} == {"feature"}
+        ]
+        channels = concrete_shape(axes)[features[0]] if features else 1
+        if channels != len(scales):
+            raise ModelError(
+                f"neuron {path!r} states {len(scales)} thresholds, and its input has {channels}"
+                " channels"
+            )
+        held = {"scale": np.asarray(scales), "shift": np.zeros(len(scales))}
+        where = {"channel_axis": features[0]}
+        front = Node(f"{call.name}_scale", "norm", inputs, where, held, axes, path)
+        self.nodes[front.name] = front
+        return (front.name,)
 
     def _with_axes(self, node: Node, call: Any) -> Node:
         """The node with its axes, which must agree with the traced shape."""

@@ -342,3 +342,38 @@ def test_growth_to_the_number_of_steps_is_time_only_in_front():
 def test_input_axes():
     assert input_axes((61, 3, 8, 8), 0, 4) == (BATCH, *features(3, 8, 8))
     assert input_axes((4, 61, 9), 1, 4) == (time(4), BATCH, *features(9))
+
+
+# thresholds a channel
+
+
+class ChannelLIF(LIF):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("thresholds", torch.tensor([0.25, 1.0, 0.5, 2.0]))
+
+    def neuron_parameters(self):
+        return {**super().neuron_parameters(), "threshold": self.thresholds}
+
+    def spike(self, membrane):
+        return (membrane >= self.thresholds.view(-1, 1, 1)).to(membrane.dtype)
+
+
+def test_thresholds_a_channel_scale_the_currents():
+    graph = trace(Net(neuron=ChannelLIF), IMAGE)
+    for neuron in graph.neurons():
+        front = graph.by_name[neuron.inputs[0]]
+        assert (front.op, front.attributes) == ("norm", {"channel_axis": 2})
+        assert front.parameters["scale"].tolist() == [1.0, 0.25, 0.5, 0.125]
+        assert neuron.attributes["threshold"] == 0.25
+        assert "channel_scale" not in neuron.attributes
+
+
+def test_another_number_of_thresholds_than_channels():
+    class Fewer(ChannelLIF):
+        def neuron_parameters(self):
+            return {**super().neuron_parameters(), "threshold": self.thresholds[:3]}
+
+    with pytest.raises(ModelError) as caught:
+        trace(Net(neuron=Fewer), IMAGE)
+    assert str(caught.value) == "neuron 'spike1' states 3 thresholds, and its input has 4 channels"
