@@ -41,6 +41,7 @@ ORDER = (
     "verify",
     "report",
     "pipeline",
+    "training",
     "__init__",
     "commands",
     "cli",
@@ -60,6 +61,7 @@ DOORS = {
         "frontend/load.py",
         "ops/",
         "engines/",
+        "training/",
         "tensors.py",
     ),
     "numba": (

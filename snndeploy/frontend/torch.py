@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -55,7 +56,26 @@ def trace(
     verify: bool = True,
     spiking: bool = True,
 ) -> Graph:
-    """Graph of a torch module.
+    """Graph of a torch module; see `traced`, whose first result it is."""
+    graph, _ = traced(
+        module, example, timesteps=timesteps, input_signal=input_signal, adapters=adapters,
+        name=name, verify=verify, spiking=spiking,
+    )  # fmt: skip
+    return graph
+
+
+def traced(
+    module: Any,
+    example: Any,
+    *,
+    timesteps: int | None = None,
+    input_signal: str | None = None,
+    adapters: Iterable[Adapter] = (),
+    name: str = "",
+    verify: bool = True,
+    spiking: bool = True,
+) -> tuple[Graph, Callable[[], Graph]]:
+    """Graph of a torch module, and what gives it again as the parameters are by then.
 
     example: one valid input, batch of one first: (1, C, H, W), (1, features) or with time,
     (1, T, C, H, W) or (T, 1, C, H, W).  timesteps defaults to `module.timesteps`, input_signal
@@ -80,26 +100,33 @@ def trace(
     signal = input_signal or getattr(module, "input_signal", "real")
     if signal not in KINDS:
         raise ModelError(f"input signal {signal!r} is not one of binary, integer, real")
-    graph = _graph(module, example, found, timesteps, signal, name)
-    graph = _with_bodies(graph, module, found)
+    again = _translation(module, example, found, timesteps, signal, name)
+    graph = _with_bodies(again(), module, found)
     check(graph, "traced")
-    return replace(graph, notes=prove(graph, module, example)) if verify else graph
+    notes = prove(graph, module, example) if verify else graph.notes
+
+    def as_it_is() -> Graph:
+        return replace(_with_bodies(again(), module, found), notes=notes)
+
+    return replace(graph, notes=notes), as_it_is
 
 
-def _graph(
+def _translation(
     module: Any,
     example: Any,
     found: dict[str, dict[str, Any]],
     timesteps: int,
     signal: str,
     name: str,
-) -> Graph:
+) -> Callable[[], Graph]:
+    """Translates the exported module, which shares the module's parameters."""
     refused: UnsupportedError | None = None
     for axis in _batch_axes(example, timesteps):
         exported = _export(module, list(found), _traced_input(example, axis))
         try:
             source = Source(list(found.items()), timesteps, signal, axis, name)
-            return translate(exported, source)
+            translate(exported, source)
+            return partial(translate, exported, source)
         except UnsupportedError as error:
             refused = refused or error
     assert refused is not None

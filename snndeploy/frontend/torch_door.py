@@ -52,14 +52,14 @@ def _facts(loaded: Loaded, graph: Graph) -> ModelFacts:
         spec=loaded.spec.rpartition("/")[2],
         weights=loaded.weights or "random (seed 0)",
         parameters=sum(p.numel() for p in loaded.module.parameters()),
-        parameters_sha256=_state_hash(loaded.module),
+        parameters_sha256=state_hash(loaded.module),
         timesteps=graph.timesteps,
         input_shape=graph.input.shape[1:],
         input_signal=graph.input.attributes["signal"],
     )
 
 
-def _state_hash(module: Any) -> str:
+def state_hash(module: Any) -> str:
     digest = hashlib.sha256()
     for key, value in sorted(module.state_dict().items()):
         digest.update(key.encode())

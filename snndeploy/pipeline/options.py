@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from snndeploy.data import Data
 from snndeploy.errors import OptionError
 from snndeploy.frontend.door import SpecOptions
 from snndeploy.mapping import Mode, Objective
@@ -18,7 +19,8 @@ Reduce = Literal["off", "exact", "calibrated"]
 class Options:
     """How a network becomes a program.
 
-    calibration: samples that set the integer scales; None: those that belong to the model.
+    calibration: samples that set the integer scales, or the file that holds them; None: those
+    that belong to the model.
     shortcuts: how membrane shortcuts become spike-driven; auto: what costs less.
     host_attention: where the target has no unit for attention in the body, the host computes it
     between two steps; else that is refused.
@@ -28,7 +30,7 @@ class Options:
     dump: a folder for every stage as text (`pipeline.stages`).
     """
 
-    calibration: str | Path | None = None
+    calibration: str | Path | Data | None = None
     shortcuts: Shortcuts = "auto"
     host_attention: bool = False
     mapping: Mode = "anneal"

@@ -40,7 +40,7 @@ def take_samples(options: Options, entry: Node, shipped: Path | None) -> Samples
     source = options.calibration or shipped
     notes: tuple[str, ...] = ()
     if source is not None:
-        data = load_data(source).take(CALIBRATION_SAMPLES)
+        data = _data(source).take(CALIBRATION_SAMPLES)
         calibration = data.fit(entry.shape[1:], entry.attributes["signal"]).inputs()
     else:
         calibration = _random(entry)
@@ -49,6 +49,10 @@ def take_samples(options: Options, entry: Node, shipped: Path | None) -> Samples
             " Poisson events); give --calibration DATA.npz for figures that mean something",
         )
     return Samples(calibration, _held_back(options, entry, source, calibration), notes)
+
+
+def _data(source: str | Path | Data) -> Data:
+    return source if isinstance(source, Data) else load_data(source)
 
 
 def observed(graph: Graph, choices: Sequence[RealNetwork], x: np.ndarray) -> Calibration:
@@ -66,7 +70,7 @@ def _random(entry: Node) -> np.ndarray:
 
 
 def _held_back(
-    options: Options, entry: Node, source: str | Path | None, calibrated_on: np.ndarray
+    options: Options, entry: Node, source: str | Path | Data | None, calibrated_on: np.ndarray
 ) -> Data | None:
     """Samples to compare a reduced program on: the user's, else those that calibration left over.
 
@@ -81,7 +85,7 @@ def _held_back(
     shape, signal = entry.shape[1:], entry.attributes["signal"]
     if options.held_back is not None:
         return load_data(options.held_back).fit(shape, signal)
-    data = load_data(source) if source else None
+    data = _data(source) if source else None
     if data is not None and len(data.x) > CALIBRATION_SAMPLES:
         rest = slice(CALIBRATION_SAMPLES, None)
         labels = None if data.y is None else data.y[rest]

@@ -32,12 +32,13 @@ from snndeploy.passes.signals import infer_signals
 from snndeploy.pipeline.facts import audit_facts, compiled_facts, network_facts
 from snndeploy.pipeline.golden import golden
 from snndeploy.pipeline.options import Options, given_of_real_numbers, split
-from snndeploy.pipeline.samples import observed, take_samples
+from snndeploy.pipeline.samples import Samples, observed, take_samples
 from snndeploy.pipeline.stages import Dump
 from snndeploy.program import Facts, Program, check_own
+from snndeploy.quantize.fixed import FixedScales
 from snndeploy.quantize.quantize import AttentionUnit, quantize
 from snndeploy.target import Target
-from snndeploy.verdict import judge
+from snndeploy.verdict import Shortcuts, judge
 from snndeploy.verify.reduced import reduce_program
 
 GOLDEN_SAMPLES = 2
@@ -91,9 +92,16 @@ def compile(
 
 
 def compile_opened(
-    opened: Opened, chip: Target, options: Options | None = None, step: Step = silent
+    opened: Opened,
+    chip: Target,
+    options: Options | None = None,
+    step: Step = silent,
+    *,
+    scales: FixedScales | None = None,
 ) -> Program:
     """From an opened SPEC to a program; a network of integers enters where it is mapped.
+
+    scales: of `fix_scales`, of the same network with these weights or others.
 
     Raises:
         DeployError: one line, whatever cannot be done.
@@ -102,7 +110,7 @@ def compile_opened(
     options = options or Options()
     dump = Dump(options.dump)
     found = (
-        _quantized(opened, chip, options, step, dump)
+        _quantized(opened, chip, options, step, dump, scales)
         if isinstance(opened, OpenedModel)
         else _as_it_came(opened, options)
     )
@@ -133,16 +141,33 @@ class _Integers:
     seen: Mapping[str, np.ndarray]
     samples: np.ndarray
     held_back: Data | None = None
+    scales: FixedScales | None = None
+
+
+def fix_scales(opened: OpenedModel, chip: Target, options: Options | None = None) -> FixedScales:
+    """The scales that `compile_opened` chooses, to compile with them again.
+
+    Raises:
+        DeployError: one line, whatever cannot be done.
+    """
+    found = _quantized(opened, chip, options or Options(), silent, Dump(None), None)
+    assert found.scales is not None
+    return found.scales
 
 
 def _quantized(
-    opened: OpenedModel, chip: Target, options: Options, step: Step, dump: Dump
+    opened: OpenedModel,
+    chip: Target,
+    options: Options,
+    step: Step,
+    dump: Dump,
+    scales: FixedScales | None,
 ) -> _Integers:
     """From a traced graph to integers."""
     dump("traced", opened.graph)
     step("lower to populations and projections")
     found = judge(
-        infer_signals(opened.graph), chip, shortcuts=options.shortcuts,
+        infer_signals(opened.graph), chip, shortcuts=_shortcuts(options, scales),
         host_attention=options.host_attention, mapped=False,
     )  # fmt: skip
     parted, unit, choices = found.graph, found.unit, found.networks
@@ -150,22 +175,32 @@ def _quantized(
     found.require()
     step("calibrate on data")
     samples = take_samples(options, parted.input, opened.calibration)
-    seen = observed(_with_host_nodes(parted, choices), choices, samples.calibration)
+    if scales is None:
+        seen = observed(with_host_nodes(parted, choices), choices, samples.calibration)
+    else:
+        samples, seen = Samples(scales.samples, samples.held_back), scales.calibration
     rates = seen.rates()
     chosen = found.cheapest(rates)[0].network
     dump("lowered", chosen)
     step("quantize")
-    made = quantize(chosen, chip, seen, unit or "chip")
+    made = quantize(chosen, chip, seen, unit or "chip", scales.chosen if scales else None)
     notes = (*samples.notes, *_unused_attention(options, chip, unit, choices))
     known = audit_facts(opened.facts, parted, found.flags(rates))
     return _Integers(
         made.network,
-        _with_host_nodes(parted, [chosen]),
+        with_host_nodes(parted, [chosen]),
         compiled_facts(known, made, found.plan(rates), notes, samples.calibration),
         seen.values,
         samples.calibration,
         samples.held_back,
+        scales or FixedScales(chosen.shortcuts, samples.calibration, seen, made.chosen),
     )
+
+
+def _shortcuts(options: Options, scales: FixedScales | None) -> Shortcuts:
+    if scales is None or scales.shortcuts == "none":
+        return options.shortcuts
+    return "relay" if scales.shortcuts == "relay" else "compose"
 
 
 def _as_it_came(opened: OpenedNetwork, options: Options) -> _Integers:
@@ -214,7 +249,7 @@ def _unused_attention(
     return (f"--host-attention changed nothing: {why}",)
 
 
-def _with_host_nodes(graph: Graph, choices: list[RealNetwork]) -> Graph:
+def with_host_nodes(graph: Graph, choices: list[RealNetwork]) -> Graph:
     """The model's graph with the nodes that lowering added on the host's side."""
     nodes = {node.name: node for node in graph.nodes}
     for choice in choices:

@@ -45,10 +45,13 @@ class Mantissas:
         return self.values * (unit * (1 << self.exponent))
 
 
-def mantissas(kernel: Kernel, unit: float, clip: float, limit: int) -> Mantissas:
+def mantissas(
+    kernel: Kernel, unit: float, clip: float, limit: int, exponent: int | None = None
+) -> Mantissas:
     """Mantissas of -limit - 1..limit, with the smallest exponent that holds clip * largest."""
-    ratio = max(clip * kernel.largest / unit / limit, 1.0)
-    exponent = max(0, math.ceil(math.log2(ratio) - 1e-9))
+    if exponent is None:
+        ratio = max(clip * kernel.largest / unit / limit, 1.0)
+        exponent = max(0, math.ceil(math.log2(ratio) - 1e-9))
     rounded = np.rint(kernel.weight / (unit * (1 << exponent)))
     values = np.clip(rounded, -limit - 1, limit)
     kind = np.int8 if limit <= np.iinfo(np.int8).max else np.int32

@@ -27,6 +27,7 @@ from snndeploy.network import MEMBRANE_SHIFT, Attention, Network, Population, Pr
 from snndeploy.neurons import Integrator, LeakyFire, Lif, Relay, decay_register
 from snndeploy.ops.fixed_point import fixed_point
 from snndeploy.quantize.calibration import Calibration
+from snndeploy.quantize.fixed import Chosen
 from snndeploy.quantize.host_input import HostInput
 from snndeploy.quantize.kernels import Kernel, Mantissas, mantissas, weight_error, worst_case
 from snndeploy.quantize.legality import illegal
@@ -75,6 +76,7 @@ class Quantized:
     network: Network
     layers: tuple[LayerQuantization, ...]
     notes: tuple[str, ...]
+    chosen: Chosen
 
 
 def quantize(
@@ -82,15 +84,19 @@ def quantize(
     target: Target,
     calibration: Calibration,
     attention_unit: AttentionUnit = "chip",
+    chosen: Chosen | None = None,
 ) -> Quantized:
     """The integer network; attention_unit: what refines currents and membranes.
+
+    chosen: the scales of an earlier run (`Quantized.chosen`), used again.
 
     Raises:
         UnsupportedError: soft reset, a reset value or graded input that the target does not have.
         FitError: a threshold or offset that no scale fits into its register, or a shortcut that
             must wait too long.
     """
-    return _Quantizer(suited(network, target), target, calibration, attention_unit).run()
+    real = suited(network, target)
+    return _Quantizer(real, target, calibration, attention_unit, chosen or Chosen()).run()
 
 
 class _Quantizer:
@@ -100,10 +106,13 @@ class _Quantizer:
         target: Target,
         calibration: Calibration,
         attention_unit: AttentionUnit,
+        chosen: Chosen,
     ) -> None:
         self.real, self.target, self.calibration = network, target, calibration
         self.attention_unit: AttentionUnit = attention_unit
         self.scales = Scales(network, target, calibration)
+        self.scales.chosen.update(chosen.units)
+        self.chosen = chosen
         self.host = HostInput(self.scales)
         self.connections: dict[tuple[int, float, float, float], Connection] = {}
         self.populations: list[Population] = []
@@ -137,6 +146,7 @@ class _Quantizer:
             assign_depths(network, self.target),
             tuple(self.layers),
             (*self.real.notes, *self.host.notes, *self.notes),
+            Chosen(self.scales.chosen, {layer.population: layer.exponents for layer in self.layers}),
         )
 
     # kinds of populations
@@ -161,7 +171,11 @@ class _Quantizer:
     def _neurons(self, population: RealPopulation) -> None:
         scale = self.scales.of(population)
         kernels = self.scales.kernels(population)
-        found = [mantissas(k, scale.unit, scale.clip, self.target.mantissa_max) for k in kernels]
+        exponents = self.chosen.of(population.name, len(kernels))
+        found = [
+            mantissas(kernel, scale.unit, scale.clip, self.target.mantissa_max, exponent)
+            for kernel, exponent in zip(kernels, exponents, strict=True)
+        ]
         parts = []
         for term, kernel, integers in zip(population.terms, kernels, found, strict=True):
             connection = self._connection(kernel, integers, scale)
