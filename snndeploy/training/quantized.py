@@ -31,7 +31,7 @@ from snndeploy.frontend.door import ModelFacts, OpenedModel
 from snndeploy.frontend.torch import traced
 from snndeploy.frontend.torch_door import state_hash
 from snndeploy.graph import Graph, Node
-from snndeploy.network import Network, Population
+from snndeploy.network import Network
 from snndeploy.pipeline.options import Options
 from snndeploy.pipeline.walk import compile_opened, fix_scales
 from snndeploy.program import Program
@@ -73,8 +73,8 @@ def quantized(
 
     calibration: inputs that set the integer scales, samples first, or a data file.  example: one
     valid input, batch of one (default: the first of the calibration).  timesteps, input_signal,
-    adapters: as in `frontend.torch.trace`.  shortcuts: as in `Options`.  surrogate_width: of the derivative of a spike, in
-    thresholds.
+    adapters: as in `frontend.torch.trace`.  shortcuts: as in `Options`.  surrogate_width: of the
+    derivative of a spike, in thresholds.
 
     Raises:
         DeployError: what cannot be compiled, or is compiled to what this does not compute.
@@ -151,7 +151,7 @@ class QuantizedModule(torch.nn.Module):
         logits = walk.logits(result)
         return Answer(logits, run.payloads)
 
-    def compile(self, **options: Any) -> Program:
+    def program(self, **options: Any) -> Program:
         """The program of the weights as they are, at these scales; options: of `Options`.
 
         Raises:

@@ -1,7 +1,7 @@
 """What rounding, clipping and firing are backward.
 
-    spike(v, above, width)   S = [v > above];   dS/dv = 1 / (width (1 + (pi (v - above) / width)^2))
-    straight(smooth, exact)  exact;             the derivative of smooth
+spike(v, above, width)   S = [v > above];   dS/dv = 1 / (width (1 + (pi (v - above) / width)^2))
+straight(smooth, exact)  exact;             the derivative of smooth
 """
 
 from __future__ import annotations

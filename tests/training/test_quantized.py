@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from nets import Events, LIF, Residual, events, images, over_time  # noqa: E402
 from torch import nn  # noqa: E402
+from trainable import LIF, Events, Residual, events, images, over_time  # noqa: E402
 
 import snndeploy  # noqa: E402
 from snndeploy.engines.reference import run_reference  # noqa: E402
@@ -45,6 +40,7 @@ NETS = {
     "bias, 4 bits": (lambda: Residual(gated=False), images, four_bits()),
     "soft reset": (lambda: Residual(reset="soft"), images, "hybrid45nm"),
     "events, 4 bits": (Events, events, four_bits()),
+    "currents that last": (lambda: Events(current_decay=0.5), events, "loihi2"),
     "events, above": (lambda: Events(fires_at="gt", decay=0.3), events, "loihi2"),
 }
 
@@ -70,7 +66,7 @@ def train(module, data, steps=4, rate=0.02):
 
 def assert_bit_for_bit(module, x):
     """Logits and spikes: the module's, the simulator's, and those of the reference step."""
-    program = module.compile(mapping="tiles")
+    program = module.program(mapping="tiles")
     with torch.no_grad():
         answer = module.answer(x)
     simulation = snndeploy.simulate(program, x.numpy(), reference=False, batch=len(x))
@@ -154,7 +150,7 @@ def test_the_gradient_is_the_float_models_where_nothing_is_rounded():
     x = torch.randint(0, 2, (12, 4, 6), generator=generator).float()
     net = OnGrid()
     module = quantized(net, "loihi2", calibration=x)
-    assert [layer.exact for layer in module.compile().facts.quantization] == [True, True]
+    assert [layer.exact for layer in module.program().facts.quantization] == [True, True]
     weights = torch.tensor([1.0, -2.0, 0.5])
     gradients = []
     for run in (net, module):
@@ -247,6 +243,15 @@ class Attended(LIF):
 class Gate(nn.Module):
     def forward(self, x):
         return x * torch.sigmoid(x.mean((3, 4), keepdim=True))
+
+
+def test_a_neuron_that_needs_a_program_is_refused_by_name():
+    with pytest.raises(UnsupportedError) as refused:
+        made(lambda: Events(v_reset=0.125), events, "loihi2")
+    assert str(refused.value) == (
+        "spike1 fires by neuron 'programmed', which fine-tuning on integers does not compute; train"
+        " it before it is quantized, or leave it out"
+    )
 
 
 def test_attention_in_the_body_is_refused_by_name():

@@ -21,26 +21,35 @@ class Fire(torch.autograd.Function):
 
 
 class LIF(nn.Module):
-    """Time first.  U = H + X;  S;  H = decay U (1 - S) or decay (U - threshold S)."""
+    """Time first.  I = current_decay I + X;  U = H + I;  S;
 
-    def __init__(self, threshold=0.5, decay=0.5, fires_at="ge", reset="hard"):
+    H = v_reset S + decay U (1 - S) or decay (U - threshold S).
+    """
+
+    def __init__(
+        self, threshold=0.5, decay=0.5, fires_at="ge", reset="hard", v_reset=0.0, current_decay=0.0
+    ):
         super().__init__()
         self.threshold, self.decay, self.fires_at, self.reset = threshold, decay, fires_at, reset
+        self.v_reset, self.current_decay = v_reset, current_decay
 
     def neuron_parameters(self):
         return {
-            "threshold": self.threshold, "decay": self.decay, "v_reset": 0.0,
+            "threshold": self.threshold, "decay": self.decay, "v_reset": self.v_reset,
             "fires_at": self.fires_at, "reset": self.reset, "time_axis": 0,
+            "current_decay": self.current_decay,
         }  # fmt: skip
 
     def forward(self, x):
-        carried, spikes = torch.zeros_like(x[0]), []
-        for current in x:
+        carried, current, spikes = torch.zeros_like(x[0]), 0.0, []
+        for arriving in x:
+            current = self.current_decay * current + arriving
             membrane = carried + current
             spike = Fire.apply(membrane - self.threshold, self.fires_at == "gt")
             left = spike.detach()
             kept = membrane - self.threshold * left
             carried = self.decay * (kept if self.reset == "soft" else membrane * (1 - left))
+            carried = carried + self.v_reset * left
             spikes.append(spike)
         return torch.stack(spikes)
 
