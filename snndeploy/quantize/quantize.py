@@ -110,8 +110,7 @@ class _Quantizer:
     ) -> None:
         self.real, self.target, self.calibration = network, target, calibration
         self.attention_unit: AttentionUnit = attention_unit
-        self.scales = Scales(network, target, calibration)
-        self.scales.chosen.update(chosen.units)
+        self.scales = Scales(network, target, calibration, chosen.units)
         self.chosen = chosen
         self.host = HostInput(self.scales)
         self.connections: dict[tuple[int, float, float, float], Connection] = {}

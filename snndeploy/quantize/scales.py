@@ -13,8 +13,8 @@ search is empirical).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,7 +55,15 @@ class Scales:
     population; those of relays and inputs are entered while the network is quantized.
     """
 
-    def __init__(self, network: RealNetwork, target: Target, calibration: Calibration) -> None:
+    def __init__(
+        self,
+        network: RealNetwork,
+        target: Target,
+        calibration: Calibration,
+        kept: Mapping[str, Scale] | None = None,
+    ) -> None:
+        """kept: scales of an earlier run, by the first population of each group."""
+        self.kept = kept or {}
         self.real, self.target, self.calibration = network, target, calibration
         self.populations = network.by_name
         spiking = [p.name for p in network.populations if p.kind in ("lif", "or")]
@@ -69,6 +77,8 @@ class Scales:
         """The population's scale; chosen for its whole group when the first member comes."""
         members = self.members[population.name]
         leader = members[0].name
+        if leader not in self.chosen and leader in self.kept:
+            self.chosen[leader] = self._again(self.kept[leader], members)
         if leader not in self.chosen:
             integrates = population.kind == "integrator"
             self.chosen[leader] = (
@@ -101,9 +111,22 @@ class Scales:
 
     # spiking populations and relays
 
-    def _choose(self, members: Sequence[RealPopulation]) -> Scale:
+    def _again(self, kept: Scale, members: Sequence[RealPopulation]) -> Scale:
+        """A scale of an earlier run, exact only if the weights as they are say so again."""
+        if not kept.exact or self._exact(members, *self._known(members)) == kept:
+            return kept
+        return replace(kept, exact=False)
+
+    def _known(
+        self, members: Sequence[RealPopulation]
+    ) -> tuple[Sequence[RealPopulation], Sequence[Kernel]]:
+        """The members whose sources have their payloads, and their kernels, each once."""
         known = [m for m in members if all(t.source in self.payload_unit for t in m.terms)]
         kernels = list({id(k.connection): k for m in known for k in self.kernels(m)}.values())
+        return known, kernels
+
+    def _choose(self, members: Sequence[RealPopulation]) -> Scale:
+        known, kernels = self._known(members)
         exact = self._exact(members, known, kernels)
         if exact is not None:
             return exact

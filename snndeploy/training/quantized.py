@@ -121,6 +121,7 @@ class QuantizedModule(torch.nn.Module):
         self.target, self.surrogate_width = target, surrogate_width
         self._graph, self._options = again, options
         self._time_first = "time_first" in graph.by_name  # how a trace calls that input
+        self._traced = [id(p) for p in module.parameters()]
         self.scales: FixedScales
         self.requantize()
 
@@ -161,6 +162,11 @@ class QuantizedModule(torch.nn.Module):
         return compile_opened(self._opened(), self.target, given, scales=self.scales)
 
     def _integers(self) -> Integers:
+        if [id(p) for p in self.module.parameters()] != self._traced:
+            raise ModelError(
+                "parameters of the module were replaced by others since it was quantized; load"
+                " values into them (load_state_dict), or quantize the module again"
+            )
         return integers_of(self._graph, self.target, self.scales)
 
     def _opened(self) -> OpenedModel:
@@ -202,9 +208,10 @@ class _Walk:
     def logits(self, result: Any) -> Any:
         """The chip's logits; backward, the module's own layers behind its last neuron."""
         network = self.run.network
+        if missing := [path for path, nodes in self.calls.items() if nodes]:
+            raise ModelError(f"neuron {missing[0]} is called less often than when it was traced")
         for population in self.waiting:
             self.run.advance(population)
-        self.waiting = []
         node = self.model.by_name[self.model.outputs[0]]
         answers = as_steps(node, result, self.run.samples).mean(1)
         answers = answers.reshape(self.run.samples, -1).double()
@@ -219,11 +226,17 @@ class _Walk:
         while self.waiting:
             population = self.waiting.pop(0)
             if population.origin != node:
+                self._require_no_neuron(population.origin)
                 self.run.advance(population)
                 continue
             added = straight.reshape(*straight.shape[:2], *population.shape).double()
             return self.run.advance(population, added * (UNIT / population.scale))
         raise AssertionError(f"no population computes {node}")
+
+    def _require_no_neuron(self, origin: str) -> None:
+        for path, nodes in self.calls.items():
+            if origin in (node.name for node in nodes):
+                raise ModelError(f"neuron {path} is called later than when it was traced")
 
 
 @contextmanager

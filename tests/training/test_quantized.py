@@ -12,7 +12,7 @@ from trainable import LIF, Events, Residual, events, images, over_time  # noqa: 
 
 import snndeploy  # noqa: E402
 from snndeploy.engines.reference import run_reference  # noqa: E402
-from snndeploy.errors import DataError, UnsupportedError  # noqa: E402
+from snndeploy.errors import DataError, ModelError, UnsupportedError  # noqa: E402
 from snndeploy.simulator.run import encode, logits_of  # noqa: E402
 from snndeploy.target import Target  # noqa: E402
 from snndeploy.training import quantized  # noqa: E402
@@ -164,6 +164,15 @@ def test_the_gradient_is_the_float_models_where_nothing_is_rounded():
         assert torch.allclose(float_model, integers, rtol=1e-5, atol=1e-6)
 
 
+def test_what_was_exact_is_so_only_while_the_weights_say_so():
+    x = torch.ones(2, 4, 6)
+    net = OnGrid()
+    module = quantized(net, "loihi2", calibration=x)
+    with torch.no_grad():
+        net.first.weight[0, 0] += 0.003
+    assert [layer.exact for layer in module.program().facts.quantization] == [False, True]
+
+
 def test_scales_stay_until_they_are_chosen_again():
     module = made(Residual, images, four_bits())
     units = [p.scale for p in module.network().populations]
@@ -210,6 +219,38 @@ def test_calibration_is_also_a_file(tmp_path):
         for given in (x, tmp_path / "some.npz")
     ]  # fmt: skip
     assert units[0] == units[1]
+
+
+def test_a_parameter_that_was_replaced_is_refused():
+    net = OnGrid()
+    module = quantized(net, "loihi2", calibration=torch.ones(2, 4, 6))
+    net.first.weight = nn.Parameter(net.first.weight.detach() * 2)
+    with pytest.raises(ModelError) as refused:
+        module(torch.ones(2, 4, 6))
+    assert str(refused.value) == (
+        "parameters of the module were replaced by others since it was quantized; load values into"
+        " them (load_state_dict), or quantize the module again"
+    )
+
+
+class InTurn(OnGrid):
+    """Leaves its last neuron out when it is told to."""
+
+    leaves_out = False
+
+    def forward(self, spikes):
+        if self.leaves_out:
+            return self.second(self.spike1(over_time(self.first, spikes.transpose(0, 1)))).sum(0)
+        return super().forward(spikes)
+
+
+def test_another_forward_than_the_traced_one_is_refused():
+    net = InTurn()
+    module = quantized(net, "loihi2", calibration=torch.ones(2, 4, 6))
+    net.leaves_out = True
+    with pytest.raises(ModelError) as refused:
+        module(torch.ones(2, 4, 6))
+    assert str(refused.value) == "neuron spike2 is called less often than when it was traced"
 
 
 def test_input_of_another_shape_is_refused(shared):
