@@ -32,6 +32,8 @@ from snndeploy.frontend.torch import traced
 from snndeploy.frontend.torch_door import state_hash
 from snndeploy.graph import Graph, Node
 from snndeploy.network import Network
+from snndeploy.ops import kind_of
+from snndeploy.ops.evaluate import node_inputs
 from snndeploy.pipeline.options import Options
 from snndeploy.pipeline.walk import compile_opened, fix_scales
 from snndeploy.program import Program
@@ -201,9 +203,16 @@ class _Walk:
         if not self.calls[path]:
             raise ModelError(f"neuron {path} is called more often than when it was traced")
         node = self.calls[path].pop(0)
-        currents = as_steps(node, x, self.run.samples)
+        currents = as_steps(node, self._scaled(node, x), self.run.samples)
         spikes = self._advance(node.name, currents - currents.detach())
         return as_value(node, spikes.detach(), self.run.samples).to(x.dtype)
+
+    def _scaled(self, node: Node, x: Any) -> Any:
+        """The currents as the graph has them: scaled a channel where thresholds are a channel's."""
+        (front,) = node_inputs(self.model, node)
+        if front.module != node.module:
+            return x
+        return kind_of(front).evaluate(front, [x], self.run.samples, self.model.timesteps)
 
     def logits(self, result: Any) -> Any:
         """The chip's logits; backward, the module's own layers behind its last neuron."""

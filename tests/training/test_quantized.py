@@ -164,6 +164,24 @@ def test_the_gradient_is_the_float_models_where_nothing_is_rounded():
         assert torch.allclose(float_model, integers, rtol=1e-5, atol=1e-6)
 
 
+def test_thresholds_a_channel_are_weights_scaled_a_channel():
+    """Threshold 0.25 for weights w is 0.5 for 2 w, and d/dw is 2 d/d(2 w)."""
+    generator = torch.Generator().manual_seed(6)
+    x = torch.randint(0, 2, (12, 4, 6), generator=generator).float()
+    scale = torch.tensor([1.0, 2.0] * 4)[:, None]
+    two, one = OnGrid(), OnGrid()
+    two.spike1.threshold = 0.5 / scale[:, 0]
+    with torch.no_grad():
+        one.first.weight.mul_(scale)
+    modules = [quantized(net, "loihi2", calibration=x) for net in (two, one)]
+    answers = [module(x) for module in modules]
+    assert torch.equal(*answers)
+    for answer in answers:
+        (answer * torch.tensor([1.0, -2.0, 0.5])).sum().backward()
+    assert two.first.weight.grad.abs().max() > 0.1
+    assert torch.allclose(two.first.weight.grad, scale * one.first.weight.grad, rtol=1e-5)
+
+
 def test_what_was_exact_is_so_only_while_the_weights_say_so():
     x = torch.ones(2, 4, 6)
     net = OnGrid()
