@@ -25,7 +25,7 @@ def assert_same(expected: Activity, found: Activity) -> None:
 
 def everything(network: Network) -> tuple[list[str], list[str]]:
     """Names of all populations, and of those with membranes."""
-    stateful = [p.name for p in network.populations if p.neuron.name in ("lif", "integrator")]
+    stateful = [p.name for p in network.populations if p.neuron.has_membrane]
     return list(network.by_name), stateful
 
 

@@ -13,7 +13,15 @@ import numpy as np
 from populations import altered, make_population
 
 from snndeploy.connections import Connection, Conv, Dense, Shape
-from snndeploy.network import NO_CURRENT_MEMORY, Injection, Network, Population, Projection, Readout
+from snndeploy.network import (
+    MEMBRANE_SHIFT,
+    NO_CURRENT_MEMORY,
+    Injection,
+    Network,
+    Population,
+    Projection,
+    Readout,
+)
 
 SMALLEST_WEIGHT, LARGEST_WEIGHT = -128, 127
 
@@ -36,6 +44,7 @@ class Features:
     recurrent: bool = False
     current_decay: bool = False
     axonal_delays: bool = False
+    programmed: bool = False  # neuron programs, in all their forms
     overflow: bool = False  # large exponents: wraps and saturations happen
     negative_exponents: bool = False
     weight_step: int = 1  # 2: even weights, as Loihi needs for mixed signs
@@ -146,6 +155,8 @@ class Builder:
     def neurons(self, name: str, shape: Shape, depth: int) -> Population:
         magnitude = self.magnitude(name)
         fires_at = int(magnitude * self.pick((0.05, 0.2, 0.5, 1.0)))
+        if self.features.programmed and self.chance(2):
+            return self.program(name, shape, depth, fires_at)
         decay = self.pick(self.features.membrane_decays)
         bias = None
         if self.chance(2):
@@ -169,6 +180,31 @@ class Builder:
             depth=depth,
         )
 
+    def program(self, name: str, shape: Shape, depth: int, fires_at: int) -> Population:
+        """A neuron program of any form; its registers are in units of v."""
+        unit = max(fires_at, 1) << MEMBRANE_SHIFT
+        bound = self.pick((None, None, 0, 0.4, 2))
+        started = {"lower_bound": -int(bound * unit)} if bound is not None else {}
+        return make_population(
+            name,
+            shape,
+            "programmed",
+            threshold=unit - self.choose.integer(0, 1),
+            membrane_decay=self.pick((0, 100, 1024, 4096)),
+            current_decay=self.pick((NO_CURRENT_MEMORY, NO_CURRENT_MEMORY, 1024, 3072)),
+            reset=self.pick(("hard", "soft", "soft_after", "none")),
+            reset_value=self.pick((0, -unit // 3, unit // 4)),
+            amount=self.pick((unit, unit // 2 + 1)),
+            initial=self.pick((0, unit // 2, -unit // 2, 2 * unit)),
+            refractory=self.pick((0, 0, 1, 3)),
+            refractory_input=self.pick(("integrated", "dropped")),
+            most_spikes=self.pick((1, 1, 3, 1 << 15)),
+            bias=self.rng.integers(-fires_at, fires_at + 1, shape[:1]) if self.chance(3) else None,
+            bias_exponent=self.choose.integer(0, 4),
+            depth=depth,
+            **started,
+        )
+
     def add_source(self) -> None:
         shape = tuple(self.choose.integer(low, high) for low, high in ((1, 4), (1, 7), (1, 7)))
         mode = self.pick(self.features.injections)
@@ -177,7 +213,9 @@ class Builder:
             bound = self.pick((3, 200, 40000)) if graded else 1
             self.populations.append(make_population("input", shape, "input", payload_bound=bound))
         else:
-            self.populations.append(altered(self.neurons("stem", shape, 0), threshold=60))
+            stem = self.neurons("stem", shape, 0)
+            in_units_of_v = stem.neuron.name == "programmed"
+            self.populations.append(altered(stem, threshold=60 << MEMBRANE_SHIFT * in_units_of_v))
         self.inject(self.populations[-1], mode)
 
     def inject(self, target: Population, mode: str) -> None:
@@ -224,7 +262,7 @@ class Builder:
                 population = altered(population, threshold=0, membrane_decay=4096)  # OR pool
         self.populations.append(population)
         host = [m for m in self.features.injections if m != "spikes"]
-        if population.neuron.name == "lif" and host and self.chance(5):
+        if population.neuron.fires and host and self.chance(5):
             self.inject(population, self.pick(host))
 
     def merge_others(self, name: str, shape: Shape) -> None:
@@ -244,7 +282,7 @@ class Builder:
 
     def add_loops(self) -> None:
         """Projections that go backward in the list of populations, or onto themselves."""
-        body = [p for p in self.populations if p.neuron.name == "lif"]
+        body = [p for p in self.populations if p.neuron.fires]
         for _ in range(self.choose.integer(1, 2) if body else 0):
             source = self.pick(body)
             target = self.pick(body[: body.index(source) + 1])

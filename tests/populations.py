@@ -7,7 +7,7 @@ from typing import Any
 
 from snndeploy.connections import Shape
 from snndeploy.network import Population
-from snndeploy.neurons import NEURONS, Reset
+from snndeploy.neurons import NEURONS, Reset, WhileRefractory
 
 OWN = {field.name for field in dataclasses.fields(Population)}
 
@@ -24,8 +24,9 @@ def make_population(
     registers = {key: value for key, value in values.items() if key not in OWN}
     rest = {key: value for key, value in values.items() if key in OWN}
     mine = {key: value for key, value in registers.items() if key in known}
-    if "reset" in mine:
-        mine["reset"] = Reset(mine["reset"])
+    for key, choice in (("reset", Reset), ("refractory_input", WhileRefractory)):
+        if key in mine:
+            mine[key] = choice(mine[key])
     return Population(name, shape, NEURONS[kind](**mine), **rest)
 
 

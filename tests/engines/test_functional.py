@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -22,6 +23,7 @@ from snndeploy.engines.reference import ReferenceChip, host_values, run_referenc
 from snndeploy.engines.stepwise import run_stepwise
 from snndeploy.errors import DataError
 from snndeploy.network import Injection, Network, Population, Projection, Readout
+from snndeploy.neurons import Programmed
 
 pytestmark = pytest.mark.torch
 
@@ -66,6 +68,44 @@ def test_overflows_equal_reference(case: Case):
 @given(networks(Features(recurrent=True, current_decay=True, axonal_delays=True)))
 def test_steps_equal_reference(case: Case):
     compare(case, run_stepwise)
+
+
+@check_property(60)
+@given(networks(Features(programmed=True, current_decay=True, axonal_delays=True)))
+def test_layers_of_neuron_programs_equal_reference(case: Case):
+    compare(case, run_functional)
+
+
+@check_property(40)
+@given(networks(Features(programmed=True, recurrent=True, axonal_delays=True)))
+def test_steps_of_neuron_programs_equal_reference(case: Case):
+    compare(case, run_stepwise)
+
+
+@check_property(40)
+@given(networks(Features(programmed=True, overflow=True)))
+def test_overflows_of_neuron_programs_equal_reference(case: Case):
+    compare(case, run_functional)
+
+
+def test_random_neuron_programs_take_every_form():
+    """What the three properties above draw: every form, firing, and several spikes a step."""
+    fired: Counter[str] = Counter()
+    for seed in range(60):
+        network = random_network(seed, Features(programmed=True))
+        activity = run_reference(network, random_injected(network, seed))
+        for population in network.populations:
+            neuron, spikes = population.neuron, activity.spikes[population.name]
+            if isinstance(neuron, Programmed) and spikes.any():
+                waits = neuron.refractory_input.value if neuron.refractory else "no waiting"
+                fired.update((neuron.reset.value, waits))
+                fired["several"] += spikes.max() > 1
+                fired["below"] += activity.membranes[population.name].min() < 0
+    assert set(fired) == {
+        "hard", "soft", "soft_after", "none", "integrated", "dropped", "no waiting", "several",
+        "below",
+    }  # fmt: skip
+    assert min(fired.values()) >= 5, fired
 
 
 def test_random_networks_are_not_trivial():

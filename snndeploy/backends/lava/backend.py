@@ -18,26 +18,37 @@ if TYPE_CHECKING:
 
 SHORTEST_TIMEOUT_S = 120.0
 TIMEOUT_FACTOR = 10.0  # Lava's speed varies a lot with the machine's load
+SIMULATED = "{names}: in simulation only, since Lava ships no such process, nor its microcode"
 
 ALLOWED = Allowed(
     title="Lava",
     neurons={
         "lif": ("threshold", "membrane_decay", "current_decay", "reset", "reset_amount"),
+        "programmed": (
+            "membrane_decay",
+            "current_decay",
+            "threshold",
+            "reset",
+            "reset_value",
+            "amount",
+            "lower_bound",
+            "initial",
+            "refractory",
+            "refractory_input",
+            "most_spikes",
+        ),
         "integrator": ("membrane_decay", "current_decay"),
         "relay": ("payload_shift", "payload_bound"),
         "input": ("payload_bound",),
     },
     connections=frozenset({"conv", "dense"}),
-    features=frozenset(FEATURES) - {"attention", "soft reset"},
+    features=frozenset(FEATURES) - {"attention"},
     lacks={
         "connections": "{where} cannot be deployed to Lava: connection '{name}' has no Lava"
         " process; use 'conv' or 'dense', or the simulator",
         "attention": "{where} cannot be deployed to Lava: it has attention, which multiplies at run"
         " time, and no Lava process of ours does that; drop the attention and fine-tune, or use"
         " the simulator",
-        "soft reset": "{where} cannot be deployed to Lava: it resets softly (v - threshold), and"
-        " Lava's fixed-point LIF only resets to zero; train or compile it with a hard reset, or"
-        " use the simulator",
     },
 )
 
@@ -101,11 +112,16 @@ def _refusals(program: Program, options: Mapping[str, Any]) -> Iterable[Unsuppor
 
 
 def _emit(program: Program, x: np.ndarray, output: Path, options: Mapping[str, Any]) -> Written:
+    from snndeploy.backends.lava.express import simulation_only
+
     write_answered(program, x, output)
     seconds = estimated_s(program, len(x))
+    simulated = simulation_only(program.network)
     return Written(
         f"{len(x)} samples; Lava's simulation takes about {seconds:.0f} s",
-        go_on=f"run it with: cd {output} && python3.10 run.py --config {{mode}}",
+        (SIMULATED.format(names=", ".join(simulated)),) if simulated else (),
+        go_on=f"run it with: cd {output} && python3.10 run.py --config"
+        f" {'sim' if simulated else '{mode}'}",
     )
 
 

@@ -21,6 +21,7 @@ from snndeploy.network import Network
 TEMPLATES = {
     "run.py": "run_template.py",
     "processes.py": "processes_template.py",
+    "neuron_program.py": "neuron_program_template.py",
     "support.py": "support_template.py",
 }
 

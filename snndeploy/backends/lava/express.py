@@ -14,7 +14,7 @@ from snndeploy.backends.lava.backend import ALLOWED
 from snndeploy.connections import Conv, Dense
 from snndeploy.errors import UnsupportedError
 from snndeploy.network import MEMBRANE_SHIFT, NO_CURRENT_MEMORY, Network, Population, Projection
-from snndeploy.neurons import Integrator, Lif, Relay
+from snndeploy.neurons import Integrator, Lif, Neuron, Programmed, Relay, Reset
 from snndeploy.quantize.kernels import worst_case
 from snndeploy.quantize.quantize import LayerQuantization
 
@@ -41,7 +41,7 @@ def refuse(node: str, reason: str, advice: str) -> UnsupportedError:
 def message_bits(population: Population, sent: np.ndarray | None = None) -> int:
     """Bits of its payloads, sign included; 0 for binary spikes (any payload then counts as 1)."""
     neuron = population.neuron
-    if neuron.has_membrane:
+    if neuron.has_membrane and not neuron.sends_graded:
         return 0
     largest = neuron.payload_bound
     if sent is not None and sent.size:
@@ -68,6 +68,33 @@ def factored(values: np.ndarray, bits: int, node: str) -> tuple[np.ndarray, int]
         mantissa = mantissa >> 1
         exponent += 1
     return mantissa.astype(np.int16), exponent
+
+
+def as_process(neuron: Neuron) -> Neuron:
+    """The neuron whose Lava process computes it: a soft reset takes a neuron program.
+
+    A `lif` leaks at the start of the next step, a program at the end of this one: what is carried
+    over differs, and every spike is the same.
+    """
+    if not isinstance(neuron, Lif) or neuron.reset is not Reset.SOFT:
+        return neuron
+    return Programmed(
+        neuron.membrane_decay,
+        neuron.current_decay,
+        threshold=neuron.fires_above,
+        reset=Reset.SOFT,
+        amount=neuron.reset_amount << MEMBRANE_SHIFT,
+    )
+
+
+def simulation_only(network: Network) -> list[str]:
+    """The populations that only processes of ours compute, for which there is no microcode."""
+    return [population.name for population in network.populations if _is_ours(population.neuron)]
+
+
+def _is_ours(neuron: Neuron) -> bool:
+    shifts = isinstance(neuron, Relay) and neuron.payload_shift > 0
+    return shifts or isinstance(as_process(neuron), Programmed)
 
 
 def holding_bias(name: str, neuron: Lif, exponent: int) -> int:
@@ -208,9 +235,7 @@ def population_notes(network: Network, population: Population) -> list[str]:
 
     Biases are the program's own, not as `factored` writes them for the simulation.
     """
-    neuron = population.neuron
-    if isinstance(neuron, Relay) and neuron.payload_shift:
-        return [f"{population.name}: a relay with a shift is a custom process, simulation only"]
+    neuron = as_process(population.neuron)
     if not isinstance(neuron, Lif | Integrator):
         return []
     notes = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from snndeploy.backends.lava.backend import ALLOWED
 from snndeploy.connections import Conv, Dense
 from snndeploy.engines.boundary import count_samples
 from snndeploy.network import Network, Population, Projection
-from snndeploy.neurons import Input, Integrator, Lif, Relay, shift
+from snndeploy.neurons import Input, Integrator, Lif, Programmed, Relay, shift
 
 FORMAT = "snndeploy lava bundle"
 VERSION = 1
@@ -78,6 +78,7 @@ def build_manifest(
         "expected": _expected(context, expected),
         "readout": readout and {"population": readout.population, "kind": readout.kind},
         "expected_outputs": _expected_outputs(context, expected_outputs),
+        "simulation_only": express.simulation_only(network),
         "hardware_notes": context.notes,
     }
 
@@ -86,26 +87,28 @@ def build_manifest(
 
 
 def _population(context: Context, population: Population) -> dict[str, Any]:
+    neuron = express.as_process(population.neuron)
     entry: dict[str, Any] = {
         "name": population.name,
-        "kind": population.neuron.name,
+        "kind": neuron.name,
         "shape": list(population.shape),
         "depth": population.depth,
     }
     sent = None
-    match population.neuron:
+    match neuron:
         case Input():
             sent = _input_values(context, population)
             entry["input"] = context.arrays.add(f"{population.name}.input", sent)
         case Relay(payload_shift=shifted):
             entry["payload_shift"] = shifted
-        case Lif() | Integrator() as neuron:
-            bias = _bias(context, population)
+        case Programmed():
+            entry |= {"registers": asdict(neuron), "bias": _bias(context, population)}
+        case Lif() | Integrator():
             entry |= {
                 "threshold": neuron.threshold if isinstance(neuron, Lif) else 0,
                 "membrane_decay": neuron.membrane_decay,
                 "current_decay": neuron.current_decay,
-                "bias": bias and _bias_entry(context, population, *bias),
+                "bias": _bias(context, population),
             }
     entry["message_bits"] = express.message_bits(population, sent)
     context.notes += express.population_notes(context.network, population)
@@ -122,7 +125,7 @@ def _input_values(context: Context, population: Population) -> np.ndarray:
     return _small(values)
 
 
-def _bias(context: Context, population: Population) -> tuple[np.ndarray, int] | None:
+def _bias(context: Context, population: Population) -> dict[str, Any] | None:
     """Mantissas (C, H, W), or (samples, C, H, W) with a bias injection, and their exponent."""
     total = population.own_bias
     for index, injection in enumerate(context.network.injections):
@@ -130,7 +133,8 @@ def _bias(context: Context, population: Population) -> tuple[np.ndarray, int] | 
             total = total + shift(context.injected[index].astype(np.int64), injection.exponent)
     if not total.any() and not _held(context, population):
         return None
-    return express.factored(total, express.BIAS_BITS, population.name)
+    factors = express.factored(total, express.BIAS_BITS, population.name)
+    return _bias_entry(context, population, *factors)
 
 
 def _bias_entry(
@@ -151,8 +155,11 @@ def _bias_entry(
 
 
 def _held(context: Context, population: Population) -> Lif | None:
-    """Its neuron, where it would fire at rest, before its first step, and somebody reads that."""
-    neuron = population.neuron
+    """Its neuron, where it would fire at rest, before its first step, and somebody reads that.
+
+    A neuron program sends nothing before its first step.
+    """
+    neuron = express.as_process(population.neuron)
     fires = isinstance(neuron, Lif) and neuron.threshold < 0
     return neuron if context.one_sample_a_run and isinstance(neuron, Lif) and fires else None
 

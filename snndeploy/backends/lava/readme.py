@@ -17,11 +17,13 @@ Python 3.10, `lava-nc` 0.10.0 and numpy, nothing else.
 The second command runs the samples through Lava's fixed-point simulation of Loihi 2, compares every
 spike of every population at every step, and ends with 0 when all are equal, or with 1 after naming
 the first difference. `--samples N` takes the first N samples, `--results FILE.npz` keeps the
-spikes. `--config hardware` runs on a Loihi 2 board where Intel's Lava extension is installed;
-elsewhere it says so and ends with 3. **Runs on silicon are untested.**
+spikes. `--config hardware` runs on a Loihi 2 board, where Intel's Lava extension is installed and
+Lava ships a process for every population; elsewhere it says why, and ends with 3. **Runs on silicon
+are untested.**
 
 * `run.py` builds the Lava processes: one function for each kind of population and projection.
-* `processes.py` holds two small processes that Lava lacks; `support.py` runs and compares.
+* `processes.py` holds three small processes that Lava lacks, `neuron_program.py` the arithmetic of
+  one of them; `support.py` runs and compares.
 * `manifest.json` and `arrays/` are the network, its inputs and the expected spikes: integers only.
 
 {timesteps} time steps a sample; a sample takes {period} chip steps, since every synapse takes one.
@@ -30,7 +32,18 @@ elsewhere it says so and ends with 3. **Runs on silicon are untested.**
 |---|---|---|---|
 {populations}
 
-{notes}"""
+{simulation_only}{notes}"""
+
+SIMULATION_ONLY = """## In simulation only
+
+{names}
+
+Lava ships no process for these populations. A population of kind `programmed` runs a neuron
+program, whose arithmetic `neuron_program.py` says; `NeuronProgram` is a fixed-point model of it for
+Lava's simulation of Loihi 2 (`Loihi2SimCfg`), and `ShiftedRelay` one of a relay that shifts. On
+silicon they need a microcode program that does not ship: `--config hardware` is refused.
+
+"""
 
 NOTES = """## Before running on a chip
 
@@ -45,7 +58,8 @@ def readme_text(manifest: dict[str, Any], title: str) -> str:
         f"| {p['name']} | {p['kind']} | {' x '.join(map(str, p['shape']))} | {p['depth']} |"
         for p in manifest["populations"]
     ]
-    notes = "\n".join(f"* {note}" for note in manifest["hardware_notes"])
+    notes = _listed(manifest["hardware_notes"])
+    simulated = _listed(manifest["simulation_only"])
     return (
         README.format(
             title=title or "A Lava bundle",
@@ -53,10 +67,15 @@ def readme_text(manifest: dict[str, Any], title: str) -> str:
             timesteps=manifest["timesteps"],
             period=manifest["period"],
             populations="\n".join(rows),
+            simulation_only=SIMULATION_ONLY.format(names=simulated) if simulated else "",
             notes=NOTES.format(notes=notes) if notes else "",
         ).rstrip()
         + "\n"
     )
+
+
+def _listed(lines: list[str]) -> str:
+    return "\n".join(f"* {line}" for line in lines)
 
 
 def requirements_text() -> str:

@@ -4,7 +4,7 @@
     python3.10 run.py --config hardware         a Loihi 2 board (needs Intel's Lava extension)
 
 Exit code: 0 all equal, 1 something differs (the first difference is named) or Lava failed, 3 no
-Loihi here.
+Loihi here, or no way of this network onto one.
 
 Arrays are in the order (channel, y, x), as in PyTorch; Lava wants (x, y, channel).  Time: the host
 has Lava step 1 for itself (`LEAD`), so chip step k is Lava step k + 1.  A population at depth d
@@ -28,7 +28,7 @@ from lava.proc.io.sink import Read
 from lava.proc.io.source import RingBuffer
 from lava.proc.lif.process import LIF, LIFReset
 from lava.proc.sparse.process import DelaySparse, Sparse
-from processes import FileSink, ShiftedRelay  # type: ignore[import-not-found]
+from processes import FileSink, NeuronProgram, ShiftedRelay  # type: ignore[import-not-found]
 from scipy.sparse import csr_matrix, identity
 from support import LEAD, Chip, main  # type: ignore[import-not-found]
 
@@ -43,29 +43,47 @@ NO_CURRENT_MEMORY = 4095  # du has a hidden + 1
 def lif(chip: Chip, population: dict) -> AbstractProcess:
     """A spiking population, or an integrator, which is one that never fires."""
     fires = population["kind"] == "lif"
-    bias = population["bias"]
-    mantissa = bias["before"] if bias else 0
-    if bias and not bias["loaded"]:
-        mantissa = lava_order(chip.array(bias["array"]))
     neuron = LIFReset(
         shape=lava_shape(population["shape"]),
         du=population["current_decay"] - 1,
         dv=population["membrane_decay"],
         vth=population["threshold"] if fires else NEVER_FIRES[chip.config],
-        bias_mant=mantissa,
-        bias_exp=bias["exponent"] if bias else 0,
+        **first_bias(chip, population),
         reset_interval=chip.period,
-        reset_offset=(population["depth"] + 1 + LEAD) % chip.period,
+        reset_offset=chip.first_step(population["depth"]) % chip.period,
     )
-    if bias and bias["loaded"]:
-        load_bias(chip, population, neuron)
+    load_bias(chip, population, neuron)
     if not fires:
         read_membrane(chip, population, neuron)
     return neuron
 
 
+def programmed(chip: Chip, population: dict) -> AbstractProcess:
+    neuron = NeuronProgram(
+        shape=lava_shape(population["shape"]),
+        registers=population["registers"],
+        **first_bias(chip, population),
+        first=chip.first_step(population["depth"]),
+        period=chip.period,
+        timesteps=chip.timesteps,
+    )
+    load_bias(chip, population, neuron)
+    return neuron
+
+
+def first_bias(chip: Chip, population: dict) -> dict:
+    """The bias that a population starts with: its own, or until its own is loaded."""
+    bias = population["bias"]
+    if not bias:
+        return {"bias_mant": 0, "bias_exp": 0}
+    mantissa = bias["before"] if bias["loaded"] else lava_order(chip.array(bias["array"]))
+    return {"bias_mant": mantissa, "bias_exp": bias["exponent"]}
+
+
 def load_bias(chip: Chip, population: dict, neuron: AbstractProcess) -> None:
     """The host writes each sample's bias right before the population's first step of the sample."""
+    if not population["bias"] or not population["bias"]["loaded"]:
+        return
     bias = chip.array(population["bias"]["array"])
     rows = [lava_order(bias[sample] if bias.ndim == 4 else bias) for sample in chip.samples]
     loader = StateDataloader(
@@ -97,7 +115,13 @@ def host_input(chip: Chip, population: dict) -> AbstractProcess:
     return RingBuffer(data=stream(chip, values, population["depth"]))
 
 
-POPULATIONS = {"lif": lif, "integrator": lif, "relay": relay, "input": host_input}
+POPULATIONS = {
+    "lif": lif,
+    "integrator": lif,
+    "programmed": programmed,
+    "relay": relay,
+    "input": host_input,
+}
 
 
 # --- one function per projection kind -----------------------------------------------------------

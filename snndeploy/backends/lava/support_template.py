@@ -24,6 +24,7 @@ from lava.magma.core.run_conditions import RunSteps
 from lava.magma.core.run_configs import Loihi2HwCfg, Loihi2SimCfg
 
 LEAD = 1  # Lava steps before chip step 1: the host's first messages travel in it
+MOST_NAMES = 3  # in one line
 CONFIGS = {"sim": Loihi2SimCfg, "hardware": Loihi2HwCfg}
 
 
@@ -55,6 +56,10 @@ class Chip:
         """Lava step, counted from 0, of aligned step 0 of the sample at that position."""
         return position * self.period + depth + LEAD
 
+    def first_step(self, depth: int) -> int:
+        """Lava step, counted from 1 as Lava does, of the first sample's aligned step 0."""
+        return self.first_row(0, depth) + 1
+
 
 def main(folder: Path, build: Callable[[Chip], None]) -> int:
     parser = argparse.ArgumentParser(description="Run this bundle on Lava and compare.")
@@ -64,10 +69,10 @@ def main(folder: Path, build: Callable[[Chip], None]) -> int:
     arguments = parser.parse_args()
     if arguments.samples is not None and arguments.samples < 1:
         parser.error("--samples must be at least 1")
-    if arguments.config == "hardware" and not loihi_extension_found():
-        print("Intel's Lava extension for Loihi is not installed here: use --config sim")
-        return 3
     manifest = json.loads((folder / "manifest.json").read_text())
+    if arguments.config == "hardware" and (reason := no_hardware(manifest)):
+        print(f"{reason}: use --config sim")
+        return 3
     count = min(arguments.samples or manifest["samples"], manifest["samples"])
     end_with_the_caller()
     never_miss_a_message()
@@ -80,6 +85,16 @@ def main(folder: Path, build: Callable[[Chip], None]) -> int:
     if arguments.results:
         np.savez_compressed(arguments.results, **results)  # type: ignore[arg-type]
     return compare(folder, manifest, results)
+
+
+def no_hardware(manifest: dict) -> str:
+    """Why this bundle cannot run on a Loihi from here, "" when it can."""
+    if names := manifest["simulation_only"]:
+        listed = ", ".join(names[:MOST_NAMES]) + " ..." * (len(names) > MOST_NAMES)
+        return f"{listed}: a process for simulation alone, for which Lava ships no microcode"
+    if not loihi_extension_found():
+        return "Intel's Lava extension for Loihi is not installed here"
+    return ""
 
 
 def loihi_extension_found() -> bool:

@@ -34,6 +34,12 @@ def lif(name: str, shape: tuple[int, int, int], depth: int, **more) -> Populatio
     )
 
 
+def program(name: str, shape: tuple[int, int, int], depth: int, **registers) -> Population:
+    """A neuron program; its registers are in units of v, and it fires at 60 units of a."""
+    values = {"threshold": (60 << 6) - 1, "amount": 60 << 6, "membrane_decay": 1024, **registers}
+    return make_population(name, shape, "programmed", **values, depth=depth)
+
+
 def link(source: Population, target: Population, connection, exponent=0, **more) -> Projection:
     delay = more.pop("delay", max(target.depth - source.depth - 1, 0))
     name = f"{source.name}.{target.name}"
@@ -216,6 +222,93 @@ def recurrent_with_axonal_delays() -> Case:
         link(after, hidden, Dense(weights(5, 6, 5, 1, 1))),
     ]
     network = fed([INPUT, hidden, after], projections, timesteps=9)
+    return network, {0: spikes(6, 9, 2, 6, 5, rate=0.1, samples=2)}
+
+
+@case
+def neuron_programs() -> Case:
+    """Every form of a program, with biases and values of the host, graded payloads and a copy."""
+    charged = program(
+        "charged", (3, 6, 5), 1, amount=1, reset_value=-640, lower_bound=-1920, initial=2560
+    )
+    after = program(
+        "after", (3, 6, 5), 2, reset="soft_after", current_decay=2048, lower_bound=-3000,
+        bias=np.array([900, -50, 0]), bias_exponent=1,
+    )  # fmt: skip
+    several = program(
+        "several", (2, 6, 5), 2, reset="soft", most_spikes=5, threshold=14_000, amount=9000
+    )
+    waits = program("waits", (3, 6, 5), 3, reset="none", membrane_decay=3000, refractory=2)
+    drops = program(
+        "drops", (4, 1, 1), 4, refractory=1, refractory_input="dropped", initial=-500,
+        reset_value=200, membrane_decay=0,
+    )  # fmt: skip
+    readout = make_population("readout", (3, 1, 1), "integrator", depth=5)
+    projections = [
+        link(INPUT, charged, Conv(weights(1, 3, 2, 3, 3), **SAME)),
+        link(charged, after, Conv(weights(2, 3, 3, 1, 1))),
+        link(charged, several, Conv(weights(3, 2, 3, 3, 3, low=-40, high=127), **SAME)),
+        link(after, waits, Conv(weights(4, 3, 3, 3, 3), **SAME)),
+        link(several, waits, Conv(weights(5, 3, 2, 3, 3, low=-40, high=50), **SAME)),
+        link(waits, drops, Dense(weights(6, 4, 3, 6, 5))),
+        link(several, drops, Dense(weights(7, 4, 2, 3, 2), (2, 2))),
+        link(INPUT, drops, Dense(weights(8, 4, 2, 6, 5))),
+        link(drops, readout, Dense(weights(9, 3, 4, 1, 1))),
+        link(several, readout, Dense(weights(10, 3, 2, 6, 5))),
+    ]
+    extra = (
+        Injection("after", "image", "bias", exponent=2),
+        Injection("waits", "frames", "graded", minimum=-30, maximum=30),
+    )
+    populations = [INPUT, charged, after, several, waits, drops, readout]
+    network = fed(populations, projections, readout=Readout("readout", "membrane"), extra=extra)
+    rng = np.random.default_rng(11)
+    return network, {
+        0: spikes(12, T, 2, 6, 5, rate=0.3),
+        1: rng.integers(-200, 500, (SAMPLES, 3, 6, 5)),
+        2: rng.integers(-30, 30, (SAMPLES, T, 3, 6, 5)),
+    }
+
+
+@case
+def soft_resets() -> Case:
+    """Of a `lif`: with memory, a bias, a threshold below 0, and an amount that is none of it."""
+    plain = lif("plain", (3, 6, 5), 1, reset="soft", reset_amount=60)
+    kept = lif(
+        "kept", (3, 6, 5), 2, reset="soft", reset_amount=90, current_decay=1024, threshold=-5,
+        bias=np.array([300, -900, -4000]), bias_exponent=1,
+    )  # fmt: skip
+    free = lif(
+        "free", (4, 1, 1), 3, reset="soft", reset_amount=700, membrane_decay=0, threshold=600
+    )
+    projections = [
+        link(INPUT, plain, Conv(weights(1, 3, 2, 3, 3), **SAME)),
+        link(plain, kept, Conv(weights(2, 3, 3, 3, 3), **SAME)),
+        link(kept, free, Dense(weights(3, 4, 3, 2, 2), (3, 2))),
+        link(INPUT, free, Dense(weights(4, 4, 2, 6, 5))),
+    ]
+    network = fed([INPUT, plain, kept, free], projections, readout=Readout("free", "count"))
+    return network, {0: spikes(5, T, 2, 6, 5)}
+
+
+@case
+def recurrent_programs() -> Case:
+    """Two that would fire before their first step, feeding back several spikes with delays."""
+    rng = np.random.default_rng(1)
+    hidden = program(
+        "hidden", (6, 1, 1), 1, initial=8000, reset="soft", most_spikes=7, membrane_decay=500,
+        bias=np.full(6, 300), bias_exponent=1,
+    )  # fmt: skip
+    after = program("after", (5, 1, 1), 3, initial=4000, refractory=1, current_decay=3072)
+    projections = [
+        link(INPUT, hidden, Dense(weights(2, 6, 2, 6, 5)), axonal_delay=rng.integers(0, 4, 60)),
+        link(hidden, hidden, Dense(weights(3, 6, 6, 1, 1, low=-40, high=10)), delay=1),
+        link(hidden, after, Dense(weights(4, 5, 6, 1, 1)), axonal_delay=rng.integers(0, 3, 6)),
+        link(after, hidden, Dense(weights(5, 6, 5, 1, 1, low=-40, high=20))),
+    ]
+    network = fed(
+        [INPUT, hidden, after], projections, timesteps=9, readout=Readout("after", "count")
+    )
     return network, {0: spikes(6, 9, 2, 6, 5, rate=0.1, samples=2)}
 
 

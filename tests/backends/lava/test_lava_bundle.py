@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from lava_networks import CASES, INPUT, fed, lif, link, weights
 from populations import altered, make_population
+from program_builder import program_of
 
+from snndeploy.backends.lava import backend as lava
 from snndeploy.backends.lava import express
 from snndeploy.backends.lava.bundle import check_network, write_bundle
 from snndeploy.connections import Conv, Dense
@@ -33,6 +35,7 @@ def test_a_bundle_is_whole_and_needs_nothing_of_ours(tmp_path):
         "README.md",
         "arrays",
         "manifest.json",
+        "neuron_program.py",
         "processes.py",
         "requirements.txt",
         "run.py",
@@ -86,6 +89,82 @@ def test_the_chips_narrow_registers_are_named(tmp_path):
         "kept: a current without decay: the register decays by at least 1/4096",
     ]
     assert all(f"* {note}" in (folder / "README.md").read_text() for note in notes)
+
+
+# --- processes of ours --------------------------------------------------------------------------
+
+
+def test_a_neuron_program_is_written_with_all_its_registers(tmp_path):
+    folder = write(*CASES["neuron_programs"](), tmp_path / "bundle")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    entries = {entry["name"]: entry for entry in manifest["populations"]}
+    assert entries["charged"]["kind"] == "programmed"
+    assert entries["charged"]["registers"] == {
+        "membrane_decay": 1024, "current_decay": 4096, "threshold": 3839, "reset": "hard",
+        "reset_value": -640, "amount": 1, "lower_bound": -1920, "initial": 2560, "refractory": 0,
+        "refractory_input": "integrated", "most_spikes": 1,
+    }  # fmt: skip
+    assert manifest["simulation_only"] == ["charged", "after", "several", "waits", "drops"]
+    assert {name: manifest["message_bits"][name] for name in ("charged", "several")} == {
+        "charged": 0,  # spikes
+        "several": 4,  # up to 5, and a sign
+    }
+    assert manifest["hardware_notes"] == []
+
+
+def test_a_soft_reset_is_written_as_a_neuron_program(tmp_path):
+    soft = altered(TARGET, reset="soft", reset_amount=70, current_decay=1024)
+    network = fed([INPUT, soft], [link(INPUT, soft, KERNEL)])
+    folder = write(network, {0: np.ones((1, 6, 2, 6, 5), np.int32)}, tmp_path / "bundle")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (entry,) = (entry for entry in manifest["populations"] if entry["name"] == "target")
+    assert (entry["kind"], manifest["simulation_only"]) == ("programmed", ["target"])
+    said = {"threshold": 60 << 6, "amount": 70 << 6, "membrane_decay": 1024, "current_decay": 1024}
+    assert entry["registers"] | said | {"reset": "soft"} == entry["registers"]
+
+
+def test_what_lava_does_not_ship_is_said_in_the_readme(tmp_path):
+    folder = write(*CASES["neuron_programs"](), tmp_path / "bundle")
+    text = (folder / "README.md").read_text()
+    assert "| waits | programmed | 3 x 6 x 5 | 3 |" in text
+    said = text[text.index("## In simulation only") :]
+    assert (
+        said
+        == """## In simulation only
+
+* charged
+* after
+* several
+* waits
+* drops
+
+Lava ships no process for these populations. A population of kind `programmed` runs a neuron
+program, whose arithmetic `neuron_program.py` says; `NeuronProgram` is a fixed-point model of it for
+Lava's simulation of Loihi 2 (`Loihi2SimCfg`), and `ShiftedRelay` one of a relay that shifts. On
+silicon they need a microcode program that does not ship: `--config hardware` is refused.
+"""
+    )
+    plain = write(*CASES["or_pool"](), tmp_path / "plain")
+    assert json.loads((plain / "manifest.json").read_text())["simulation_only"] == []
+    assert "In simulation only" not in (plain / "README.md").read_text()
+    relays = write(*CASES["relays"](), tmp_path / "relays")
+    assert json.loads((relays / "manifest.json").read_text())["simulation_only"] == ["shifted"]
+
+
+def test_deploying_says_what_only_the_simulation_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(lava, "write_answered", lambda *_: None)
+    for case, names in (
+        ("neuron_programs", "charged, after, several, waits, drops"),
+        ("or_pool", ""),
+    ):
+        made = program_of(CASES[case]()[0], {})
+        written = lava.BACKEND.emit(made, np.zeros((2, 3)), tmp_path / "bundle", {})
+        said = f"{names}: in simulation only, since Lava ships no such process, nor its microcode"
+        assert written.notes == ((said,) if names else ())
+        mode = "sim" if names else "{mode}"
+        assert written.go_on == (
+            f"run it with: cd {tmp_path}/bundle && python3.10 run.py --config {mode}"
+        )
 
 
 def hardware_notes(network, folder, layers=()):
@@ -179,14 +258,6 @@ def refused(projection=None, target=TARGET, injections=(), host=None):
         write_bundle(network, injected, spikes, None, "never-written")
     assert caught.value.node in (target.name, projection.name)
     return str(caught.value)
-
-
-def test_soft_reset():
-    assert refused(target=altered(TARGET, reset="soft", reset_amount=60)) == (
-        "target cannot be deployed to Lava: it resets softly (v - threshold), and Lava's "
-        "fixed-point LIF only resets to zero; train or compile it with a hard reset, or use the "
-        "simulator"
-    )
 
 
 def test_a_convolution_with_a_negative_exponent():
