@@ -308,6 +308,9 @@ def test_two_inputs_are_refused():
          "before it"),
         (changed(1, threshold=200000),
          "'p1': has threshold 200000; the register holds 0 to 131071"),
+        (changed(1, kind="programmed"),
+         "'p1': runs a neuron program; NetX's neurons are the fixed LIF, with a hard reset to zero "
+         "and nothing else"),
         (changed(1, kind="relay"), "'p1': is a relay of graded values; NetX has none"),
         (changed(1, bias=np.int32([40000, 0, 0])),
          "'p1': has bias mantissa 40000; Lava wraps above 32767"),

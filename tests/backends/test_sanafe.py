@@ -13,6 +13,7 @@ from populations import altered, make_population
 from sanafe_compare import compare, interpreter, observe, on_chip, run_sample, run_sanafe
 
 from snndeploy import pipeline
+from snndeploy.backends.sanafe.backend import ALLOWED
 from snndeploy.backends.sanafe.export import SanafeExport, export_program, export_sanafe
 from snndeploy.connections import Conv, Dense
 from snndeploy.engines.engine import run_network
@@ -200,6 +201,17 @@ def test_neurons_that_sanafe_lacks_are_refused_by_name(tmp_path, change, reason)
         exported(tmp_path, changed, layout, injected, "lif")
     assert (refusal.value.node, refusal.value.reason) == ("a", reason)
     exported(tmp_path, changed, layout, injected)  # a replay is always possible
+
+
+def test_neuron_programs_are_refused_by_name():
+    network, _, _ = two_cores()
+    first, second, third = network.populations
+    changed = replace(network, populations=(first, altered(second, kind="programmed"), third))
+    (refusal,) = ALLOWED.refusals(changed)
+    assert str(refusal) == (
+        "a cannot be exported to SANA-FE: it runs a neuron program, and SANA-FE's models have no"
+        " such neuron; use --timing cycle"
+    )
 
 
 @pytest.mark.torch

@@ -28,6 +28,8 @@ ALLOWED = Allowed(
         " 'dense'",
         "attention": "population {quoted}: has attention, which the format cannot hold",
         "relay": "population {quoted}: is a relay of graded values; NetX has none",
+        "programmed": "population {quoted}: runs a neuron program; NetX's neurons are the fixed LIF,"
+        " with a hard reset to zero and nothing else",
         "soft reset": "population {quoted}: resets by subtraction; NetX's neurons reset to zero",
         "host values": "population {quoted}: receives graded injections at every step; NetX drives"
         " a spiking input layer by its bias only. Use an encoder output that is constant over time",

@@ -65,6 +65,20 @@ def test_hardware_that_is_not_there(bundled, lava_python):
     assert str(caught.value) == line
 
 
+def test_a_process_that_lava_does_not_ship_is_refused_on_hardware(bundled, lava_python):
+    """Whether or not there is a board: the reason is the bundle's own."""
+    for case, named in (
+        ("neuron_programs", "charged, after, several ..."), ("soft_resets", "plain, kept, free"),
+    ):  # fmt: skip
+        folder, _ = bundled(*CASES[case]())
+        with pytest.raises(DeployError) as caught:
+            run_bundle(folder, timeout_s=60, config="hardware", python=lava_python)
+        assert str(caught.value) == (
+            f"{named}: a process for simulation alone, for which Lava ships no microcode: use"
+            " --config sim"
+        )
+
+
 def change(folder: Path, name: str, *places: tuple[int, ...]) -> None:
     """Add one to what a bundle expects."""
     path = next((folder / "arrays").glob(f"*{name}.expected.npy"))
