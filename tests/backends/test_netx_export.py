@@ -6,8 +6,11 @@ import h5py
 import numpy as np
 import pytest
 from populations import altered, make_population
+from program_builder import program_of
 
+from snndeploy.backends.netx.backend import BACKEND as NETX
 from snndeploy.backends.netx.export import export_netx
+from snndeploy.backends.table import require
 from snndeploy.connections import Conv, Dense
 from snndeploy.engines.engine import run_network
 from snndeploy.errors import DeployError, UnsupportedError
@@ -321,6 +324,13 @@ def test_two_inputs_are_refused():
 )  # fmt: skip
 def test_refused_populations(network, message):
     assert refusal(network) == f"population {message}"
+
+
+@pytest.mark.parametrize("kind", ["programmed", "relay"])
+def test_a_kind_that_the_format_lacks_is_refused_by_the_command_too(kind):
+    """There the numbers are looked at as well, which no layer of such a kind has."""
+    with pytest.raises(UnsupportedError, match=r"^population 'p1': (runs a neuron|is a relay)"):
+        require(NETX, program_of(changed(1, kind=kind), {}))
 
 
 def test_graded_injections_are_refused():

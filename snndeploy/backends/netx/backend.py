@@ -28,8 +28,8 @@ ALLOWED = Allowed(
         " 'dense'",
         "attention": "population {quoted}: has attention, which the format cannot hold",
         "relay": "population {quoted}: is a relay of graded values; NetX has none",
-        "programmed": "population {quoted}: runs a neuron program; NetX's neurons are the fixed LIF,"
-        " with a hard reset to zero and nothing else",
+        "programmed": "population {quoted}: runs a neuron program; NetX's neurons are the fixed"
+        " LIF, with a hard reset to zero and nothing else",
         "soft reset": "population {quoted}: resets by subtraction; NetX's neurons reset to zero",
         "host values": "population {quoted}: receives graded injections at every step; NetX drives"
         " a spiking input layer by its bias only. Use an encoder output that is constant over time",
@@ -40,6 +40,8 @@ ALLOWED = Allowed(
 def _refusals(program: Program, options: Mapping[str, Any]) -> Iterable[UnsupportedError]:
     from snndeploy.backends.netx.export import describe
 
+    if any(p.neuron.name not in ALLOWED.neurons for p in program.network.populations):
+        return ()  # refused by name already, and no layer of the format describes it
     try:
         describe(program.network, options.get("round_biases", False))
     except UnsupportedError as error:  # a chain is followed link by link: the first that is none

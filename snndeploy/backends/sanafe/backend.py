@@ -27,8 +27,8 @@ ALLOWED = Allowed(
     lacks={
         "connections": "{where} cannot be exported to SANA-FE: connection '{name}' has no list of"
         " its synapses; use 'conv' or 'dense', or --timing cycle",
-        "programmed": "{where} cannot be exported to SANA-FE: it runs a neuron program, and SANA-FE's"
-        " models have no such neuron; use --timing cycle",
+        "programmed": "{where} cannot be exported to SANA-FE: it runs a neuron program, and"
+        " SANA-FE's models have no such neuron; use --timing cycle",
         "attention": "{where}: SANA-FE has no unit for attention, so its time and energy would be"
         " missing. Use --timing cycle instead",
     },
