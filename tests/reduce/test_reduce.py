@@ -83,6 +83,7 @@ FEATURES = {
     "plain": Features(),
     "all": Features(recurrent=True, current_decay=True, axonal_delays=True),
     "overflow": Features(overflow=True, timesteps=4),
+    "programs": Features(programmed=True, recurrent=True, timesteps=4),
 }
 
 
