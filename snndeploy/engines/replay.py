@@ -33,7 +33,11 @@ class Replay:
     ) -> None:
         self.population, self.largest = population, largest
         shape = (samples, *population.shape)
-        self.state = {key: np.zeros(shape, dtype=np.int64) for key in population.neuron.state}
+        starts = population.neuron.starts
+        self.state = {
+            key: np.full(shape, starts.get(key, 0), dtype=np.int64)
+            for key in population.neuron.state
+        }
         self.overflows = no_overflows()
 
     def step(self, w: np.ndarray) -> Stepped:
