@@ -47,13 +47,20 @@ def _common(one: Fraction, other: Fraction) -> Fraction:
 
 
 def fires_alike(
-    threshold: float, unit: float, finest: Fraction, above: int, *, at_least: bool, shift: int
+    threshold: float,
+    unit: float,
+    finest: Fraction,
+    above: int,
+    *,
+    left: int = 0,
+    at_least: bool,
+    shift: int,
 ) -> bool:
     """Is the first membrane above `above` (units of v) the first that fires in the model?
 
-    finest: reachable membranes are its multiples.
+    finest: reachable membranes are its multiples.  left: how far below them the chip's may lie.
     """
     on_chip = (above // finest + 1) * finest
     wanted = Fraction(multiples(threshold, unit)) * (1 << shift) / finest
     first = math.ceil(wanted) if at_least else math.floor(wanted) + 1
-    return on_chip == first * finest
+    return on_chip == first * finest and on_chip - left > above

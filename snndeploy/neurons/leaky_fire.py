@@ -17,6 +17,7 @@ dropped, so that H stays.  A spike of the last step that is subtracted in this o
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -309,31 +310,33 @@ class LeakyFire(Equation):
 
     def is_exact(self, unit: float, step: float, steps: int, bound: float, target: Target) -> bool:
         """On a suited equation, inside the registers."""
-        decays = self.decay, self.current_decay
-        places = [leak_places(decay, target.decay_one) for decay in decays]
         programmed = bool(self.program(target))
-        if self.decay == 0.0:
-            forgets = programmed or bound * (1 << MEMBRANE_SHIFT) < unit * target.decay_one
-            places[0] = 0 if forgets else None  # a register keeps one part in decay_one of it
-        if self.current_decay == 0.0:
-            places[1] = 0
-        known = [place for place in places if place is not None]
-        if len(known) < 2 or self.current_decay == 1.0:
+        places = [leak_places(decay, target.decay_one) for decay in self._leaks()]
+        if None in places or (self.current_decay == 1.0 and not programmed):
             return False
-        used = [step, *self._constants()]
-        finest = finest_step(used, unit, max(known) * (steps - 1), MEMBRANE_SHIFT)
+        most = max((place for place in places if place is not None), default=0)
+        finest = finest_step([step, *self._constants()], unit, most * (steps - 1), MEMBRANE_SHIFT)
         if finest is None:
             return False
         if programmed:
-            return True  # the threshold too is held in units of v
+            return True  # the threshold too is held in units of v, and a leak of all in its register
         if self.reset is Reset.SOFT and multiples(self.threshold, unit) % 1:
             return False
         register = threshold_in_units(self, unit)
+        above = register << MEMBRANE_SHIFT
+        left = 0
+        if self.decay == 0.0:  # the fixed register keeps one part in decay_one, toward zero
+            left = math.floor(bound * (1 << MEMBRANE_SHIFT) / unit / (target.decay_one - 1))
+            if above >= target.decay_one:
+                return False  # of the highest membrane that does not fire something is left
         at_least = self.fires_at is FiresAt.AT_LEAST
         return 0 <= register <= target.threshold_max and fires_alike(
-            self.threshold, unit, finest, register << MEMBRANE_SHIFT,
-            at_least=at_least, shift=MEMBRANE_SHIFT,
-        )  # fmt: skip
+            self.threshold, unit, finest, above, left=left, at_least=at_least, shift=MEMBRANE_SHIFT
+        )
+
+    def _leaks(self) -> list[float]:
+        """What of its membrane and of its current lasts."""
+        return [decay for decay in (self.decay, self.current_decay) if decay]
 
     def _constants(self) -> list[float]:
         """What besides the input enters the membrane."""
