@@ -1,4 +1,4 @@
-"""Random spiking networks as graphs: layers on a grid or of ordinary weights, neurons of every form.
+"""Random spiking networks as graphs: layers on a grid or not, neurons of every form.
 
     net = random_net(rng, CHIPS["loihi2"], grid=True)       # one number chooses all
     program = compiled(net, target)
@@ -37,8 +37,8 @@ class Net:
 
     def __str__(self) -> str:
         return "\n".join(
-            f"  {n.name}: {n.op} {n.step_shape} {dict(n.attributes)}"
-            f"{' with feedback' if n.feedback else ''}{' with bias' if 'bias' in n.parameters else ''}"
+            f"  {n.name}: {n.op} {n.step_shape} {dict(n.attributes)} {list(n.parameters)}"
+            f"{' with feedback' if n.feedback else ''}"
             for n in self.graph.nodes
         )
 
@@ -88,9 +88,7 @@ class Rows:
         self.add(f"layer{here}", "linear", parameters)
 
     def delay(self, steps: int) -> None:
-        self.add(
-            f"delay{self.place}", "delay", steps=steps, time_axis=1, timesteps=self.timesteps
-        )
+        self.add(f"delay{self.place}", "delay", steps=steps, time_axis=1, timesteps=self.timesteps)
 
     def neuron(self, back: np.ndarray | None = None, **values: Any) -> None:
         feedback = None if back is None else self.fed_back(back)

@@ -40,6 +40,7 @@ class RealPopulation:
     host: the node of the encoder graph whose value the host adds to the current, or ''.
     offset: the constant part of the current, shape of the population (all zero: none).
     neuron: the trained neuron, of a lif.
+    sourced: its constants reach its synaptic current by synapses; `offset` enters behind it.
     attention: what refines the current or the membrane; `current` is then the node in front of it.
     """
 
@@ -54,6 +55,7 @@ class RealPopulation:
     offset: np.ndarray | None = None
     neuron: Equation | None = None
     level: int = 1
+    sourced: bool = False
     attention: tuple[Region, ...] = ()
 
 

@@ -24,8 +24,9 @@ EVERY_STEP = LeakyFire(1.0, FiresAt.AT_LEAST, 1.0, 0.0, Reset.HARD)
 
 def suited(network: RealNetwork, target: Target) -> RealNetwork:
     """The network with neurons that the target has, where there is an exact way."""
-    changed = [_suited(population, target) for population in network.populations]
-    populations = tuple(made for population, _ in changed for made in _with_source(population))
+    sourced = [made for population in network.populations for made in _with_source(population)]
+    changed = [_suited(population, target) for population in sourced]
+    populations = tuple(population for population, _ in changed)
     said = [note for _, note in changed if note]
     said += _programs(populations, target)
     known = (*network.neurons, *(note for note in said if note not in network.neurons))
@@ -49,15 +50,15 @@ def _suited(population: RealPopulation, target: Target) -> tuple[RealPopulation,
 def _with_source(population: RealPopulation) -> tuple[RealPopulation, ...]:
     """The population behind one that brings its constants to its synaptic current."""
     lasting = isinstance(population.neuron, LeakyFire) and population.neuron.current_decay > 0
-    if not lasting or (population.offset is None and not population.host_constant):
+    if not lasting or population.sourced:
         return (population,)
-    steady = replace(population, host_constant=False)  # the host sends its values at every step
+    steady = replace(population, host_constant=False, sourced=True)  # the host sends at every step
     if population.offset is None:
         return (steady,)
     channels, *plane = population.shape
     flat = population.offset.reshape(channels, -1)
     if not np.allclose(flat, flat[:, :1], rtol=1e-9, atol=1e-12):  # noise of float64 sums
-        return (steady,)  # no kernel says it: `quantize.legality` refuses it
+        return (population,)  # no kernel says it: `quantize.legality` refuses it
     weight, shape = flat[:, :1, None, None], (1, plane[0], plane[1])
     connection = Dense(weight) if plane == [1, 1] else Conv(weight)
     source = RealPopulation(

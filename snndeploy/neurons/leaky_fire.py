@@ -319,7 +319,9 @@ class LeakyFire(Equation):
         if finest is None:
             return False
         if programmed:
-            return True  # the threshold too is held in units of v, and a leak of all in its register
+            return (
+                True  # its registers hold the threshold in units of v, and a leak of all
+            )
         if self.reset is Reset.SOFT and multiples(self.threshold, unit) % 1:
             return False
         register = threshold_in_units(self, unit)

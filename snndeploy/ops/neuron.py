@@ -61,6 +61,19 @@ def replay(neuron: Equation, currents: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return membranes.numpy(), spikes.numpy()
 
 
+def total_current(node: Node, currents: np.ndarray, spikes: np.ndarray) -> np.ndarray:
+    """The input of every step with what a recurrent neuron's last spikes add to it.
+
+    currents, spikes: (samples, steps, ...), or one step of currents for all.
+    """
+    if node.feedback is None:
+        return currents
+    last = np.zeros(spikes.shape)
+    last[:, 1:] = spikes[:, :-1]
+    added = feedback(node, torch.as_tensor(last.reshape(-1, *spikes.shape[2:])))
+    return currents + added.numpy().reshape(spikes.shape)
+
+
 def feedback(node: Node, spikes: Any) -> Any:
     """What the last step's spikes (batch, ...) add to the input; 0 without recurrence."""
     return 0.0 if node.feedback is None else _inner(node.feedback, spikes)

@@ -51,7 +51,8 @@ def _offset(population: RealPopulation, target: Target) -> Iterator[Violation]:
 def _synaptic_offset(population: RealPopulation) -> Iterator[Violation]:
     """A constant in front of a synaptic current: the chip's bias enters behind it."""
     neuron = population.neuron
-    if isinstance(neuron, LeakyFire) and neuron.current_decay and population.offset is not None:
+    lasting = isinstance(neuron, LeakyFire) and neuron.current_decay > 0
+    if lasting and population.offset is not None and not population.sourced:
         yield _violation(
             population, "constant in the synaptic current",
             "a constant that differs from place to place enters its synaptic current",

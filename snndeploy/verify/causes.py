@@ -9,7 +9,7 @@ other side's spikes is the cause.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from snndeploy.engines.functional import misaligned
 from snndeploy.network import Network
 from snndeploy.neurons import UNBOUNDED, Equation, equation_of
 from snndeploy.ops.evaluate import by_step
-from snndeploy.ops.neuron import replay
+from snndeploy.ops.neuron import replay, total_current
 from snndeploy.program import Program
 from snndeploy.verify.divergence import (
     Divergence,
@@ -27,6 +27,7 @@ from snndeploy.verify.divergence import (
     run_alone,
 )
 
+WRAPPED = 1 << 17  # units of a: half of what a wrapped current is off by
 TIE = 1e-5  # of the threshold: closer than this the float model itself is undecided
 
 
@@ -157,15 +158,19 @@ def explain_float(
     source = program.model.by_name[node.inputs[0]]
     samples = len(next(iter(injected.values()))) if injected else 1
     current = by_step(source, float_values[source.name], samples)
+    if node.feedback is not None:
+        current = total_current(node, current, by_step(node, float_values[node.name], samples))
     place = (divergence.sample, slice(None), *divergence.neuron)
     exact = network.kept_of(population.name, current)[place].astype(np.float64)
     if len(exact) == 1:
         exact = np.repeat(exact, network.timesteps)
-    neuron, unit, step = equation_of(node.attributes), population.scale / 64, divergence.step
+    trained, unit, step = equation_of(node.attributes), population.scale / 64, divergence.step
+    model = _Model.of(trained, exact, program)
+    neuron = model.neuron
     quantized = input_series(network, population.name, chip_spikes, injected)[place] * unit
     chip = replayed(network, population.name, chip_spikes, injected)
     free = replayed(network, population.name, chip_spikes, injected, UNBOUNDED)
-    membrane = float(replay(neuron, exact)[0][step])
+    membrane = float(replay(*model.arrived(neuron))[0][step])
     unsaturated = int(free.sent[place][step]) == divergence.expected_spike
     if abs(membrane - neuron.threshold) <= TIE * neuron.threshold:
         cause = "threshold tie"
@@ -173,60 +178,98 @@ def explain_float(
         cause = "membrane saturated at 24 bits"
     else:
         rounded = population.neuron.real(population.scale, neuron)
-        cause = _float_cause(neuron, rounded, exact, quantized, divergence)
+        cause = _float_cause(model, rounded, quantized, divergence)
     if cause == "weight rounding":
-        cause = _input_cause(program, population.name, exact, quantized, step)
+        cause = _input_cause(program, population.name, model, quantized, step)
         cause += " and its attention's fixed point" if population.attention else ""
     above = population.neuron.fires_above
+    moved = trained.threshold - neuron.threshold
     return replace(
         divergence,
-        expected_membrane=membrane,
-        found_membrane=float(chip.before[place][step]) * unit,
-        threshold=neuron.threshold,
-        found_above=None if above is None else above * unit,
+        expected_membrane=membrane + moved,
+        found_membrane=float(chip.before[place][step]) * unit + moved,
+        threshold=trained.threshold,
+        found_above=None if above is None else above * unit + moved,
         cause=cause,
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Model:
+    """One float neuron as the chip has it (`Equation.suited`), on its inputs X.
+
+    added: the constant that the change of variable adds to the membrane.
+    """
+
+    neuron: Equation
+    inputs: np.ndarray
+    added: float
+
+    @classmethod
+    def of(cls, trained: Equation, inputs: np.ndarray, program: Program) -> _Model:
+        found = trained.suited(program.target)
+        return cls(found.equation, inputs, found.added)
+
+    def arrived(self, changed: Equation) -> tuple[Equation, np.ndarray]:
+        """A changed neuron behind its synaptic current, and what its membrane takes in then."""
+        if not (kept := _kept(changed)):
+            return changed, self.inputs + self.added
+        filtered, current = np.empty_like(self.inputs), 0.0
+        for step, x in enumerate(self.inputs):
+            filtered[step] = current = kept * current + x
+        return _behind_current(changed), filtered + self.added
+
+
+def _kept(neuron: Equation) -> float:
+    """What of the synaptic current lasts a step."""
+    return float(getattr(neuron, "current_decay", 0.0))
+
+
+def _behind_current(neuron: Equation) -> Equation:
+    """The neuron on a current that has passed its filter already."""
+    return replace(neuron, **{"current_decay": 0.0}) if _kept(neuron) else neuron
+
+
 def _float_cause(
-    neuron: Equation,
-    rounded: Equation,
-    exact: np.ndarray,
-    quantized: np.ndarray,
-    divergence: Divergence,
+    model: _Model, rounded: Equation, quantized: np.ndarray, divergence: Divergence
 ) -> str:
     """The first of the approximations, each alone, under which the trained neuron does what the
     chip did.  rounded: the neuron as its registers say it."""
+    neuron = model.neuron
 
-    def flips(changed: Equation, current: np.ndarray) -> bool:
-        return int(replay(changed, current)[1][divergence.step]) == divergence.found_spike
+    def flips(changed: Equation, arrived: np.ndarray) -> bool:
+        return int(replay(changed, arrived)[1][divergence.step]) == divergence.found_spike
 
     for field in fields(neuron):
         value = getattr(rounded, field.name)
         if value == getattr(neuron, field.name):
             continue
-        if flips(replace(neuron, **{field.name: value}), exact):
+        if flips(*model.arrived(replace(neuron, **{field.name: value}))):
             if isinstance(value, float):
                 return f"{field.name} rounding"
             return f"{field.name}: the chip's is {value}, the model's {getattr(neuron, field.name)}"
-    if flips(neuron, quantized):
+    if flips(_behind_current(neuron), quantized):
         return "weight rounding"
-    if flips(rounded, quantized):
+    if flips(_behind_current(rounded), quantized):
         return "weight and register rounding together"
     return "membrane rounding (the integer leak rounds toward zero)"
 
 
 def _input_cause(
-    program: Program, name: str, exact: np.ndarray, quantized: np.ndarray, step: int
+    program: Program, name: str, model: _Model, quantized: np.ndarray, step: int
 ) -> str:
     """Within the input: rounding of weights, of what the host sends, a clip, or an overflow."""
     layer = program.facts.quantized(name)
     network = program.network
     if not network.incoming(name):
         return "host value rounding"
+    scale, kept = network.by_name[name].scale, _kept(model.neuron)
+    exact = model.arrived(model.neuron)[1]
     off = float(np.abs(quantized - exact)[: step + 1].max())
+    if off > scale * WRAPPED:
+        return "the current wrapped at 24 bits"
     fan_in = sum(p.connection.fan_in * 2**p.exponent for p in network.incoming(name))
-    bound = 0.5 * fan_in * network.by_name[name].scale
+    bound = 0.5 * fan_in * scale * sum(kept**age for age in range(step + 1))
     if off > bound:
         return "overflow of the accumulator" if layer and not layer.proved else "clip"
     clipped = layer.clipped_weights if layer else 0

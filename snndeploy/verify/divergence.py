@@ -10,7 +10,7 @@ import numpy as np
 from snndeploy.engines.activity import Activity
 from snndeploy.engines.engine import run_network
 from snndeploy.engines.replay import Replay, listening
-from snndeploy.network import Injection, Network, Population
+from snndeploy.network import Injection, Network, Population, Projection
 from snndeploy.neurons import MEMBRANE_MAXIMUM, Input
 
 Spikes = Mapping[str, np.ndarray]
@@ -86,14 +86,18 @@ def unpack(packed: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def alone(network: Network, name: str, spikes: Spikes) -> Network:
-    """One population with its sources as inputs: depth 1, no delays (aligned time)."""
+    """One population with its sources as inputs: depth 1, no delays of paths (aligned time).
+
+    Its own spikes come a step later than they were sent.
+    """
     sources = dict.fromkeys(p.source for p in network.incoming(name))
     inputs = [
         Population(f"from {s}", network.by_name[s].shape, Input(_widest(spikes[s])))
         for s in sources
     ]  # fmt: skip
     projections = tuple(
-        replace(p, source=f"from {p.source}", delay=0) for p in network.incoming(name)
+        replace(p, source=f"from {p.source}", delay=0, axonal_delay=_own_delay(network, p))
+        for p in network.incoming(name)
     )
     population = network.by_name[name]
     target = replace(population, depth=1 + population.depth - population.arrival)
@@ -102,6 +106,15 @@ def alone(network: Network, name: str, spikes: Spikes) -> Network:
         *network.injections_into(name),
     )
     return Network(network.timesteps, (*inputs, target), projections, injections)
+
+
+def _own_delay(network: Network, projection: Projection) -> np.ndarray | None:
+    """By source neuron, what of a projection's delay is not its path's."""
+    if projection.source != projection.target:
+        return projection.axonal_delay
+    own = 0 if projection.axonal_delay is None else np.asarray(projection.axonal_delay)
+    neurons = network.by_name[projection.source].neurons
+    return np.zeros(neurons, dtype=np.int64) + own + projection.delay + 1
 
 
 def run_alone(
