@@ -61,4 +61,4 @@ def _carried(neuron: LeakyFire, top: Any, bottom: Any) -> tuple[Any, Any]:
             low = np.minimum(decay * bottom, fired)
         case Reset.NONE:
             high, low = decay * top, decay * bottom
-    return high, low
+    return np.maximum(high, 0.0), np.minimum(low, 0.0)  # the integer leak rounds toward zero

@@ -24,7 +24,16 @@ from snndeploy.lower.pipeline_delay import assign_depths, own_delay
 from snndeploy.lower.real_network import RealNetwork, RealPopulation, Term
 from snndeploy.lower.suited import suited
 from snndeploy.network import MEMBRANE_SHIFT, Attention, Network, Population, Projection, Readout
-from snndeploy.neurons import Integrator, LeakyFire, Lif, Relay, decay_register
+from snndeploy.neurons import (
+    MEMBRANE_MAXIMUM,
+    Integrator,
+    LeakyFire,
+    Lif,
+    Neuron,
+    Programmed,
+    Relay,
+    decay_register,
+)
 from snndeploy.ops.fixed_point import fixed_point
 from snndeploy.quantize.calibration import Calibration
 from snndeploy.quantize.fixed import Chosen
@@ -187,6 +196,8 @@ class _Quantizer:
         made = self._population(population, scale.unit, worst)
         self.populations.append(made)
         membrane = self._worst_membrane(population, made, parts, injected)
+        if membrane is not None and made.neuron.sends_graded:
+            self.scales.payload_bound[population.name] = _most_spikes(made.neuron, membrane)
         self._report(population, made, scale, kernels, found, worst, membrane)
 
     def _population(self, population: RealPopulation, unit: float, worst: int) -> Population:
@@ -382,3 +393,11 @@ class _Quantizer:
             unit = next(p.scale for p in self.populations if p.name == readout.population)
             scale *= unit / (1 << MEMBRANE_SHIFT)
         return Readout(readout.population, readout.kind, scale, readout.offset)
+
+
+def _most_spikes(neuron: Neuron, membrane: int) -> int:
+    """Spikes of a step that a membrane of at most `membrane` units of v gives."""
+    if not isinstance(neuron, Programmed):
+        return neuron.payload_bound
+    above = min(membrane, MEMBRANE_MAXIMUM) - neuron.threshold - 1
+    return int(np.clip(1 + above // neuron.amount, 1, neuron.most_spikes))
