@@ -150,6 +150,10 @@ class Equation(ABC):
         found = self.membrane_range(most, least, steps)
         return None if found is None else max(found[1], -found[0])
 
+    def constants(self) -> list[float]:
+        """What besides the input enters the membrane."""
+        return []
+
     def is_exact(self, unit: float, step: float, steps: int, bound: float, target: Target) -> bool:
         """Are all membranes of `steps` steps whole numbers on the chip, and fire where U does?
 

@@ -315,13 +315,11 @@ class LeakyFire(Equation):
         if None in places or (self.current_decay == 1.0 and not programmed):
             return False
         most = max((place for place in places if place is not None), default=0)
-        finest = finest_step([step, *self._constants()], unit, most * (steps - 1), MEMBRANE_SHIFT)
+        finest = finest_step([step, *self.constants()], unit, most * (steps - 1), MEMBRANE_SHIFT)
         if finest is None:
             return False
         if programmed:
-            return (
-                True  # its registers hold the threshold in units of v, and a leak of all
-            )
+            return True  # its registers hold the threshold in units of v, and a leak of all
         if self.reset is Reset.SOFT and multiples(self.threshold, unit) % 1:
             return False
         register = threshold_in_units(self, unit)
@@ -340,8 +338,7 @@ class LeakyFire(Equation):
         """What of its membrane and of its current lasts."""
         return [decay for decay in (self.decay, self.current_decay) if decay]
 
-    def _constants(self) -> list[float]:
-        """What besides the input enters the membrane."""
+    def constants(self) -> list[float]:
         found = [self.initial, self.v_reset if self.reset is Reset.HARD else self.threshold]
         found += [self.threshold] * (self.most_spikes > 1)
         return [value for value in (*found, self.lower_bound or 0.0) if value]

@@ -208,9 +208,16 @@ class Scales:
         if not plain or len(known) < len(members) or not any(k.largest for k in kernels):
             return None
         most = self.target.mantissa_max << self.target.weight_exponent_max
-        step = common_step([k.weight for k in kernels], most)
-        if step is None:
-            return None
+        weights = [k.weight for k in kernels]
+        constants = [np.array(m.neuron.constants()) for m in members if m.neuron]
+        steps = common_step(weights, most), common_step([*weights, *constants], most)
+        found = (self._exact_from(step, members, kernels) for step in dict.fromkeys(steps) if step)
+        return next((scale for scale in found if scale is not None), None)
+
+    def _exact_from(
+        self, step: float, members: Sequence[RealPopulation], kernels: Sequence[Kernel]
+    ) -> Scale | None:
+        """The same with units that are `step` over a power of two."""
         worst = max(self._worst(m) for m in members)
         seen = MARGIN * self._largest_membrane(members)
         proved = self._bound(members, math.inf)

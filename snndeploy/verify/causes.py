@@ -15,7 +15,7 @@ import numpy as np
 
 from snndeploy.engines.functional import misaligned
 from snndeploy.network import Network
-from snndeploy.neurons import UNBOUNDED, Equation, equation_of
+from snndeploy.neurons import UNBOUNDED, Equation, FiresAt, equation_of
 from snndeploy.ops.evaluate import by_step
 from snndeploy.ops.neuron import replay, total_current
 from snndeploy.program import Program
@@ -172,13 +172,17 @@ def explain_float(
     free = replayed(network, population.name, chip_spikes, injected, UNBOUNDED)
     membrane = float(replay(*model.arrived(neuron))[0][step])
     unsaturated = int(free.sent[place][step]) == divergence.expected_spike
-    if abs(membrane - neuron.threshold) <= TIE * neuron.threshold:
+    layer = program.facts.quantized(population.name)
+    decided = layer is not None and layer.exact  # on a grid a tie is a number like others
+    if not decided and abs(membrane - neuron.threshold) <= TIE * neuron.threshold:
         cause = "threshold tie"
     elif unsaturated and chip.sent[place][step] != free.sent[place][step]:
         cause = "membrane saturated at 24 bits"
     else:
         rounded = population.neuron.real(population.scale, neuron)
-        cause = _float_cause(model, rounded, quantized, divergence)
+        above = (population.neuron.fires_above or 0) * unit
+        tested = replace(rounded, threshold=above, fires_at=FiresAt.ABOVE)
+        cause = _float_cause(model, rounded, tested, quantized, divergence)
     if cause == "weight rounding":
         cause = _input_cause(program, population.name, model, quantized, step)
         cause += " and its attention's fixed point" if population.attention else ""
@@ -231,10 +235,15 @@ def _behind_current(neuron: Equation) -> Equation:
 
 
 def _float_cause(
-    model: _Model, rounded: Equation, quantized: np.ndarray, divergence: Divergence
+    model: _Model,
+    rounded: Equation,
+    tested: Equation,
+    quantized: np.ndarray,
+    divergence: Divergence,
 ) -> str:
     """The first of the approximations, each alone, under which the trained neuron does what the
-    chip did.  rounded: the neuron as its registers say it."""
+    chip did.  rounded: the neuron as its registers say it; tested: with the test in whole units,
+    V > M - 1 for U >= M."""
     neuron = model.neuron
 
     def flips(changed: Equation, arrived: np.ndarray) -> bool:
@@ -250,7 +259,10 @@ def _float_cause(
             return f"{field.name}: the chip's is {value}, the model's {getattr(neuron, field.name)}"
     if flips(_behind_current(neuron), quantized):
         return "weight rounding"
-    if flips(_behind_current(rounded), quantized):
+    coarse = replace(neuron, threshold=tested.threshold, fires_at=tested.fires_at)
+    if flips(*model.arrived(coarse)):
+        return "threshold rounding"
+    if any(flips(_behind_current(neuron), quantized) for neuron in (rounded, tested)):
         return "weight and register rounding together"
     return "membrane rounding (the integer leak rounds toward zero)"
 

@@ -80,7 +80,9 @@ def check_announced(seed, longest):
     few = net.events * (rng.random(net.events.shape) < 0.1)
     program = compiled(net, CHIPS["loihi2"], few)
     part = rng.random(net.events.shape[2:]) < 0.5
-    turned = np.where(np.arange(timesteps).reshape(-1, *[1] * part.ndim) < timesteps // 2, part, ~part)
+    turned = np.where(
+        np.arange(timesteps).reshape(-1, *[1] * part.ndim) < timesteps // 2, part, ~part
+    )
     worst = np.stack([np.ones_like(net.events[0]), turned.astype(np.float32), *net.events[:2]])
     injected, _ = encode(program, worst)
     run = run_network(program.network, injected, samples=len(worst))

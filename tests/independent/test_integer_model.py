@@ -82,9 +82,7 @@ def check(program, x):
     names = [p.name for p in network.populations]
     held = [p.name for p in network.populations if p.neuron.has_membrane]
     reference = run_reference(network, injected, samples=samples)
-    fast = run_network(
-        network, injected, record=names, record_membranes=held, samples=samples
-    )
+    fast = run_network(network, injected, record=names, record_membranes=held, samples=samples)
     model = plain(network, injected, samples).run()
     for name in names:
         wanted = np.stack(model.sent[name], axis=1)
