@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -180,8 +181,8 @@ def explain_float(
         cause = "membrane saturated at 24 bits"
     else:
         rounded = population.neuron.real(population.scale, neuron)
-        above = (population.neuron.fires_above or 0) * unit
-        tested = replace(rounded, threshold=above, fires_at=FiresAt.ABOVE)
+        whole = (population.neuron.fires_above or 0) * unit
+        tested = replace(rounded, threshold=whole, fires_at=FiresAt.ABOVE)
         cause = _float_cause(model, rounded, tested, quantized, divergence)
     if cause == "weight rounding":
         cause = _input_cause(program, population.name, model, quantized, step)
@@ -231,7 +232,8 @@ def _kept(neuron: Equation) -> float:
 
 def _behind_current(neuron: Equation) -> Equation:
     """The neuron on a current that has passed its filter already."""
-    return replace(neuron, **{"current_decay": 0.0}) if _kept(neuron) else neuron
+    without: dict[str, Any] = {"current_decay": 0.0}
+    return replace(neuron, **without) if _kept(neuron) else neuron
 
 
 def _float_cause(
