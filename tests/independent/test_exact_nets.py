@@ -26,7 +26,7 @@ def fitting_net(seed, chip):
     rng = np.random.default_rng(seed)
     room = 6 if CHIPS[chip].neuron_program else 2
     leak = float(rng.choice([0.0, 1.0, *PLACES]))
-    current = float(rng.choice([0.0, 0.0, 0.5])) if leak or room == 6 else 0.0
+    current = float(rng.choice([0.0, 0.0, 0.5])) if leak else 0.0  # 1/4096 of what lasts stays
     places = max(PLACES.get(leak, 0), PLACES.get(current, 0))
     most = 1 + room // places if places else 500
     timesteps = int(rng.integers(1, most + 1))
