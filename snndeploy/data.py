@@ -1,5 +1,7 @@
 """Data files: `.npz` with `x` (samples first), optional labels `y` and optional `scale`.
 
+`y` holds integer classes, one a sample or one a position of a map, or real targets.
+
 `scale` is what one unit of an integer `x` is worth: the model's input is x * scale (images stored
 as bytes have 1/255).
 """
@@ -14,6 +16,7 @@ import numpy as np
 
 from snndeploy.errors import DataError, near_names, one_line
 from snndeploy.files.plain_array import NotPlain, read_plain
+from snndeploy.metrics import Meaning, labels_are
 
 LARGEST_BYTES = 16 << 30
 NPY_VERSIONS = (1, 2)
@@ -22,7 +25,7 @@ KEYS = ("x", "y", "scale")
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """x: (samples, ...); y: (samples,) integer classes or None."""
+    """x: (samples, ...); y: None, (samples, ...) integer classes, or real targets."""
 
     x: np.ndarray
     y: np.ndarray | None
@@ -40,11 +43,20 @@ class Data:
         with np.errstate(over="ignore"):  # too large becomes infinite, which is refused
             return self.x.astype(np.float32) * np.float32(self.scale)
 
-    def fit(self, shape: tuple[int, ...], signal: str, classes: int | None = None) -> Data:
+    def fit(
+        self,
+        shape: tuple[int, ...],
+        signal: str,
+        answer: tuple[int, ...] | None = None,
+        meaning: Meaning | None = None,
+    ) -> Data:
         """Itself, when it is what a model takes: samples of `shape`, values of the `signal` kind.
 
+        answer, meaning: shape of what the model answers, to which labels must belong (None: they
+        are not used).
+
         Raises:
-            DataError: another shape, values that are no such signal, or labels beyond `classes`.
+            DataError: another shape, values that are no such signal, or labels of other answers.
         """
         if tuple(self.x.shape[1:]) != tuple(shape):
             raise DataError(
@@ -52,14 +64,27 @@ class Data:
                 f" {tuple(shape)}; reshape or resize the data"
             )
         self._check_values(signal)
-        if self.y is not None and classes is not None:
-            least, most = int(self.y.min()), int(self.y.max())
-            if least < 0 or most >= classes:
-                raise DataError(
-                    f"{self.name}: y has classes {least}..{most}, the model answers {classes}"
-                    f" (0..{classes - 1})"
-                )
+        if self.y is not None and answer is not None:
+            self._check_labels(self.y, answer, meaning or Meaning())
         return self
+
+    def _check_labels(self, y: np.ndarray, answer: tuple[int, ...], meaning: Meaning) -> None:
+        found = labels_are(y, answer, meaning)
+        if found is None:
+            wanted = "one class" if meaning.is_class else " x ".join(map(str, answer))
+            raise DataError(
+                f"{self.name}: y has shape {y.shape} and type {y.dtype}, the model answers {wanted}"
+                " a sample; give integer classes (one a sample, or one a position of a map), or"
+                " targets of the answers' shape"
+            )
+        if found != "classes" or meaning.is_class:
+            return
+        least, most, classes = int(y.min()), int(y.max()), answer[0]
+        if least < 0 or most >= classes:
+            raise DataError(
+                f"{self.name}: y has classes {least}..{most}, the model answers {classes}"
+                f" (0..{classes - 1})"
+            )
 
     def _check_values(self, signal: str) -> None:
         x = self.inputs()
@@ -141,9 +166,12 @@ def _checked(data: Data, path: Path) -> Data:
         raise DataError(f"{path}: x has {bad} values that are NaN or infinite")
     if data.y is None:
         return data
-    if data.y.shape != (len(data.x),) or data.y.dtype.kind not in "iu":
+    if data.y.shape[:1] != (len(data.x),) or data.y.dtype.kind not in "iuf" or not data.y.size:
         raise DataError(
-            f"{path}: y has shape {data.y.shape} and type {data.y.dtype}; one integer class for"
-            f" each of the {len(data.x)} samples is needed"
+            f"{path}: y has shape {data.y.shape} and type {data.y.dtype}; integer classes or real"
+            f" targets for each of the {len(data.x)} samples are needed"
         )
+    if not np.isfinite(data.y).all():
+        bad = int((~np.isfinite(data.y)).sum())
+        raise DataError(f"{path}: y has {bad} values that are NaN or infinite")
     return data

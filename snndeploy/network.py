@@ -43,6 +43,8 @@ from snndeploy.neurons import MEMBRANE_SHIFT as MEMBRANE_SHIFT
 from snndeploy.neurons import NO_CURRENT_MEMORY as NO_CURRENT_MEMORY
 from snndeploy.neurons import Neuron, Place, shift
 
+ReadingKind = Literal["membrane", "spikes", "count"]
+
 
 @dataclass(frozen=True, eq=False)
 class Attention:
@@ -157,16 +159,40 @@ class Injection:
 
 @dataclass(frozen=True, eq=False)
 class Readout:
-    """Which numbers are the answer: logits = integer * scale + offset, shape (classes,).
+    """One head: which integers the host reads, and what it makes of them.
 
-    kind 'membrane': v of an integrator after the last step; 'count': spikes of a population
-    summed over T.
+        value[r] = scale * sum over i of weights[r, i] * reading[i] + offset[r]
+        answer   = finish(value)
+
+    kind: what a reading is, of every neuron of the population: its 'membrane' v after a step, its
+    'spikes' of a step, or the 'count' of its spikes in all T, which is one reading.
+    steps: those that are read, rising; (): the last alone.  weights: (rows, readings), one row, or
+    one a time step; None: the only reading itself.  offset: (classes,) or (rows, classes).
+    finish: the rest of the model from value to answer, which the host computes; None: nothing.
     """
 
     population: str
-    kind: Literal["membrane", "count"]
+    kind: ReadingKind
     scale: float = 1.0
     offset: np.ndarray | None = None
+    steps: tuple[int, ...] = ()
+    weights: np.ndarray | None = None
+    finish: Graph | None = None
+
+    @property
+    def readings(self) -> int:
+        return max(1, len(self.steps))
+
+    def steps_of(self, timesteps: int) -> tuple[int, ...]:
+        """The steps that are read of a sample."""
+        return self.steps or (timesteps - 1,)
+
+    def values(self, readings: np.ndarray) -> np.ndarray:
+        """Real values (samples, rows, classes) of integers (samples, readings, classes)."""
+        found = readings * self.scale
+        if self.weights is not None:
+            found = np.einsum("ri,sic->src", self.weights, found)
+        return found if self.offset is None else found + self.offset
 
 
 SILENT, STEADY, UNREAD = -1, -2, -3
@@ -218,6 +244,12 @@ class Network:
     readout: Readout | None = None
     notes: tuple[str, ...] = field(default=())
     reduced: tuple[Reduced, ...] = ()  # the populations of the model that lost channels
+    heads: tuple[Readout, ...] = ()  # of a model that returns more than one value, all but the first
+
+    @property
+    def readouts(self) -> tuple[Readout, ...]:
+        """Every head, the answer first."""
+        return () if self.readout is None else (self.readout, *self.heads)
 
     @cached_property
     def by_name(self) -> dict[str, Population]:

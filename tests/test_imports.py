@@ -13,6 +13,7 @@ PACKAGE = ROOT / "snndeploy"
 ORDER = (
     "errors",
     "files",
+    "metrics",
     "data",
     "shelf",
     "target",

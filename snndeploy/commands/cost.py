@@ -175,11 +175,12 @@ def _read_table(path: Path) -> Any:
 def _measured(graph: Any, asked: Asked) -> Any:
     from snndeploy.costs.activity import measure
     from snndeploy.data import load_data
+    from snndeploy.ops.answer import head_of
 
     assert asked.data is not None
     found = load_data(asked.data).take(asked.samples)
-    classes = graph.by_name[graph.outputs[0]].shape[-1]
-    found.fit(graph.input.shape[1:], graph.input.attributes["signal"], classes)
+    head, entry = head_of(graph, graph.outputs[0]), graph.input
+    found.fit(entry.shape[1:], entry.attributes["signal"], head.shape, head.meaning)
     clear_step()
     with Progress("measure", len(found.x)) as progress:
         return measure(graph, found.inputs(), found.y, found.name, progress=progress)

@@ -68,13 +68,14 @@ def simulate(
 
     found = load_data(data).take(samples)
     made = load_program(program_file)
-    readout = made.network.readout
-    if readout is None:
+    if made.network.readout is None:
         raise ProgramError(f"{program_file} has no readout, so a run would have no answer")
-    entry, classes = made.model.input, made.network.by_name[readout.population].neurons
-    found.fit(entry.shape[1:], entry.attributes["signal"], classes)
     from snndeploy.report import render, summarize
+    from snndeploy.simulator.answers import heads_of
     from snndeploy.simulator.run import simulate as run
+
+    entry, head = made.model.input, heads_of(made)[0]
+    found.fit(entry.shape[1:], entry.attributes["signal"], head.shape, head.meaning)
 
     with Progress("simulate", len(found.x)) as progress:
         simulation = run(

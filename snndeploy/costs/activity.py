@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy import metrics
 from snndeploy.costs.attended import Attention, attention_of
 from snndeploy.costs.events import fan_out_plane, sums_of_spikes
 from snndeploy.costs.layers import (
@@ -20,6 +21,7 @@ from snndeploy.costs.layers import (
 )
 from snndeploy.errors import DataError, near_names
 from snndeploy.graph import Graph, Node
+from snndeploy.ops.answer import answers_by_head, head_of
 from snndeploy.ops.evaluate import by_step, evaluate
 
 INPUT = "input"  # the key of phi_0 in a table of rates
@@ -33,7 +35,7 @@ class Activity:
     source: where they come from, in words.  rates: spikes a neuron and step, by neuron.
     input_rate: part of the first layer's input that is not zero (phi_0; 1 for images), None when
     nobody said.  events: measured events of a step, one a layer, or None.  accuracy: of the float
-    model, where labels were given.
+    model, where labels of classes were given.
     """
 
     source: str
@@ -103,15 +105,19 @@ def measure(
     """
     counters = _Counters(graph, attention_of(graph))
     size = _chunk(graph)
-    hits = 0
+    head = head_of(graph, graph.outputs[0])
+    known = None if labels is None else metrics.labels_are(labels, head.shape, head.meaning)
+    classes = labels if known in ("classes", "sign") else None
+    hits = 0.0
     for start in range(0, len(x), size):
         part = x[start : start + size]
         counters.batch = len(part)
-        (answer,) = evaluate(graph, part, observe=counters.observe).values()
+        values = evaluate(graph, part, observe=counters.observe)
         counters.samples += len(part)
-        if labels is not None:
-            guess = answer.reshape(len(part), -1).argmax(dim=1).numpy()
-            hits += int((guess == labels[start : start + size]).sum())
+        if classes is not None:
+            answers = answers_by_head(graph, values, len(part))[0]
+            guess = metrics.classes(answers, head.shape, head.meaning)
+            hits += metrics.same(guess, classes[start : start + size]) * len(part)
         if progress:
             progress(counters.samples, len(x))
     return Activity(
@@ -120,7 +126,7 @@ def measure(
         input_rate=counters.input_rate(),
         events=counters.events(),
         samples=len(x),
-        accuracy=None if labels is None else hits / len(x),
+        accuracy=None if classes is None else hits / len(x),
     )
 
 

@@ -5,12 +5,12 @@ Shared by every engine, so that two engines that agree also say the same words.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from snndeploy.errors import DataError
-from snndeploy.network import Network, Population
+from snndeploy.network import Network, Population, Readout
 from snndeploy.neurons import OVERFLOW_KINDS as OVERFLOW_KINDS
 
 Injected = Mapping[int, np.ndarray]
@@ -89,15 +89,35 @@ def _said(population: Population, kind: str, count: int) -> str:
 
 
 def read_outputs(
-    network: Network, samples: int, membrane: np.ndarray | None, count: np.ndarray | None
+    network: Network, samples: int, readings: Callable[[Readout], np.ndarray]
 ) -> np.ndarray:
-    """The readout's integers, int64 (samples, classes), of its population's final v or spike sums.
+    """The integers that the host reads, int64 (samples, outputs): every head, the answer first, of
+    each its readings in the order of the steps, of each the population's neurons.
 
-    membrane, count: (samples, C, H, W) of the readout population; only the asked one is read.
-    Without a readout there are no classes: (samples, 0).
+    readings: of a head, (samples, readings, C, H, W).  Without a readout: (samples, 0).
     """
-    if network.readout is None:
-        return np.zeros((samples, 0), dtype=np.int64)
-    values = membrane if network.readout.kind == "membrane" else count
-    assert values is not None
-    return np.ascontiguousarray(values).reshape(samples, -1).astype(np.int64)
+    found = [readings(readout).reshape(samples, -1) for readout in network.readouts]
+    empty = np.zeros((samples, 0), dtype=np.int64)
+    return np.concatenate([empty, *found], axis=1).astype(np.int64)
+
+
+def readings_of(
+    network: Network, readout: Readout, membranes: np.ndarray | None, spikes: np.ndarray
+) -> np.ndarray:
+    """A head's readings from its population's membranes and spikes, (samples, T, C, H, W) each."""
+    if readout.kind == "count":
+        return spikes.sum(axis=1, dtype=np.int64, keepdims=True)
+    values = membranes if readout.kind == "membrane" else spikes
+    assert values is not None, f"{readout.population} has no membrane"
+    return values[:, list(readout.steps_of(network.timesteps))]
+
+
+def split_outputs(network: Network, outputs: np.ndarray) -> list[np.ndarray]:
+    """The readings of every head, (samples, readings, neurons), from `read_outputs`."""
+    found, start = [], 0
+    for readout in network.readouts:
+        neurons = network.by_name[readout.population].neurons
+        stop = start + readout.readings * neurons
+        found.append(outputs[:, start:stop].reshape(len(outputs), readout.readings, neurons))
+        start = stop
+    return found

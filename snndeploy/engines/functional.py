@@ -144,7 +144,7 @@ class _Batch:
         steps = self.network.timesteps
         wanted = (
             self.recording.wants_updated,
-            population.name in self.recording.record_membranes,
+            self.recording.wants_membranes(population.name),
         )
         if population.attention:
             w = refined(layer, currents(layer, arriving, steps))

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from snndeploy.engines.activity import Activity
-from snndeploy.engines.boundary import describe_overflows, read_outputs
+from snndeploy.engines.boundary import describe_overflows, read_outputs, readings_of
 from snndeploy.engines.layer import Layer, channels_first
 from snndeploy.errors import DataError, near_names
 from snndeploy.network import Network, Population
@@ -53,10 +53,15 @@ class Recording:
             if not network.by_name[name].neuron.has_membrane:
                 raise DataError(f"population {name!r} has no membrane to record")
         self.overflows = {p.name: no_overflows() for p in network.populations}
-        self._outputs: list[np.ndarray] = []
+        self._readings: dict[int, list[np.ndarray]] = {id(r): [] for r in network.readouts}
         self._counts: dict[str, list[np.ndarray]] = {p.name: [] for p in network.populations}
         self._spikes: dict[str, list[np.ndarray]] = {name: [] for name in self.record}
         self._membranes: dict[str, list[np.ndarray]] = {name: [] for name in self.record_membranes}
+
+    def wants_membranes(self, name: str) -> bool:
+        """Of every step, to keep them or because a head reads them."""
+        read = (r for r in self.network.readouts if r.population == name and r.kind == "membrane")
+        return name in self.record_membranes or any(r.steps for r in read)
 
     @property
     def wants_updated(self) -> bool:
@@ -71,26 +76,30 @@ class Recording:
         self._counts[name].append(result.counts)
         if name in self.record:
             self._spikes[name].append(np.ascontiguousarray(spikes))
+        membranes = None
         if result.membranes is not None:
             membranes = channels_first(result.membranes, population)
+        if name in self.record_membranes:
+            assert membranes is not None
             self._membranes[name].append(np.ascontiguousarray(membranes))
-        readout = self.network.readout
-        if readout is not None and readout.population == name:
-            final, count = None, None
-            if readout.kind == "membrane":
-                final = channels_first(layer.state["v"], population)
+        for readout in self.network.readouts:
+            if readout.population != name:
+                continue
+            if readout.kind == "membrane" and not readout.steps:
+                found = channels_first(layer.state["v"], population)[:, None]
             else:
-                count = channels_first(result.payload.sum(axis=1, dtype=np.int64), population)
-            self._outputs.append(read_outputs(self.network, layer.samples, final, count))
+                found = readings_of(self.network, readout, membranes, spikes)
+            self._readings[id(readout)].append(np.ascontiguousarray(found))
         if self.observer is not None:
             updated = result.updated
             marked = None if updated is None else channels_first(updated, population)
             self.observer(population, spikes, marked)
 
     def activity(self, samples: int) -> Activity:
-        outputs = self._outputs or [read_outputs(self.network, samples, None, None)]
         return Activity(
-            outputs=np.concatenate(outputs),
+            outputs=read_outputs(
+                self.network, samples, lambda head: np.concatenate(self._readings[id(head)])
+            ),
             spike_counts={name: np.concatenate(parts) for name, parts in self._counts.items()},
             spikes={name: np.concatenate(parts) for name, parts in self._spikes.items()},
             membranes={name: np.concatenate(parts) for name, parts in self._membranes.items()},

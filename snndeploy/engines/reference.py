@@ -23,7 +23,13 @@ import numpy as np
 
 from snndeploy.engines.activity import Activity
 from snndeploy.engines.attention import attend
-from snndeploy.engines.boundary import Injected, count_samples, describe_overflows, read_outputs
+from snndeploy.engines.boundary import (
+    Injected,
+    count_samples,
+    describe_overflows,
+    read_outputs,
+    readings_of,
+)
 from snndeploy.network import Network, Population, Projection
 from snndeploy.neurons import Stepped, no_overflows, shift
 
@@ -211,14 +217,14 @@ def _activity(
     record: Iterable[str] | None,
 ) -> Activity:
     kept = set(network.by_name) if record is None else set(record)
-    answer = None if network.readout is None else network.readout.population
     wide = {p.name for p in network.populations if p.neuron.sends_integers}
     return Activity(
         outputs=read_outputs(
             network,
             chip.samples,
-            membranes[answer][:, -1] if answer in membranes else None,
-            None if answer is None else spikes[answer].sum(axis=1),
+            lambda head: readings_of(
+                network, head, membranes.get(head.population), spikes[head.population]
+            ),
         ),
         spike_counts={
             name: np.count_nonzero(sent, axis=(2, 3, 4)).astype(np.int64)

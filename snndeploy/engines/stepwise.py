@@ -61,7 +61,7 @@ class _Batch:
             return host_payload(population, self.network, self.injected, self.batch)
         samples = self.batch.stop - self.batch.start
         shape = (samples, self.network.timesteps, population.neurons)
-        membranes = population.name in self.recording.record_membranes
+        membranes = self.recording.wants_membranes(population.name)
         return Result(
             np.zeros(shape, dtype=np.int32 if population.neuron.sends_integers else np.uint8),
             np.zeros(shape[:2], dtype=np.int64),

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.utils._pytree import tree_leaves
 
 from snndeploy.errors import ModelError, one_line
 from snndeploy.frontend.neuron_call import (
@@ -101,15 +102,23 @@ def _compare(
     ours = evaluate(
         graph, samples_first, hoist=False, double=dtype == torch.float64, observe=comparison.observe
     )
-    found = ours[graph.outputs[0]]
-    if not comparison.agree(found, answer):
-        raise comparison.difference("the output", found, answer)
+    theirs = returned(answer)
+    for index, name in enumerate(graph.outputs):
+        if not comparison.agree(ours[name], theirs[index]):
+            where = f"output {index + 1}" if index else "the output"
+            raise comparison.difference(where, ours[name], theirs[index])
     for node, spikes in comparison.spikes:
         lively.add(node, spikes)
 
 
+def returned(answer: Any) -> list[Any]:
+    """The tensors of what a model returns, in the order of the graph's outputs."""
+    return [leaf for leaf in tree_leaves(answer) if leaf is not None]
+
+
 def _finite(answer: Any) -> bool:
-    return not isinstance(answer, torch.Tensor) or bool(answer.isfinite().all())
+    tensors = (leaf for leaf in returned(answer) if isinstance(leaf, torch.Tensor))
+    return all(bool(tensor.isfinite().all()) for tensor in tensors)
 
 
 def _recorded(

@@ -39,7 +39,7 @@ def translate(exported: Any, source: Source) -> Graph:
     """Graph of a `torch.export` program.
 
     Raises:
-        ModelError: another number of outputs than one, or an input of the wrong length.
+        ModelError: no output, or an input of the wrong length.
         UnsupportedError: an operation that the compiler does not know, named with its module.
     """
     return _Translation(exported, source).graph()
@@ -56,17 +56,17 @@ class _Translation:
         calls = list(self.exported.graph.nodes)
         (output,) = (call for call in calls if call.op == "output")
         results = [result for result in output.args[0] if result is not None]
-        if len(results) != 1:
-            raise ModelError(f"the model returns {len(results)} tensors; one is needed")
+        if not results:
+            raise ModelError("the model returns no tensor")
         needed = _needed(results)
         for call in calls:
             if call.op == "placeholder" and call.name not in self.constants:
                 self._input(call)
             elif call.op == "call_function" and call.name in needed:
                 self._call(call)
-        if results[0].name not in self.alias:
+        if not all(result.name in self.alias for result in results):
             raise ModelError("the model's output does not depend on its input")
-        outputs = (self.alias[results[0].name],)
+        outputs = tuple(self.alias[result.name] for result in results)
         graph = Graph(tuple(self.nodes.values()), outputs, self.source.timesteps, self.source.name)
         return graph.select(outputs)
 

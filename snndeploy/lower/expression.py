@@ -13,9 +13,8 @@ from snndeploy.connections.algebra import identity, scale_outputs, sum_of
 from snndeploy.graph import Graph, Node, sizes
 from snndeploy.lower.real_network import Term
 from snndeploy.ops import kind_of
-from snndeploy.ops.evaluate import by_step, node_inputs
+from snndeploy.ops.evaluate import by_step, node_inputs, spread
 from snndeploy.passes.regions import Region
-from snndeploy.passes.signals import contracts_time
 from snndeploy.tensors import zeros
 
 
@@ -26,7 +25,10 @@ class Expression:
     shape: the value as (channels, rows, columns).  terms: connections from populations.
     offset: the node's own tensor (float64, one sample, one step) at zero spikes and zero encoder
     values, None when that is zero.  host: node of the encoder graph with the encoder's part, or ''.
-    summed: factor on the sum over T, for values behind a mean or sum over time; None before.
+    over_time: how much of each step's sum is in each row, float64 (rows, T): one row a time step,
+    or a single one for a value without time; None: every step is its own.  Only behind the last
+    neuron; the offset is then the value's own, one a time step where it has time.
+    aside: the dimension of the node that holds the rows, where `take` made it of some steps.
     refined: attention that the neurons it enters must apply to it first.
     """
 
@@ -34,7 +36,8 @@ class Expression:
     terms: tuple[Term, ...] = ()
     offset: Any = None
     host: str = ""
-    summed: float | None = None
+    over_time: np.ndarray | None = None
+    aside: int | None = None
     refined: Region | None = None
 
 
@@ -69,19 +72,31 @@ def offset_behind(graph: Graph, node: Node, sources: Sequence[Expression]) -> An
     assert linear is not None
     if all(source.offset is None for source in sources) and linear.without_constant(node) is node:
         return None
-    before = node_inputs(graph, node)
+    steps = graph.timesteps if node.side == "readout" else 1
     inputs = [
-        zeros(sizes(origin.axes, 1, 1)) if source.offset is None else source.offset
-        for origin, source in zip(before, sources, strict=True)
+        _offset(origin, source, steps)
+        for origin, source in zip(node_inputs(graph, node), sources, strict=True)
     ]
-    value = kind_of(node).evaluate(node, inputs, 1, 1)
-    summed = linear.over_time == "sum" and contracts_time(node, before)
-    return value * graph.timesteps if summed else value
+    return kind_of(node).evaluate(node, inputs, 1, steps)
+
+
+def _offset(node: Node, expression: Expression, steps: int) -> Any:
+    """Behind the last neuron every step has its own; before it they are all the same."""
+    if expression.offset is None:
+        return zeros(sizes(node.axes, 1, steps))
+    behind = node.side == "readout" or steps == 1
+    return expression.offset if behind else spread(node, expression.offset, 1)
+
+
+def constant_parts(node: Node, expression: Expression) -> np.ndarray | None:
+    """The offset of the node's expression, (steps, *its shape); None when it is zero everywhere."""
+    if expression.offset is None:
+        return None
+    offset = by_step(node, expression.offset, 1)[0].reshape(-1, *expression.shape)
+    return offset if np.any(offset) else None
 
 
 def constant_part(node: Node, expression: Expression) -> np.ndarray | None:
-    """The offset of the node's expression, in its shape; None when it is zero everywhere."""
-    if expression.offset is None:
-        return None
-    offset = by_step(node, expression.offset, 1)[0, 0].reshape(expression.shape)
-    return offset if np.any(offset) else None
+    """The same where every step has the same, in the expression's shape."""
+    offset = constant_parts(node, expression)
+    return None if offset is None else offset[0]

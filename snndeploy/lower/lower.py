@@ -11,7 +11,7 @@ them, the offset is the graph evaluated at zero spikes, and the encoder's part i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
@@ -29,9 +29,11 @@ from snndeploy.connections.algebra import (
 )
 from snndeploy.errors import UnsupportedError, Violation, refusal
 from snndeploy.graph import Graph, Node
+from snndeploy.lower import readout as readouts
 from snndeploy.lower.expression import (
     Expression,
     constant_part,
+    constant_parts,
     merged,
     offset_behind,
     spikes_of,
@@ -44,13 +46,13 @@ from snndeploy.lower.real_network import (
     RealReadout,
     Term,
 )
+from snndeploy.network import ReadingKind
 from snndeploy.neurons import equation_of
 from snndeploy.ops import Role, is_layer, kind_of
 from snndeploy.ops.evaluate import node_inputs
 from snndeploy.ops.form import Delayed
 from snndeploy.ops.kind import Firing, OnSpikes
 from snndeploy.passes.regions import Region, attention_regions
-from snndeploy.passes.signals import contracts_time
 from snndeploy.passes.streams import reads_current
 
 Shortcuts = Literal["compose", "relay"]
@@ -106,14 +108,15 @@ class _Lowering:
         self.layers: list[RealLayer] = []
         self.violations: list[Violation] = []
         self.rearranged: set[str] = set()
+        self.finishing = readouts.finishing(graph)
 
     def network(self) -> RealNetwork:
         for node in self.graph.nodes:
             if node.name in self.results and node.side != "encoder":
                 self._try(node, lambda n: self._refined(n, self.results[n.name]))
-            elif node.side != "encoder" and node.name not in self.inside:
+            elif node.side != "encoder" and node.name not in self.inside | self.finishing:
                 self._try(node, self._expression)
-        readout = self._answer(self.graph.by_name[self.graph.outputs[0]])
+        readout, *heads = (self._answer(name) for name in self.graph.outputs)
         populations = tuple(self.populations.values())
         used = [p.host for p in populations if p.host]
         used += [p.node for p in populations if p.kind == "input"]
@@ -125,6 +128,7 @@ class _Lowering:
             shortcuts=self.shortcuts if self.crossed else "none",
             notes=tuple(self.notes),
             layers=tuple(self.layers),
+            heads=tuple(heads),
         )
 
     # what is refused
@@ -152,11 +156,12 @@ class _Lowering:
         binary = node.signal is not None and node.signal.kind == "binary"
         self._add(RealPopulation(name, "or" if binary else "relay", shape, node.name))
         over_time = node.side == "readout" and not node.has_time
-        return replace(spikes_of(name, shape), summed=1.0 if over_time else None)
+        ones = np.ones((1, self.graph.timesteps)) if over_time else None
+        return replace(spikes_of(name, shape), over_time=ones)
 
-    def _answer(self, node: Node) -> RealReadout:
+    def _answer(self, name: str) -> RealReadout:
         try:
-            return self._readout(node)
+            return self._readout(name)
         except UnsupportedError as error:
             assert error.violations, error
             self.violations += error.violations
@@ -249,7 +254,7 @@ class _Lowering:
             raise self._no_unit(node, region)
         source = self._source(region.source)
         before = self.graph.by_name[region.source]
-        if source.summed is not None or not source.terms:
+        if source.over_time is not None or not source.terms:
             raise self._refuse(node, "refines values that no spike of the chip enters")
         if region.location == "current" and before.axes == node.axes:
             return replace(source, refined=region)
@@ -326,8 +331,12 @@ class _Lowering:
 
     def _behind(self, node: Node, sources: list[Expression], offset: Any) -> Expression:
         """The node on every term of its inputs and on the host's part."""
-        linear, before = kind_of(node).linear, node_inputs(self.graph, node)
+        linear, steps = kind_of(node).linear, self.graph.timesteps
         assert linear is not None
+        before = [
+            readouts.as_time(origin, source.aside)
+            for origin, source in zip(node_inputs(self.graph, node), sources, strict=True)
+        ]
         forms = linear.forms(node, before, [source.shape for source in sources])
         parts = []
         for form, source in zip(forms, sources, strict=True):
@@ -346,13 +355,11 @@ class _Lowering:
                 ]
             )
         terms = tuple(parts[0])
-        for part, factor in zip(parts[1:], _over_time(sources), strict=True):
+        for part, factor in zip(parts[1:], readouts.factors(sources, steps), strict=True):
             terms = merged(terms, part, factor)
-        summed = sources[0].summed
-        if contracts_time(node, before):
-            summed = 1.0 if linear.over_time == "sum" else 1.0 / self.graph.timesteps
         host = self.host.behind(node, [source.host for source in sources])
-        return Expression(forms[0].result, terms, offset, host, summed)
+        read = readouts.behind(node, before, sources[0], steps)
+        return Expression(forms[0].result, terms, offset, host, read.over_time, read.aside)
 
     # relays
 
@@ -382,26 +389,72 @@ class _Lowering:
 
     # the answer
 
-    def _readout(self, node: Node) -> RealReadout:
-        expression = self._source(node.name)
+    def _readout(self, name: str) -> RealReadout:
+        """How the head `name` is read, and what the host makes of it (`lower.readout`)."""
+        node = self._last_linear(name)
+        expression, steps = self._source(node.name), self.graph.timesteps
         if expression.host:
             raise self._refuse(node, "adds the encoder's values behind the last neuron")
         if not expression.terms:
             raise self._refuse(node, "does not depend on any spike")
-        factor = expression.summed
-        if factor is None:
-            factor = 1.0 / self.graph.timesteps
+        finish = readouts.rest(self.graph, node, name, self.finishing)
+        rows, offset = readouts.rows_of(expression, steps), constant_parts(node, expression)
+        if self.graph.by_name[name].has_time or expression.over_time is None and finish is None:
             self.notes.append("the model answers at every step; the steps' answers are averaged")
-        offset = constant_part(node, expression)
-        constant = np.zeros(prod(expression.shape)) if offset is None else offset.reshape(-1)
+        if finish is None and len(rows) > 1:
+            rows = np.full((1, steps), 1.0 / steps) @ rows
+            offset = None if offset is None else offset.mean(axis=0, keepdims=True)
+        zero = np.zeros((1, prod(expression.shape)))
+        constant = zero if offset is None else offset.reshape(len(offset), -1)
+        read, kind = self._reading(node, expression, rows, exact=offset is None)
+        self.notes += readouts.said(read, kind, expression.shape, steps, node.label)
+        source = expression.terms[0].source
+        if kind == "membrane":
+            source = self._unique("readout")
+            terms = tuple(self._dense(term, expression.shape) for term in expression.terms)
+            self._add(
+                RealPopulation(
+                    source, "integrator", expression.shape, node.name, terms=terms, keep=read.keep
+                )
+            )
+        return RealReadout(
+            source,
+            kind,
+            read.factor,
+            constant[0] if len(constant) == 1 else constant,
+            read.steps,
+            read.weights,
+            finish,
+        )
+
+    def _last_linear(self, name: str) -> Node:
+        """The value that the host finishes to the head."""
+        for node in readouts.inside(self.graph, name, self.finishing):
+            if reason := readouts.unfit(node):
+                raise self._refuse(node, reason + _place(node))
+        first, *others = readouts.cut(self.graph, name, self.finishing)
+        if others:
+            both = f"{len(others) + 1} values ({', '.join([first, *others])})"
+            raise self._refuse(self.graph.by_name[name], f"makes the answer of {both} that are read")
+        return self.graph.by_name[first]
+
+    def _reading(
+        self, node: Node, expression: Expression, rows: np.ndarray, *, exact: bool
+    ) -> tuple[readouts.Read, ReadingKind]:
+        """Of the spikes themselves, where they are the value; else of a membrane.
+
+        exact: no constant is added.
+        """
         (first, *others) = expression.terms
-        counts = self.populations[first.source].kind in ("lif", "or")
-        if not others and counts and is_identity(first.connection) and offset is None:
-            return RealReadout(first.source, "count", factor, constant)
-        name = self._unique("readout")
-        terms = tuple(self._dense(term, expression.shape) for term in expression.terms)
-        self._add(RealPopulation(name, "integrator", expression.shape, node.name, terms=terms))
-        return RealReadout(name, "membrane", factor, constant)
+        fires = self.populations[first.source].kind in ("lif", "or")
+        decays = readouts.decays_of(self.graph, node.name)
+        membrane = readouts.membrane_reading(rows, decays)
+        if others or not fires or not is_identity(first.connection) or not exact:
+            return membrane, "membrane"
+        if len(rows) == 1 and np.all(rows == rows[0, 0]):
+            return membrane, "count"
+        spikes = readouts.spike_reading(rows)
+        return (membrane, "membrane") if membrane.readings < spikes.readings else (spikes, "spikes")
 
     def _dense(self, term: Term, shape: Shape) -> Term:
         """Integrators without a plane read through dense connections."""
@@ -456,16 +509,6 @@ def _refused(violation: Violation) -> UnsupportedError:
     error = refusal((violation,))
     assert isinstance(error, UnsupportedError)
     return error
-
-
-def _over_time(sources: Sequence[Expression]) -> list[float]:
-    """What the terms of all inputs but the first count, where its factor on the sum over T is 1."""
-    known = [source.summed for source in sources if source.summed is not None]
-    if not known:
-        return [1.0] * (len(sources) - 1)
-    if len(known) < len(sources):
-        raise NotComposable("adding values of one step to sums over time")
-    return [factor / known[0] for factor in known[1:]]
 
 
 def _place(node: Node) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from snndeploy.connections import Connection, Shape
 from snndeploy.graph import Graph
+from snndeploy.network import ReadingKind
 from snndeploy.neurons import Equation
 from snndeploy.passes.regions import Region
 from snndeploy.target import Target
@@ -39,7 +40,7 @@ class RealPopulation:
     current: the graph node of its input current ('' for input and or populations).
     host: the node of the encoder graph whose value the host adds to the current, or ''.
     offset: the constant part of the current, shape of the population (all zero: none).
-    neuron: the trained neuron, of a lif.
+    neuron: the trained neuron, of a lif.  keep: what a step leaves of an integrator's membrane.
     sourced: its constants reach its synaptic current by synapses; `offset` enters behind it.
     attention: what refines the current or the membrane; `current` is then the node in front of it.
     """
@@ -57,6 +58,7 @@ class RealPopulation:
     level: int = 1
     sourced: bool = False
     attention: tuple[Region, ...] = ()
+    keep: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -74,12 +76,16 @@ class RealLayer:
 
 @dataclass(frozen=True, eq=False)
 class RealReadout:
-    """logits = factor * sum over T of the population + offset."""
+    """value[r] = factor * sum over i of weights[r, i] * reading[i] + offset[r]; as in
+    `network.Readout`, of real readings."""
 
     population: str
-    kind: Literal["membrane", "count"]
+    kind: ReadingKind
     factor: float
     offset: np.ndarray
+    steps: tuple[int, ...] = ()
+    weights: np.ndarray | None = None
+    finish: Graph | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +98,12 @@ class RealNetwork:
     notes: tuple[str, ...] = ()
     layers: tuple[RealLayer, ...] = ()
     neurons: tuple[str, ...] = ()  # how a target has them, where not as they are (`lower.suited`)
+    heads: tuple[RealReadout, ...] = ()
+
+    @property
+    def readouts(self) -> tuple[RealReadout, ...]:
+        """Every head of the model, the answer first."""
+        return (self.readout, *self.heads)
 
     @cached_property
     def by_name(self) -> dict[str, RealPopulation]:

@@ -126,8 +126,8 @@ def thinner(network: Network, share: float) -> Network:
 
     The host's inputs and the readout keep theirs; weights are zeros that take no memory.
     """
-    answer = network.readout.population if network.readout else ""
-    ends = {p.name for p in network.populations if not network.outgoing(p.name)} | {answer}
+    ends = {p.name for p in network.populations if not network.outgoing(p.name)}
+    ends |= {readout.population for readout in network.readouts}
     channels = {
         p.name: p.shape[0]
         if not p.neuron.on_chip or p.name in ends

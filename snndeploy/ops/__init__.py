@@ -7,8 +7,10 @@ from snndeploy.ops.arrange import EXPAND, INPUT, PERMUTE, VIEW
 from snndeploy.ops.compare import COMPARE
 from snndeploy.ops.conv import CONV, PAD
 from snndeploy.ops.delay import DELAY
+from snndeploy.ops.finish import ARGMAX, LOG_SOFTMAX, SOFTMAX
 from snndeploy.ops.functions import CLAMP, FLOOR, RELU, ROUND, SIGMOID, TANH
 from snndeploy.ops.kind import OpKind, Role, Trait
+from snndeploy.ops.leaky import LEAKY, WEIGH
 from snndeploy.ops.linear import LINEAR
 from snndeploy.ops.neuron import NEURON
 from snndeploy.ops.norm import NORM
@@ -27,6 +29,7 @@ KINDS: dict[str, OpKind] = {
         ADD, SUBTRACT, MULTIPLY, DIVIDE, SCALE, RELU, SIGMOID, TANH,
         FLOOR, ROUND, CLAMP, COMPARE,
         MEAN, SUM, MAX, MIN, TOP_K,
+        LEAKY, WEIGH, SOFTMAX, LOG_SOFTMAX, ARGMAX,
         VIEW, PERMUTE, EXPAND, TAKE, CONCATENATE,
     )
 }  # fmt: skip

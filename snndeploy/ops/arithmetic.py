@@ -55,6 +55,8 @@ def _translator(op: str) -> Translator:
     """Of two tensors, or of a tensor and a number (scale)."""
 
     def translate(call: Call) -> Translated:
+        if op == "multiply" and (over_time := _weights_of_time(call)):
+            return over_time
         first, second = number(call.arguments.get("self")), number(call.arguments.get("other"))
         alpha = float(call.get("alpha", 1))
         if first is None and second is None:
@@ -69,6 +71,20 @@ def _translator(op: str) -> Translator:
         return _scaled(*_FIRST_IS_NUMBER[op](first, alpha))
 
     return translate
+
+
+def _weights_of_time(call: Call) -> Translated | None:
+    """A product with a stored tensor that has one number a time step, and no other dimension."""
+    stored = call.array("other") if call.array("self") is None else call.array("self")
+    timed = [index for index, axis in enumerate(call.axes) if axis == (("time", call.timesteps),)]
+    if stored is None or stored.size == 1 or stored.size != call.timesteps or not timed:
+        return None
+    aligned = (1,) * (len(call.shape) - stored.ndim) + stored.shape
+    if len(aligned) != len(call.shape) or aligned[timed[0]] != stored.size:
+        return None
+    weights = [float(value) for value in stored.reshape(-1)]
+    attributes = {"weights": weights, "time_axis": timed[0], "timesteps": call.timesteps}
+    return Translated("weigh", attributes, {})
 
 
 # factor and offset of x, when the other operand is a number n

@@ -73,6 +73,21 @@ def by_step(node: Node, value: Any, samples: int) -> np.ndarray:
     return arranged.reshape(samples, steps, *node.step_shape).numpy()
 
 
+def of_steps(node: Node, values: np.ndarray) -> Any:
+    """The node's tensor, double, from values (samples, steps, ...): the inverse of `by_step`."""
+    samples, steps = values.shape[:2]
+    atoms = [atom for dimension in node.axes for atom in dimension]
+    known = [samples if label == "batch" else size for label, size in atoms]
+    timed = [index for index, (label, _) in enumerate(atoms) if label == "time"]
+    for index in timed:
+        known[index] = steps
+    batch = next(index for index, (label, _) in enumerate(atoms) if label == "batch")
+    features = [i for i in range(len(atoms)) if i != batch and i not in timed]
+    order = [batch, *timed, *features]
+    arranged = torch.from_numpy(np.ascontiguousarray(values)).reshape([known[i] for i in order])
+    return arranged.permute(*np.argsort(order).tolist()).reshape(sizes(node.axes, samples))
+
+
 def _inputs(graph: Graph, node: Node, values: dict[str, Any], batch: int, hoist: bool) -> list[Any]:
     """The node's inputs; hoisted ones are spread where the node itself is not constant."""
     if not hoist or _is_constant(node):

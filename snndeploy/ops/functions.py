@@ -64,7 +64,8 @@ def function(
         evaluate=lambda node, inputs, batch, timesteps: evaluate(node, inputs[0]),
         axes=broadcast_axes, signal=signal, contracts_time=common.never,
         blocked=common.on_spikes_alone(why_not), chip=None, cost=common.FREE,
-        traits=traits, fixed=fixed, record=record, torch={f"aten.{name}.default": translate},
+        traits=traits | Trait.FINISHES, fixed=fixed, record=record,
+        torch={f"aten.{name}.default": translate},
     )  # fmt: skip
 
 

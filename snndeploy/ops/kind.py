@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +53,8 @@ class Trait(Flag):
     SQUASHES = auto()  # makes a gate of a score
     GATES = auto()  # its result may be meant for products alone
     KEEPS_COUNT = auto()  # whole numbers from 0 stay whole numbers from 0
+    FINISHES = auto()  # the host may do it to what it reads, behind the last neuron
+    CHOOSES = auto()  # its result is the class itself
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,15 @@ class Linear:
     without_constant: the node without what it adds; itself if it adds nothing.
     missing: nodes that compute the result where some of the values given are None, for zero; the
     last one is the result; empty: the one value that is there is the result itself.
-    over_time: what the operation does to the steps that it takes together; None: no such thing.
+    over_time: what it does to the steps of its input: (node, input nodes, T) -> how much of each
+    step is in each of its own, float64 (rows, steps), or None: it leaves them as they are.  A row
+    a time step, or a single one for a value without time.
     """
 
     forms: Callable[[Node, Inputs, Sequence[Shape]], Sequence[Form]]
     without_constant: Callable[[Node], Node]
     missing: Callable[[Node, Sequence[Node | None], Inputs], Sequence[Node]]
-    over_time: Literal["mean", "sum"] | None
+    over_time: Callable[[Node, Inputs, int], np.ndarray | None] | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from snndeploy.graph import Axes, Node, Signal
 from snndeploy.ops import common
 from snndeploy.ops.axes import SEQUENCE_RANKS
 from snndeploy.ops.call import UNCHANGED, Call, Translated, Translator, dimension
-from snndeploy.ops.form import Form, adds_nothing, selected, step_index
+from snndeploy.ops.form import Form, Same, adds_nothing, one_input, selected, step_index
 from snndeploy.ops.kind import (
     Linear,
     OpKind,
@@ -59,10 +59,20 @@ def take_contracts_time(node: Node, inputs: Sequence[Node]) -> bool:
 
 def take_forms(node: Node, inputs: Sequence[Node], shapes: Sequence[Shape]) -> list[Form]:
     (source,), (shape,), along = inputs, shapes, node.attributes["dimension"]
+    if take_contracts_time(node, inputs):
+        return [Same(shape)]
     taken = _positions(node)
     rows = np.full(source.shape[along], -1)
     rows[taken] = np.arange(len(taken))
     return [selected(rows, len(taken), source, step_index(source, along), shape)]
+
+
+def take_over_time(node: Node, inputs: Sequence[Node], timesteps: int) -> np.ndarray | None:
+    """A row a step that is taken."""
+    if not take_contracts_time(node, inputs):
+        return None
+    rows: np.ndarray = np.eye(timesteps)[_positions(node)]
+    return rows
 
 
 def take_record(node: Node, inputs: Sequence[Sequence[int]], found: Sequence[int]) -> bool:
@@ -98,7 +108,11 @@ def _taken(along: int, start: int, stop: int, step: int, *, drop: bool) -> dict[
 TAKE = OpKind(
     name="take", role=Role.LINEAR,
     evaluate=_take, axes=take_axes, signal=common.same, contracts_time=take_contracts_time,
-    blocked=common.possible, chip=common.by_form(take_forms), cost=common.MOVED,
+    blocked=common.possible,
+    chip=Linear(
+        forms=take_forms, without_constant=adds_nothing, missing=one_input, over_time=take_over_time
+    ),
+    cost=common.MOVED,
     traits=Trait.KEEPS_COUNT, fixed=common.ON_GRID,
     record=Record(fewest=1, most=1, rule=take_record),
     torch={"aten.select.int": translate_select, "aten.slice.Tensor": translate_slice},

@@ -50,6 +50,6 @@ TOP_K = OpKind(
     name="top_k", role=Role.SELECTION,
     evaluate=evaluate, axes=axes, signal=common.same, contracts_time=contracts_time,
     blocked=common.on_spikes_alone("ranks"), chip=None, cost=common.FREE,
-    traits=Trait.NONE, fixed=common.ON_GRID, record=Record(fewest=1, most=1, rule=record),
+    traits=Trait.FINISHES, fixed=common.ON_GRID, record=Record(fewest=1, most=1, rule=record),
     torch={"aten.topk.default": translate},
 )  # fmt: skip

@@ -101,6 +101,12 @@ def _reduced(node: Node, source: Node, shape: Shape) -> int:
     raise NotComposable("a reduction over other dimensions than time, or rows and columns")
 
 
+def over_time(node: Node, inputs: Sequence[Node], timesteps: int) -> np.ndarray | None:
+    if not contracts_time(node, inputs):
+        return None
+    return np.full((1, timesteps), 1.0 / timesteps if node.op == MEAN.name else 1.0)
+
+
 def record(node: Node, inputs: Sequence[Sequence[int]], found: Sequence[int]) -> bool:
     dimensions = node.attributes["dimensions"]
     inside = all(is_whole(index, 0, len(inputs[0]) - 1) for index in dimensions)
@@ -125,7 +131,9 @@ def _adding(name: Literal["mean", "sum"], function: Any, signal: Any, divides: A
         name=name, role=Role.LINEAR,
         evaluate=_over(function), axes=axes, signal=signal, contracts_time=contracts_time,
         blocked=common.possible,
-        chip=Linear(forms=forms, without_constant=adds_nothing, missing=one_input, over_time=name),
+        chip=Linear(
+            forms=forms, without_constant=adds_nothing, missing=one_input, over_time=over_time
+        ),
         cost=Cost(summed=_summed, multiplications=divides, work=common.additions_of_inputs),
         traits=Trait.NONE, fixed=common.AVERAGED, record=Record(fewest=1, most=1, rule=record),
         torch=dict.fromkeys(TORCH[name], _translator(name)),
@@ -137,7 +145,7 @@ def _choosing(name: str, function: Any, extreme: str) -> OpKind:
         name=name, role=Role.SELECTION,
         evaluate=_over(function), axes=axes, signal=common.same, contracts_time=contracts_time,
         blocked=common.on_spikes_alone(f"takes the {extreme} of"), chip=None, cost=common.FREE,
-        traits=Trait.NONE, fixed=common.ON_GRID, record=Record(fewest=1, most=1, rule=record),
+        traits=Trait.FINISHES, fixed=common.ON_GRID, record=Record(fewest=1, most=1, rule=record),
         torch=dict.fromkeys(TORCH[name], _translator(name)),
     )  # fmt: skip
 

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
+from itertools import pairwise
 from math import prod
+from typing import get_args
+
+import numpy as np
 
 from snndeploy.connections import Connection
+from snndeploy.graph import Graph
 from snndeploy.network import (
     UNREAD,
     Injection,
     Network,
     Population,
     Projection,
+    ReadingKind,
+    Readout,
     Reduced,
 )
 from snndeploy.program.consistency import (
@@ -48,7 +55,9 @@ def check_network(network: Network) -> None:
         _check_projection(network, projection)
     for injection in network.injections:
         _check_injection(network, injection)
-    _check_readout(network)
+    require(bool(network.readouts) or not network.heads, "there are heads and no answer")
+    for number, readout in enumerate(network.readouts):
+        _check_readout(network, readout, f"head {number + 1}" if number else "the readout")
     for entry in network.reduced:
         _check_reduced(network, entry)
     names = [entry.population for entry in network.reduced]
@@ -172,13 +181,42 @@ def _check_reduced(network: Network, entry: Reduced) -> None:
         require(entry.population not in network.by_name, f"{where} is here, with another carrier")
 
 
-def _check_readout(network: Network) -> None:
-    readout = network.readout
-    if readout is None:
-        return
+def _check_readout(network: Network, readout: Readout, where: str) -> None:
+    """Readings are of steps that there are, and every array is of their number or the neurons'."""
     require(readout.population in network.by_name, f"no population {readout.population!r} to read")
-    require(readout.kind in ("membrane", "count"), f"the readout has kind {readout.kind!r}")
-    finite(readout.scale, "the readout's scale")
+    population = network.by_name[readout.population]
+    require(readout.kind in get_args(ReadingKind), f"{where} has kind {readout.kind!r}")
+    membranes = readout.kind != "membrane" or population.neuron.has_membrane
+    require(membranes, f"{where} reads membranes of {readout.population!r}, which has none")
+    finite(readout.scale, f"{where}'s scale")
+    for step in readout.steps:
+        whole(step, 0, network.timesteps - 1, f"{where}: a step")
+    rising = all(a < b for a, b in pairwise(readout.steps))
+    require(rising, f"{where} reads its steps in another order")
+    require(readout.kind != "count" or not readout.steps, f"{where} counts over some steps")
+    rows = _check_weights(network, readout, where)
     if readout.offset is not None:
-        neurons = network.by_name[readout.population].neurons
-        broadcasts(readout.offset, (neurons,), "the readout's offset")
+        broadcasts(readout.offset, (rows, population.neurons), f"{where}'s offset")
+    if readout.finish is not None:
+        _check_finish(network, readout.finish, rows * population.neurons, where)
+
+
+def _check_weights(network: Network, readout: Readout, where: str) -> int:
+    """How many rows the readings make."""
+    weights = readout.weights
+    if weights is None:
+        require(readout.readings == 1, f"{where} has {readout.readings} readings and no weights")
+        return 1
+    good = isinstance(weights, np.ndarray) and weights.dtype.kind == "f"
+    require(good and bool(np.isfinite(weights).all()), f"{where}'s weights are no finite array")
+    shapes = ((rows, readout.readings) for rows in (1, network.timesteps))
+    require(weights.shape in shapes, f"{where}'s weights have shape {weights.shape}")
+    return len(weights)
+
+
+def _check_finish(network: Network, finish: Graph, values: int, where: str) -> None:
+    check_graph(finish)
+    steps = finish.timesteps == network.timesteps and len(finish.outputs) == 1
+    require(steps, f"{where} is finished over other steps")
+    given = prod(finish.input.shape)
+    require(given == values, f"{where} is finished from {given} values, it has {values}")

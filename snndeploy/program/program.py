@@ -30,7 +30,7 @@ from snndeploy.program.records import (
 )
 from snndeploy.target import Target
 
-SCHEMA = "snndeploy.program/2"
+SCHEMA = "snndeploy.program/3"
 DOCUMENTS = (
     "golden.json", "graph.json", "layout.json", "manifest.json", "network.json", "target.toml",
 )  # fmt: skip
@@ -236,4 +236,6 @@ def _check_golden(golden: Golden, model: Graph, network: Network) -> None:
     injections = set(range(len(network.injections)))
     require(set(golden.injected) == injections, "golden: other injections")
     require(set(golden.spikes) <= set(network.by_name), "golden: unknown populations")
-    require(golden.outputs.ndim == 2, "golden outputs: wrong shape")
+    integers = sum(r.readings * network.by_name[r.population].neurons for r in network.readouts)
+    wanted = (len(golden.x), integers)
+    require(golden.outputs.shape == wanted, "golden outputs: wrong shape")

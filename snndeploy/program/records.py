@@ -83,7 +83,6 @@ def network_record(network: Network, arrays: ArrayStore) -> dict[str, Any]:
         if not any(projection.connection is known for known in connections):
             connections.append(projection.connection)
     index = {id(connection): place for place, connection in enumerate(connections)}
-    readout = network.readout
     return {
         "timesteps": network.timesteps,
         "populations": [
@@ -107,9 +106,7 @@ def network_record(network: Network, arrays: ArrayStore) -> dict[str, Any]:
         "injections": [
             {**_plain(i, "offset"), "offset": arrays.put(i.offset)} for i in network.injections
         ],
-        "readout": None
-        if readout is None
-        else {**_plain(readout, "offset"), "offset": arrays.put(readout.offset)},
+        "readouts": [_readout_record(readout, arrays) for readout in network.readouts],
         "notes": list(network.notes),
         "reduced": [
             {**_plain(entry, "place"), "place": arrays.put(entry.place)}
@@ -130,6 +127,22 @@ def _read_neuron(entry: dict[str, Any]) -> Neuron:
     if set(values) != set(known):
         raise Mismatch(f"a {name} has other registers than {', '.join(known)}")
     return kind(**{k: v if types[k] is int else types[k](v) for k, v in values.items()})
+
+
+def _readout_record(readout: Readout, arrays: ArrayStore) -> dict[str, Any]:
+    finish = None if readout.finish is None else graph_record(readout.finish, arrays)
+    return {
+        **_plain(readout, "offset", "weights", "finish"),
+        "offset": arrays.put(readout.offset),
+        "weights": arrays.put(readout.weights),
+        "finish": finish,
+    }
+
+
+def _read_readout(entry: dict[str, Any], fetch: Fetch) -> Readout:
+    finish = None if entry["finish"] is None else read_graph(entry["finish"], fetch)
+    held = {key: fetch(entry[key]) for key in ("offset", "weights")}
+    return Readout(**{**entry, **held, "steps": tuple(entry["steps"]), "finish": finish})
 
 
 def _attention_record(attention: Attention, arrays: ArrayStore) -> dict[str, Any]:
@@ -158,7 +171,7 @@ def _connection_record(connection: Connection, arrays: ArrayStore) -> dict[str, 
 
 def read_network(record: dict[str, Any], fetch: Fetch) -> Network:
     connections = [_read_connection(entry, fetch) for entry in record["connections"]]
-    readout = record["readout"]
+    readout, *heads = [_read_readout(r, fetch) for r in record["readouts"]] or [None]
     return Network(
         timesteps=int(record["timesteps"]),
         populations=tuple(
@@ -186,7 +199,8 @@ def read_network(record: dict[str, Any], fetch: Fetch) -> Network:
         injections=tuple(
             Injection(**{**e, "offset": fetch(e["offset"])}) for e in record["injections"]
         ),
-        readout=Readout(**{**readout, "offset": fetch(readout["offset"])}) if readout else None,
+        readout=readout,
+        heads=tuple(head for head in heads if head is not None),
         notes=tuple(record["notes"]),
         reduced=tuple(
             Reduced(**{**e, "shape": tuple(e["shape"]), "place": fetch(e["place"])})

@@ -21,7 +21,7 @@ import numpy as np
 from snndeploy.connections import Connection
 from snndeploy.errors import refusal
 from snndeploy.lower.pipeline_delay import assign_depths, own_delay
-from snndeploy.lower.real_network import RealNetwork, RealPopulation, Term
+from snndeploy.lower.real_network import RealNetwork, RealPopulation, RealReadout, Term
 from snndeploy.lower.suited import suited
 from snndeploy.network import MEMBRANE_SHIFT, Attention, Network, Population, Projection, Readout
 from snndeploy.neurons import (
@@ -35,6 +35,7 @@ from snndeploy.neurons import (
     decay_register,
 )
 from snndeploy.ops.fixed_point import fixed_point
+from snndeploy.quantize import integrators
 from snndeploy.quantize.calibration import Calibration
 from snndeploy.quantize.fixed import Chosen
 from snndeploy.quantize.host_input import HostInput
@@ -148,7 +149,8 @@ class _Quantizer:
             tuple(replace(p, accumulator_bits=bits) for p in self.populations),
             tuple(self.projections),
             tuple(self.host.injections),
-            self._readout(),
+            self._readout(self.real.readout),
+            heads=tuple(map(self._readout, self.real.heads)),
         )
         return Quantized(
             assign_depths(network, self.target),
@@ -203,7 +205,8 @@ class _Quantizer:
     def _population(self, population: RealPopulation, unit: float, worst: int) -> Population:
         name, shape, origin = population.name, population.shape, population.node
         if population.kind == "integrator":
-            return Population(name, shape, Integrator(), origin=origin, scale=unit)
+            leak = integrators.register_of(population, self.target)
+            return Population(name, shape, Integrator(leak), origin=origin, scale=unit)
         if population.kind == "relay":
             return self._relay(population, unit, worst)
         assert population.neuron is not None
@@ -305,6 +308,9 @@ class _Quantizer:
         reached = math.ceil(seen / scale.unit * (1 << MEMBRANE_SHIFT))
         held = membrane is not None and membrane <= self.target.membrane_max
         rounded = trained.off(neuron.real(scale.unit, trained)) if trained else {}
+        if reads := population.kind == "integrator":
+            rounded = {"decay": abs(population.keep - integrators.kept(population, self.target))}
+            self.notes += integrators.said_leak(population, self.target)
         above = neuron.fires_above
         self.layers.append(
             LayerQuantization(
@@ -320,9 +326,9 @@ class _Quantizer:
                 relative_weight_error=weight_error(kernels, found, scale.unit),
                 worst_case_sum=worst,
                 sum_limit=limit,
-                proved=worst <= limit and (held or trained is None),
+                proved=worst <= limit and (held or not (trained or reads)),
                 worst_case_membrane=membrane,
-                membrane_limit=self.target.membrane_max if fires else None,
+                membrane_limit=self.target.membrane_max if fires or reads else None,
                 membrane_reached=reached if fires else None,
                 exact=scale.exact,
                 notes=scale.notes,
@@ -355,6 +361,9 @@ class _Quantizer:
     ) -> int | None:
         """Largest |v| of its integers that T steps of any input can give; None: not known."""
         trained = population.neuron
+        if population.kind == "integrator":
+            sums, keep = worst_case(parts), integrators.kept(population, self.target)
+            return integrators.worst_membrane(sums, keep, self.real.timesteps)
         if trained is None or population.attention:
             return None
         both = np.full((2, population.shape[0]), float(injected))
@@ -386,13 +395,20 @@ class _Quantizer:
             " exclude it"
         )
 
-    def _readout(self) -> Readout:
-        readout = self.real.readout
+    def _readout(self, readout: RealReadout) -> Readout:
         scale = readout.factor
         if readout.kind == "membrane":
             unit = next(p.scale for p in self.populations if p.name == readout.population)
             scale *= unit / (1 << MEMBRANE_SHIFT)
-        return Readout(readout.population, readout.kind, scale, readout.offset)
+        return Readout(
+            readout.population,
+            readout.kind,
+            scale,
+            readout.offset,
+            readout.steps,
+            readout.weights,
+            readout.finish,
+        )
 
 
 def _most_spikes(neuron: Neuron, membrane: int) -> int:

@@ -20,6 +20,7 @@ import numpy as np
 
 from snndeploy.lower.real_network import RealNetwork, RealPopulation
 from snndeploy.network import MEMBRANE_SHIFT
+from snndeploy.quantize import integrators
 from snndeploy.quantize.calibration import Calibration
 from snndeploy.quantize.grid import common_step
 from snndeploy.quantize.kernels import Kernel, mantissas
@@ -157,7 +158,7 @@ class Scales:
         clip: float,
     ) -> float:
         threshold = next((m.neuron.threshold for m in members if m.neuron), 0.0)
-        worst = max(self._worst(m) for m in known)
+        worst = max(self.worst(m) for m in known)
         seen = MARGIN * max(self.largest_seen(m.current) for m in members)
         limit = self.target.accumulator_max
         membrane = self.target.membrane_max / (1 << MEMBRANE_SHIFT)
@@ -218,7 +219,7 @@ class Scales:
         self, step: float, members: Sequence[RealPopulation], kernels: Sequence[Kernel]
     ) -> Scale | None:
         """The same with units that are `step` over a power of two."""
-        worst = max(self._worst(m) for m in members)
+        worst = max(self.worst(m) for m in members)
         seen = MARGIN * self._largest_membrane(members)
         proved = self._bound(members, math.inf)
         held = min(proved, seen)
@@ -278,7 +279,7 @@ class Scales:
         steps = [max(plain)] if plain else []
         return min(steps + [step for step in graded if step], default=0.0)
 
-    def _worst(self, population: RealPopulation) -> float:
+    def worst(self, population: RealPopulation) -> float:
         """Largest one-sided sum of a step's input, in real units."""
         sums = [k.connection.reach(k.weight, k.payload) for k in self.kernels(population)]
         total = float(np.sum(sums, axis=0).max()) if sums else 0.0
@@ -290,25 +291,8 @@ class Scales:
 
     def _integrator(self, population: RealPopulation) -> Scale:
         """Integrators sum over T in 24 bits: the worst case, or what was seen, stays inside."""
-        kernels = [k for k in self.kernels(population) if k.largest]
-        if not kernels:
-            return Scale(1.0)
-        full = self.target.mantissa_max
-        useful = min(k.largest for k in kernels) / full
-        worst = self.real.timesteps * self._worst(population)
-        if worst / useful <= WRAP_LIMIT:
-            return Scale(useful)
-        seen = self.largest_seen(population.node) / self.real.readout.factor
-        unit = max(useful, 2 * MARGIN * seen / WRAP_LIMIT)
-        if worst / unit <= WRAP_LIMIT:
-            return Scale(unit)
-        return Scale(
-            unit,
-            notes=(
-                f"the integrators hold {WRAP_LIMIT:,} units; the worst case of {worst / unit:,.0f}"
-                f" is not excluded, calibration reached {seen / unit:,.0f}",
-            ),
-        )
+        found = integrators.unit_of(self, population)
+        return Scale(found.unit, notes=integrators.said(found, self.target), exact=found.exact)
 
 
 def coarsened(useful: float, least: float) -> float:

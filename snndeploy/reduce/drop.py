@@ -73,7 +73,7 @@ def fixed(network: Network, population: Population) -> str:
     """Why no channel of a population may go ('' when they may)."""
     if not population.neuron.on_chip or not population.neuron.sends:
         return f"{population.neuron.name} populations keep their channels"
-    if network.readout is not None and network.readout.population == population.name:
+    if any(readout.population == population.name for readout in network.readouts):
         return "the readout keeps its classes"
     return "attention reads all of its channels" if population.attention else ""
 
@@ -141,6 +141,7 @@ def drop(network: Network, places: Places, proved: bool) -> Pass:
         network.readout,
         network.notes,
         _records(network, places, kept),
+        network.heads,
     )
     return Pass(reduced, _removals(network, places, proved))
 

@@ -5,13 +5,13 @@ What the report does not hold, or holds as null or not finite, does not appear.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import floor
 from pathlib import Path
 from typing import Any
 
 from snndeploy.files.writing import replacing
-from snndeploy.report import svg, traffic_page
+from snndeploy.report import answers, svg, traffic_page
 from snndeploy.report.svg import Markup, bullets, card, column, element, find, join, quiet, shown
 from snndeploy.report.terminal import FLAGS, PAPERS, number, percent, si
 from snndeploy.target import MARKS
@@ -84,8 +84,10 @@ def figures(report: Report) -> Markup:
     readout = find(report, "operations.synaptic_operations_per_sample.readout")
     cards = (
         card("accuracy on the chip", shown(accuracy, "chip", percent),
-             shown(accuracy, "reference", lambda value: f"float model {percent(value)}")),
+             svg.words(answers.accuracy_note({"of": accuracy.get("of")}) or None,
+                       shown(accuracy, "reference", lambda v: f"float model {percent(v)}"))),
         card("same answer as the float model", shown(accuracy, "agreement", percent)),
+        *error_cards(report),
         card("spikes a sample", shown(report, "spikes.total_per_sample", number),
              shown(report, "spikes.rate", lambda rate: f"rate {rate:.4f} a neuron and step")),
         card("synaptic operations a sample", None if operations is None else number(operations),
@@ -98,6 +100,21 @@ def figures(report: Report) -> Markup:
              shares_text(report)),
     )  # fmt: skip
     return element("div", join(*cards), class_="cards")
+
+
+def error_cards(report: Report) -> Iterator[Markup | None]:
+    """Where values are what counts: their distance from targets and from the float model."""
+    error = find(report, "error")
+    if error is None or find(report, "accuracy") is None or not answers.shows_error(report):
+        return
+    for key, words in answers.PAIRS.items():
+        if found := error[key]:
+            detail = svg.words(
+                f"mean absolute {answers.number(found['mae'])}",
+                f"largest {answers.number(found['largest'])}",
+                f"correlation {answers.number(found['correlation'])}",
+            )
+            yield card(f"squared error, {words}", answers.number(found["mse"]), detail)
 
 
 def sums(report: Report, path: str) -> float | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy import metrics
 from snndeploy.costs import (
     GAC_EQUATION_11,
     Convention,
@@ -24,6 +25,7 @@ from snndeploy.program import Program
 from snndeploy.program.facts import plain
 from snndeploy.report.attention import attention
 from snndeploy.report.traffic import MESSAGE_BITS, real_time, traffic
+from snndeploy.simulator.answers import heads_of
 from snndeploy.simulator.run import Simulation
 from snndeploy.target import MARKS
 from snndeploy.timing.energy import Energy
@@ -43,7 +45,7 @@ def summarize(
 ) -> dict[str, Any]:
     """The report of a run as JSON values.
 
-    labels: (samples,) classes, or None.
+    labels: (samples, ...) classes or targets, or None.
     """
     network = program.network
     energy = _whole(simulation.energies)
@@ -57,7 +59,7 @@ def summarize(
         "samples": simulation.samples,
         "timesteps": network.timesteps,
         "engine": simulation.engine,
-        "accuracy": _accuracy(simulation, labels),
+        **_answers(program, simulation, labels),
         "spikes": _spikes(program, simulation),
         "operations": _operations(program, simulation),
         "traffic": traffic(program, simulation),
@@ -80,21 +82,19 @@ def _target(program: Program) -> dict[str, Any]:
     return {"name": target.name, "board": target.board_name, "description": target.description}
 
 
-def _accuracy(simulation: Simulation, labels: np.ndarray | None) -> dict[str, Any]:
-    chip = simulation.logits.argmax(axis=1)
-    reference = simulation.reference_logits
-    predicted = None if reference is None else reference.argmax(axis=1)
-    return {
-        "reference": _fraction(predicted, labels),
-        "chip": _fraction(chip, labels),
-        "agreement": _fraction(chip, predicted),
-    }
-
-
-def _fraction(first: np.ndarray | None, second: np.ndarray | None) -> float | None:
-    if first is None or second is None:
-        return None
-    return float(np.mean(first == second))
+def _answers(
+    program: Program, simulation: Simulation, labels: np.ndarray | None
+) -> dict[str, Any]:
+    """Accuracy and error of the first head, and of the others beside the float model's."""
+    found = []
+    for index, (head, chip) in enumerate(zip(heads_of(program), simulation.answers, strict=True)):
+        reference = simulation.reference_answers and simulation.reference_answers[index]
+        y = labels if index == 0 else None
+        scored = metrics.scores(chip, reference, y, head.shape, head.meaning)
+        found.append({"name": head.name, **scored})
+    first, *others = found
+    del first["name"]
+    return {**first, **({"heads": others} if others else {})}
 
 
 def _spikes(program: Program, simulation: Simulation) -> dict[str, Any]:

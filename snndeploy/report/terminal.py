@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from snndeploy.report import answers
 from snndeploy.report.lines import WIDTH, bullets, warnings_text, wrap
 from snndeploy.report.traffic import link_text
 from snndeploy.report.verdict import plan_text
@@ -26,6 +27,8 @@ def render(report: Mapping[str, Any]) -> str:
         warnings_text(report.get("warnings", ())),
         _head(report),
         _accuracy(report["accuracy"]),
+        _error(report),
+        answers.heads_text(report.get("heads", ())),
         _layers(report["spikes"]),
         _cost(report),
         _traffic(report["traffic"]),
@@ -100,12 +103,20 @@ def _head(report: Mapping[str, Any]) -> str:
 
 
 def _accuracy(accuracy: Mapping[str, Any]) -> str:
-    if all(value is None for value in accuracy.values()):
+    if all(accuracy[key] is None for key in answers.PAIRS):
         return ""
-    return "Accuracy\n" + table(
+    note = answers.accuracy_note(accuracy)
+    return (f"Accuracy {note}" if note else "Accuracy") + "\n" + table(
         ("", "float model", "chip integers", "same answer"),
         [("", *(percent(accuracy[key]) for key in ("reference", "chip", "agreement")))],
     )
+
+
+def _error(report: Mapping[str, Any]) -> str:
+    """Where values are what counts."""
+    if not answers.shows_error(report):
+        return ""
+    return "Error of the answers\n" + table(*answers.error_rows(report["error"]))
 
 
 def _layers(spikes: Mapping[str, Any]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -14,9 +13,11 @@ from snndeploy.engines.functional import misaligned
 from snndeploy.errors import DataError
 from snndeploy.graph import Graph
 from snndeploy.network import Network, Population
+from snndeploy.ops.answer import answers_by_head
 from snndeploy.ops.evaluate import by_step, evaluate
 from snndeploy.program import Program
 from snndeploy.program.input_range import range_warning
+from snndeploy.simulator.answers import answers_of
 from snndeploy.target.events import require_times
 from snndeploy.timing.analytic import Timing, analytic_timing, load_of
 from snndeploy.timing.cycle import CycleTiming, cycle_timing
@@ -45,7 +46,8 @@ class LayerActivity:
 class Simulation:
     """What a run found.
 
-    logits: (samples, classes) of the chip; reference_logits: of the float model, or None.
+    answers: of every head, (samples, values) of the chip; reference_answers: of the float model,
+    or None.
     totals: the traffic counters, mean a sample; largest_link_load: messages in one step.
     layer_traffic: by population, counts by chip step, summed over the samples (traffic_layers.py).
     hotspots: busy cores and links, and what the run waits for.
@@ -54,8 +56,8 @@ class Simulation:
     """
 
     samples: int
-    logits: np.ndarray
-    reference_logits: np.ndarray | None
+    answers: list[np.ndarray]
+    reference_answers: list[np.ndarray] | None
     layers: dict[str, LayerActivity]
     totals: dict[str, float]
     largest_link_load: int
@@ -73,6 +75,15 @@ class Simulation:
     """Spikes a neuron and step of the encoder's own neurons, by graph node."""
     channel_spikes: dict[str, np.ndarray] = field(default_factory=dict)
     """Spikes by channel over the run, of populations that carry reduced ones (`Reduced`)."""
+
+    @property
+    def logits(self) -> np.ndarray:
+        """The first head's."""
+        return self.answers[0]
+
+    @property
+    def reference_logits(self) -> np.ndarray | None:
+        return None if self.reference_answers is None else self.reference_answers[0]
 
     def timing_mean(self, name: str) -> float | None:
         parts = [getattr(timing, name) for timing in self.timings]
@@ -186,8 +197,8 @@ class _Run:
             p.name: LayerActivity(p.neurons, 0, 0 if self._comparable(p) else None)
             for p in network.populations
         }
-        self.logits: list[np.ndarray] = []
-        self.reference_logits: list[np.ndarray] = []
+        self.answers: list[list[np.ndarray]] = []
+        self.reference_answers: list[list[np.ndarray]] = []
         self.totals: dict[str, float] = {}
         self.largest_link_load = 0
         self.timings: list[Timing] = []
@@ -256,10 +267,9 @@ class _Run:
         )
         for name, counts in activity.overflows.items():
             self.overflows[name] = self.overflows.get(name, 0) + counts
-        self.logits.append(logits_of(program.network, activity.outputs))
+        self.answers.append(answers_of(program.network, activity.outputs))
         if self.reference:
-            answer = values[program.model.outputs[0]]
-            self.reference_logits.append(class_scores(program.model, answer, samples))
+            self.reference_answers.append(answers_by_head(program.model, values, samples))
 
     def account(self, counter: TrafficCounter) -> None:
         program = self.program
@@ -294,8 +304,8 @@ class _Run:
             self.warnings.append(f"{self.clipped:,} host values were clipped to their register")
         return Simulation(
             samples=self.samples,
-            logits=np.concatenate(self.logits),
-            reference_logits=np.concatenate(self.reference_logits) if self.reference else None,
+            answers=_joined(self.answers),
+            reference_answers=_joined(self.reference_answers) if self.reference else None,
             layers=self.layers,
             totals=self.totals,
             largest_link_load=self.largest_link_load,
@@ -320,15 +330,6 @@ def _fan_out(network: Network, population: Population) -> np.ndarray:
     return found
 
 
-def logits_of(network: Network, outputs: np.ndarray) -> np.ndarray:
-    """The readout's integers as the model's answer, float64 (samples, classes)."""
-    readout = network.readout
-    assert readout is not None
-    offset = 0.0 if readout.offset is None else readout.offset
-    return outputs * readout.scale + offset
-
-
-def class_scores(model: Graph, answer: Any, samples: int) -> np.ndarray:
-    """The float model's answer as (samples, classes); answers of every step are averaged."""
-    node = model.by_name[model.outputs[0]]
-    return by_step(node, answer, samples).mean(axis=1).reshape(samples, -1)
+def _joined(batches: list[list[np.ndarray]]) -> list[np.ndarray]:
+    """Of every head, all batches."""
+    return [np.concatenate(parts) for parts in zip(*batches, strict=True)]

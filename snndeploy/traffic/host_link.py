@@ -2,7 +2,8 @@
 
 * A bias injection costs BIAS_BYTES a neuron, in the first step that uses it; it is loaded
   into registers and sends no message.
-* The answer costs READOUT_BYTES a neuron, in the last step of its population.
+* A reading of an answer costs READOUT_BYTES a neuron, in the step that is read: the last of its
+  population, and before it those of a head that needs more than one.
 * Attention by the host moves every current (or membrane) of its population out, READOUT_BYTES, and
   back, HOST_MESSAGE_BYTES, in each of its steps; these are registers, not messages.
 """
@@ -42,10 +43,11 @@ def host_transfers(network: Network) -> Iterator[Transfer]:
         for attention in population.attention:
             if attention.unit == "host":
                 yield from _of_attention(population, attention, network.timesteps)
-    if network.readout is not None:
-        answer = network.by_name[network.readout.population]
-        last = answer.depth + network.timesteps - 1
-        yield Transfer("host_bytes_out", answer.name, last, READOUT_BYTES * answer.neurons)
+    for readout in network.readouts:
+        answer = network.by_name[readout.population]
+        for step in readout.steps_of(network.timesteps):
+            moved = READOUT_BYTES * answer.neurons
+            yield Transfer("host_bytes_out", answer.name, answer.depth + step, moved)
 
 
 def _of_attention(

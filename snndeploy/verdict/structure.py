@@ -44,8 +44,11 @@ def structure(network: RealNetwork, target: Target) -> Network:
         for p in network.populations
         if p.kind == "input" or p.host
     )
-    readout = Readout(network.readout.population, network.readout.kind)
-    return delayed(Network(network.timesteps, populations, projections, injections, readout))
+    readout, *heads = (Readout(r.population, r.kind, steps=r.steps) for r in network.readouts)
+    made = Network(
+        network.timesteps, populations, projections, injections, readout, heads=tuple(heads)
+    )
+    return delayed(made)
 
 
 def _population(population: RealPopulation, target: Target) -> Population:

@@ -12,12 +12,13 @@ from snndeploy.engines.functional import misaligned
 from snndeploy.errors import FitError
 from snndeploy.graph import Graph
 from snndeploy.lower.lower import lower
-from snndeploy.lower.real_network import RealNetwork, RealPopulation, Term
+from snndeploy.lower.real_network import RealNetwork, RealPopulation, RealReadout, Term
 from snndeploy.lower.suited import suited
-from snndeploy.network import MEMBRANE_SHIFT, Network, Population, Projection
-from snndeploy.neurons import Equation, FiresAt, Relay, words_of
+from snndeploy.network import MEMBRANE_SHIFT, Network, Population, Projection, Readout
+from snndeploy.neurons import Equation, FiresAt, Integrator, Relay, words_of
 from snndeploy.ops.fixed_point import fixed_point
 from snndeploy.program import Program
+from snndeploy.quantize.integrators import register_of
 from snndeploy.target import Target
 from snndeploy.verify.reduced_numbers import (
     carrier,
@@ -55,7 +56,43 @@ def check_integers(program: Program) -> list[Finding]:
         if population.kind in ("input", "or"):
             continue
         findings += _population(program, real, population)
-    return findings
+    return findings + _heads(program, real)
+
+
+def _heads(program: Program, real: RealNetwork) -> list[Finding]:
+    """How every head is read, and what the host makes of it."""
+    found, wanted = program.network.readouts, real.readouts
+    if len(found) != len(wanted):
+        return [Finding("readout", "heads", f"{len(found)} of them, expected {len(wanted)}")]
+    return [
+        Finding(have.population, f"readout's {key}", "another than the model's")
+        for have, want in zip(found, wanted, strict=True)
+        for key in _unlike(program, have, want)
+    ]
+
+
+def _unlike(program: Program, have: Readout, want: RealReadout) -> list[str]:
+    """The fields of a head that differ."""
+    unit = 1.0
+    if have.kind == "membrane":
+        unit = program.network.by_name[have.population].scale / (1 << MEMBRANE_SHIFT)
+    finished = [None if r.finish is None else _operations(r.finish) for r in (have, want)]
+    pairs = {
+        "population": have.population == want.population,
+        "kind": have.kind == want.kind,
+        "steps": have.steps == want.steps,
+        "scale": math.isclose(have.scale, want.factor * unit, rel_tol=1e-9),
+        "offset": _close(have.offset, want.offset),
+        "weights": _close(have.weights, want.weights),
+        "finish": finished[0] == finished[1],
+    }
+    return [key for key, same in pairs.items() if not same]
+
+
+def _close(have: np.ndarray | None, want: np.ndarray | None) -> bool:
+    one, two = (np.zeros(1) if values is None else values for values in (have, want))
+    fits = np.broadcast_shapes(one.shape, two.shape) in (one.shape, two.shape)
+    return fits and bool(np.allclose(one, two, rtol=1e-6, atol=1e-9))
 
 
 def _delays(network: Network) -> list[Finding]:
@@ -76,6 +113,8 @@ def _population(program: Program, real: RealNetwork, wanted: RealPopulation) -> 
     if found is None:
         return _absent(program, real, wanted)
     findings: list[Finding] = []
+    if wanted.kind == "integrator":
+        findings += _leak(wanted, found, program.target)
     if wanted.neuron is not None:
         findings += _neuron(wanted.name, wanted.neuron, found, program.target)
     if wanted.neuron is not None or steady_terms(network, wanted):
@@ -122,6 +161,17 @@ def _absent(program: Program, real: RealNetwork, wanted: RealPopulation) -> list
     fault = copy_fault(program, real, wanted) if entry.carrier else ""
     detail = f"it is no copy of {entry.carrier}: {fault}"
     return [Finding(wanted.name, "missing", detail)] if fault else []
+
+
+def _leak(wanted: RealPopulation, found: Population, target: Target) -> list[Finding]:
+    """Of the readout's membranes."""
+    if not isinstance(found.neuron, Integrator):
+        detail = f"neurons of kind {found.neuron.name}, expected {Integrator.name}"
+        return [Finding(wanted.name, "kind", detail)]
+    have, want = found.neuron.membrane_decay, register_of(wanted, target)
+    if have == want:
+        return []
+    return [Finding(wanted.name, "decay", f"register {have}, expected {want}")]
 
 
 def _neuron(name: str, trained: Equation, found: Population, target: Target) -> list[Finding]:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from snndeploy import metrics
 from snndeploy.data import Data
 from snndeploy.engines.activity import Activity
 from snndeploy.engines.engine import run_network
@@ -21,7 +22,8 @@ from snndeploy.layout.layout import Layout
 from snndeploy.network import SILENT, STEADY, Network
 from snndeploy.program import Program
 from snndeploy.reduce.reduce import Observed, Reduction, neurons_left, reduce
-from snndeploy.simulator.run import Simulation, check_input, encode, logits_of, simulate
+from snndeploy.simulator.answers import heads_of, logits_of
+from snndeploy.simulator.run import Simulation, check_input, encode, simulate
 
 Mode = Literal["exact", "calibrated"]
 
@@ -97,7 +99,11 @@ def _facts(
         changed = [entry["population"] for entry in (*spikes, *missed) if entry["changed"]]
         assert not changed, f"a proved removal changed the spikes of {', '.join(changed)}"
         assert np.array_equal(answers[0], answers[1]), "a proved removal changed an answer"
-    predicted = [logits_of(before.network, outputs).argmax(axis=1) for outputs in answers]
+    head = heads_of(before)[0]
+    predicted = [
+        metrics.classes(logits_of(before.network, outputs), head.shape, head.meaning)
+        for outputs in answers
+    ]
     runs = [simulate(program, part.inputs(), reference=False) for program in (before, after)]
     facts: dict[str, Any] = {
         "mode": mode,
@@ -115,13 +121,20 @@ def _facts(
         "held_back": {"data": held_back.name, "samples": len(part.x)},
         "spikes": spikes,
         "removed_spikes": missed,
-        "predictions_unchanged": int((predicted[0] == predicted[1]).sum()),
+        "predictions_unchanged": _unchanged(*predicted),
         "constant_over_time": _constant(after.network),
     }
-    if part.y is not None:
-        accuracy = [float((found == part.y).mean()) for found in predicted]
+    labels = None if part.y is None else metrics.labels_are(part.y, head.shape, head.meaning)
+    if part.y is not None and labels in ("classes", "sign"):
+        accuracy = [metrics.same(found, part.y) for found in predicted]
         facts["accuracy"] = {"before": accuracy[0], "after": accuracy[1]}
     return facts
+
+
+def _unchanged(before: np.ndarray, after: np.ndarray) -> int:
+    """Samples whose classes, at every position, are the same."""
+    alike = (before == after).reshape(len(before), -1)
+    return int(alike.all(axis=1).sum())
 
 
 Counts = list[dict[str, Any]]
