@@ -168,8 +168,8 @@ def _checked(data: Data, path: Path) -> Data:
         return data
     if data.y.shape[:1] != (len(data.x),) or data.y.dtype.kind not in "iuf" or not data.y.size:
         raise DataError(
-            f"{path}: y has shape {data.y.shape} and type {data.y.dtype}; integer classes or real"
-            f" targets for each of the {len(data.x)} samples are needed"
+            f"{path}: y has shape {data.y.shape} and type {data.y.dtype}; an integer class or a"
+            f" target for each of the {len(data.x)} samples is needed"
         )
     if not np.isfinite(data.y).all():
         bad = int((~np.isfinite(data.y)).sum())

@@ -82,14 +82,14 @@ def scores(
     y: np.ndarray | None,
     shape: tuple[int, ...],
     meaning: Meaning,
-) -> dict[str, dict[str, Any]]:
-    """accuracy: of classes, with "of" what is compared, None where there are none; error:
+) -> dict[str, Any]:
+    """accuracy: of classes, and what they are (accuracy_of); None where there are none.  error:
     distances, of the float model and the chip to targets, and as agreement between the two."""
     labels = None if y is None else labels_are(y, shape, meaning)
     assert y is None or labels is not None, "labels were checked when they were read"
     by_class = labels in ("classes", "sign") or (labels is None and (meaning.is_class or shape[0] > 1))
     accuracy: dict[str, Any] = dict.fromkeys(("reference", "chip", "agreement"))
-    accuracy["of"] = None
+    of = None
     if by_class:
         ours = classes(chip, shape, meaning)
         theirs = None if reference is None else classes(reference, shape, meaning)
@@ -98,8 +98,8 @@ def scores(
             "reference": None if y is None or theirs is None else same(theirs, y),
             "chip": None if y is None else same(ours, y),
             "agreement": None if theirs is None else same(ours, theirs),
-            "of": WORDS[labels or "classes"] + plane,
         }
+        of = WORDS[labels or "classes"] + plane
     targets = y if labels == "targets" else None
     error = {
         "reference": None
@@ -108,4 +108,4 @@ def scores(
         "chip": None if targets is None else difference(chip, targets),
         "agreement": None if reference is None else difference(chip, reference),
     }
-    return {"accuracy": accuracy, "error": error}
+    return {"accuracy": accuracy, "accuracy_of": of, "error": error}

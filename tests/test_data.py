@@ -87,10 +87,11 @@ def test_a_damaged_member(path):
          " are needed"),
         ({"x": [[1j]]}, "array x cannot be used: it has type complex128; numbers of at most 8"
          " bytes are needed"),
-        ({"x": np.zeros((2, 3)), "y": [1]}, "y has shape (1,) and type int64; one integer class"
-         " for each of the 2 samples is needed"),
-        ({"x": np.zeros((2, 3)), "y": [0.0, 1.0]}, "y has shape (2,) and type float64; one"
-         " integer class for each of the 2 samples is needed"),
+        ({"x": np.zeros((2, 3)), "y": [1]}, "y has shape (1,) and type int64; an integer"
+         " class or a target for each of the 2 samples is needed"),
+        ({"x": np.zeros((2, 3)), "y": [True, False]}, "y has shape (2,) and type bool; an integer"
+         " class or a target for each of the 2 samples is needed"),
+        ({"x": np.zeros((2, 3)), "y": [0.0, np.inf]}, "y has 1 values that are NaN or infinite"),
         ({"x": np.zeros((2, 3)), "scale": [1, 2]}, "scale must be one finite number other than"
          " zero"),
         ({"x": np.zeros((2, 3)), "scale": np.nan}, "scale must be one finite number other than"
@@ -149,9 +150,9 @@ def test_a_zip_bomb(path, monkeypatch):
 # what a model takes
 
 
-def fits(path, x, signal, classes=10, **more):
+def fits(path, x, signal, answer=(10,), **more):
     np.savez(path, x=x, **more)
-    return load_data(path).fit((2,), signal, classes)
+    return load_data(path).fit((2,), signal, answer)
 
 
 def test_data_that_fits(path):
@@ -159,6 +160,10 @@ def test_data_that_fits(path):
     fits(path, [[0, 3]], "integer")
     fits(path, [[2, 4]], "integer", scale=0.5, y=[9])
     fits(path, np.array([[True, False]]), "binary")
+    fits(path, [[1, 2]], "real", y=np.zeros((1, 10)))  # a target of each value
+    fits(path, [[1, 2]], "real", (1,), y=[0.25])
+    fits(path, [[1, 2]], "real", (1,), y=[7])  # of one value, whole numbers are targets too
+    fits(path, [[1, 2]], "real", (3, 2, 4), y=np.full((1, 2, 4), 2))  # a class of each position
 
 
 @pytest.mark.parametrize(
@@ -173,6 +178,14 @@ def test_data_that_fits(path):
          " the model's binary input needs"),
         ([[1, 2]], "real", {"y": [10]}, "y has classes 10..10, the model answers 10 (0..9)"),
         ([[1, 2]], "real", {"y": [-1]}, "y has classes -1..-1, the model answers 10 (0..9)"),
+        ([[1, 2]], "real", {"y": [0.5]}, "y has shape (1,) and type float64, the model answers 10 a"
+         " sample; give integer classes (one a sample, or one a position of a map), or targets of"
+         " the answers' shape"),
+        ([[1, 2]], "real", {"y": np.full((1, 2, 4), 3), "answer": (3, 2, 4)},
+         "y has classes 3..3, the model answers 3 (0..2)"),
+        ([[1, 2]], "real", {"y": [1], "answer": (3, 2, 4)}, "y has shape (1,) and type int64, the"
+         " model answers 3 x 2 x 4 a sample; give integer classes (one a sample, or one a position"
+         " of a map), or targets of the answers' shape"),
     ],
 )  # fmt: skip
 def test_data_that_does_not_fit(path, x, signal, more, reason):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.torch
         ({"x": np.array([None])}, "bad.npz: array x cannot be used: it holds Python objects, which"
          " only unpickling could read"),
         ({"x": np.zeros((2, 1, 8, 8)), "y": np.zeros(3, int)}, "bad.npz: y has shape (3,) and type"
-         " int64; one integer class for each of the 2 samples is needed"),
+         " int64; an integer class or a target for each of the 2 samples is needed"),
         ({"x": np.zeros((2, 1, 8, 8)), "y": np.array([1, 7])}, "bad.npz: y has classes 1..7, the"
          " model answers 3 (0..2)"),
     ],
@@ -79,7 +79,7 @@ def test_an_edited_program_under_a_new_seal(made, tmp_path, program_copy):
 def test_a_newer_program(made, tmp_path, program_copy):
     edit_json(program_copy, "manifest.json", lambda m: m.update(schema="snndeploy.program/9"))
     assert simulating(tmp_path, program_copy, made / "data.npz") == (
-        "net.snnp has schema 'snndeploy.program/9'; this release reads snndeploy.program/2:"
+        "net.snnp has schema 'snndeploy.program/9'; this release reads snndeploy.program/3:"
         " install the release that wrote it, or compile again"
     )
 

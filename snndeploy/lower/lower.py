@@ -117,6 +117,11 @@ class _Lowering:
             elif node.side != "encoder" and node.name not in self.inside | self.finishing:
                 self._try(node, self._expression)
         readout, *heads = (self._answer(name) for name in self.graph.outputs)
+        if heads:
+            self.notes.append(
+                f"the model returns {len(heads) + 1} values: the first is the answer, the others are"
+                " read and compared beside it"
+            )
         populations = tuple(self.populations.values())
         used = [p.host for p in populations if p.host]
         used += [p.node for p in populations if p.kind == "input"]
@@ -407,7 +412,7 @@ class _Lowering:
         zero = np.zeros((1, prod(expression.shape)))
         constant = zero if offset is None else offset.reshape(len(offset), -1)
         read, kind = self._reading(node, expression, rows, exact=offset is None)
-        self.notes += readouts.said(read, kind, expression.shape, steps, node.label)
+        self.notes += readouts.said(read, kind, expression.shape, steps, self._head(name), finish)
         source = expression.terms[0].source
         if kind == "membrane":
             source = self._unique("readout")
@@ -426,6 +431,11 @@ class _Lowering:
             read.weights,
             finish,
         )
+
+    def _head(self, name: str) -> str:
+        """What people call it."""
+        others = self.graph.outputs
+        return "the answer" if len(others) == 1 else f"head {others.index(name) + 1} ({name})"
 
     def _last_linear(self, name: str) -> Node:
         """The value that the host finishes to the head."""

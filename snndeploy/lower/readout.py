@@ -211,8 +211,10 @@ def rest(graph: Graph, source: Node, name: str, host: set[str]) -> Graph | None:
 # in words
 
 
-def said(read: Read, kind: str, shape: Sequence[int], timesteps: int, label: str) -> tuple[str, ...]:
-    """What is unusual about an answer: a leak, or more than one reading."""
+def said(
+    read: Read, kind: str, shape: Sequence[int], timesteps: int, label: str, finish: Graph | None
+) -> tuple[str, ...]:
+    """What is unusual about an answer: a leak, more than one reading, work of the host."""
     found = []
     if read.keep != 1.0:
         found.append(f"{label} is read from a membrane that keeps {read.keep:.6g} of itself a step")
@@ -225,6 +227,10 @@ def said(read: Read, kind: str, shape: Sequence[int], timesteps: int, label: str
             f"{label} needs {len(steps)} readings of {int(np.prod(shape)):,} {NOUNS[kind]} a sample,"
             f" {where}: {len(steps)} times the host traffic of one"
         )
+    if finish is not None:
+        moved = [node for node in finish.nodes if not (node.is_input or kind_of(node).view)]
+        names = ", ".join(dict.fromkeys(node.op for node in moved))
+        found.append(f"{label}: the host computes its last part, {names}, from what it reads")
     return tuple(found)
 
 

@@ -106,7 +106,8 @@ def network_record(network: Network, arrays: ArrayStore) -> dict[str, Any]:
         "injections": [
             {**_plain(i, "offset"), "offset": arrays.put(i.offset)} for i in network.injections
         ],
-        "readouts": [_readout_record(readout, arrays) for readout in network.readouts],
+        "readout": network.readout and _readout_record(network.readout, arrays),
+        "heads": [_readout_record(head, arrays) for head in network.heads],
         "notes": list(network.notes),
         "reduced": [
             {**_plain(entry, "place"), "place": arrays.put(entry.place)}
@@ -171,7 +172,7 @@ def _connection_record(connection: Connection, arrays: ArrayStore) -> dict[str, 
 
 def read_network(record: dict[str, Any], fetch: Fetch) -> Network:
     connections = [_read_connection(entry, fetch) for entry in record["connections"]]
-    readout, *heads = [_read_readout(r, fetch) for r in record["readouts"]] or [None]
+    readout = record["readout"]
     return Network(
         timesteps=int(record["timesteps"]),
         populations=tuple(
@@ -199,8 +200,8 @@ def read_network(record: dict[str, Any], fetch: Fetch) -> Network:
         injections=tuple(
             Injection(**{**e, "offset": fetch(e["offset"])}) for e in record["injections"]
         ),
-        readout=readout,
-        heads=tuple(head for head in heads if head is not None),
+        readout=readout and _read_readout(readout, fetch),
+        heads=tuple(_read_readout(head, fetch) for head in record["heads"]),
         notes=tuple(record["notes"]),
         reduced=tuple(
             Reduced(**{**e, "shape": tuple(e["shape"]), "place": fetch(e["place"])})

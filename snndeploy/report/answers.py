@@ -24,14 +24,14 @@ PAIRS = {
 
 def shows_error(found: Numbers) -> bool:
     """Values are what counts: there are targets, or there is no class."""
-    error = found["error"]
+    error = found.get("error") or {}
     known = any(pair is not None for pair in error.values())
-    return error["chip"] is not None or (known and found["accuracy"]["of"] is None)
+    return error.get("chip") is not None or (known and found.get("accuracy_of") is None)
 
 
 def error_rows(error: Numbers) -> tuple[list[str], list[tuple[str, ...]]]:
     """Head and rows of a table of those pairs that were compared."""
-    known = [key for key in PAIRS if error[key] is not None]
+    known = [key for key in PAIRS if error.get(key) is not None]
     rows = [
         (words, *(number(error[key][name]) for key in known)) for name, words in ERRORS.items()
     ]
@@ -42,9 +42,10 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4g}"
 
 
-def accuracy_note(accuracy: Numbers) -> str:
+def accuracy_note(found: Numbers) -> str:
     """What was compared, where it is not one class a sample."""
-    return "" if accuracy["of"] in (None, "class") else f"of the {accuracy['of']}"
+    of = found.get("accuracy_of")
+    return "" if of in (None, "class") else f"of the {of}"
 
 
 def heads_text(heads: Sequence[Numbers]) -> str:

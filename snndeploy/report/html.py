@@ -84,7 +84,7 @@ def figures(report: Report) -> Markup:
     readout = find(report, "operations.synaptic_operations_per_sample.readout")
     cards = (
         card("accuracy on the chip", shown(accuracy, "chip", percent),
-             svg.words(answers.accuracy_note({"of": accuracy.get("of")}) or None,
+             svg.words(answers.accuracy_note(report) or None,
                        shown(accuracy, "reference", lambda v: f"float model {percent(v)}"))),
         card("same answer as the float model", shown(accuracy, "agreement", percent)),
         *error_cards(report),
@@ -104,11 +104,10 @@ def figures(report: Report) -> Markup:
 
 def error_cards(report: Report) -> Iterator[Markup | None]:
     """Where values are what counts: their distance from targets and from the float model."""
-    error = find(report, "error")
-    if error is None or find(report, "accuracy") is None or not answers.shows_error(report):
+    if not answers.shows_error(report):
         return
     for key, words in answers.PAIRS.items():
-        if found := error[key]:
+        if found := find(report, f"error.{key}"):
             detail = svg.words(
                 f"mean absolute {answers.number(found['mae'])}",
                 f"largest {answers.number(found['largest'])}",

@@ -21,6 +21,7 @@ from snndeploy.costs import (
     paper_energy,
 )
 from snndeploy.network import Network
+from snndeploy.ops.answer import Head
 from snndeploy.program import Program
 from snndeploy.program.facts import plain
 from snndeploy.report.attention import attention
@@ -87,8 +88,9 @@ def _answers(
 ) -> dict[str, Any]:
     """Accuracy and error of the first head, and of the others beside the float model's."""
     found = []
-    for index, (head, chip) in enumerate(zip(heads_of(program), simulation.answers, strict=True)):
-        reference = simulation.reference_answers and simulation.reference_answers[index]
+    heads = heads_of(program) or (Head("", simulation.logits.shape[1:], metrics.Meaning()),)
+    pairs = zip(heads, simulation.answers(), strict=True)
+    for index, (head, (chip, reference)) in enumerate(pairs):
         y = labels if index == 0 else None
         scored = metrics.scores(chip, reference, y, head.shape, head.meaning)
         found.append({"name": head.name, **scored})

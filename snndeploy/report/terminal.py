@@ -26,7 +26,7 @@ def render(report: Mapping[str, Any]) -> str:
     parts = [
         warnings_text(report.get("warnings", ())),
         _head(report),
-        _accuracy(report["accuracy"]),
+        _accuracy(report["accuracy"], answers.accuracy_note(report)),
         _error(report),
         answers.heads_text(report.get("heads", ())),
         _layers(report["spikes"]),
@@ -102,10 +102,9 @@ def _head(report: Mapping[str, Any]) -> str:
     return wrap(first, "") + "\n" + wrap(second)
 
 
-def _accuracy(accuracy: Mapping[str, Any]) -> str:
+def _accuracy(accuracy: Mapping[str, Any], note: str) -> str:
     if all(accuracy[key] is None for key in answers.PAIRS):
         return ""
-    note = answers.accuracy_note(accuracy)
     return (f"Accuracy {note}" if note else "Accuracy") + "\n" + table(
         ("", "float model", "chip integers", "same answer"),
         [("", *(percent(accuracy[key]) for key in ("reference", "chip", "agreement")))],

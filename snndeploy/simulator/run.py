@@ -46,8 +46,8 @@ class LayerActivity:
 class Simulation:
     """What a run found.
 
-    answers: of every head, (samples, values) of the chip; reference_answers: of the float model,
-    or None.
+    logits: answers of the first head, (samples, values), of the chip; reference_logits: of the
+    float model, or None.  other_answers, other_reference: those of the other heads.
     totals: the traffic counters, mean a sample; largest_link_load: messages in one step.
     layer_traffic: by population, counts by chip step, summed over the samples (traffic_layers.py).
     hotspots: busy cores and links, and what the run waits for.
@@ -56,8 +56,8 @@ class Simulation:
     """
 
     samples: int
-    answers: list[np.ndarray]
-    reference_answers: list[np.ndarray] | None
+    logits: np.ndarray
+    reference_logits: np.ndarray | None
     layers: dict[str, LayerActivity]
     totals: dict[str, float]
     largest_link_load: int
@@ -75,15 +75,16 @@ class Simulation:
     """Spikes a neuron and step of the encoder's own neurons, by graph node."""
     channel_spikes: dict[str, np.ndarray] = field(default_factory=dict)
     """Spikes by channel over the run, of populations that carry reduced ones (`Reduced`)."""
+    other_answers: list[np.ndarray] = field(default_factory=list)
+    other_reference: list[np.ndarray] = field(default_factory=list)
 
-    @property
-    def logits(self) -> np.ndarray:
-        """The first head's."""
-        return self.answers[0]
-
-    @property
-    def reference_logits(self) -> np.ndarray | None:
-        return None if self.reference_answers is None else self.reference_answers[0]
+    def answers(self) -> list[tuple[np.ndarray, np.ndarray | None]]:
+        """Of every head, the chip's and the float model's."""
+        others = self.other_reference or [None] * len(self.other_answers)
+        return [
+            (self.logits, self.reference_logits),
+            *zip(self.other_answers, others, strict=True),
+        ]
 
     def timing_mean(self, name: str) -> float | None:
         parts = [getattr(timing, name) for timing in self.timings]
@@ -302,10 +303,12 @@ class _Run:
         self.warnings += describe_overflows(self.program.network, self.overflows)
         if self.clipped:
             self.warnings.append(f"{self.clipped:,} host values were clipped to their register")
+        logits, *others = _joined(self.answers)
+        reference, *other_reference = _joined(self.reference_answers) or [None]
         return Simulation(
             samples=self.samples,
-            answers=_joined(self.answers),
-            reference_answers=_joined(self.reference_answers) if self.reference else None,
+            logits=logits,
+            reference_logits=reference,
             layers=self.layers,
             totals=self.totals,
             largest_link_load=self.largest_link_load,
@@ -319,6 +322,8 @@ class _Run:
             cycle=self.cycle,
             host_rates={k: v / self.samples for k, v in self.host_spikes.items()},
             channel_spikes=self.channel_spikes,
+            other_answers=others,
+            other_reference=[found for found in other_reference if found is not None],
         )
 
 

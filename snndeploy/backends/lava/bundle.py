@@ -40,7 +40,7 @@ def write_bundle(
 
     injected: host values by index into network.injections (`engines.boundary.Injected`).
     expected: aligned spikes (samples, T, C, H, W) of every lif and relay population (others are
-        ignored); expected_outputs: the readout's integers, (samples, classes).
+        ignored); expected_outputs: the integers that are read, (samples, outputs).
     sums: worst-case input sums, as the program's facts have them (None: found here).
     folder: created, or replaced when it is a bundle already; anything else there is refused.
 

@@ -62,7 +62,6 @@ def build_manifest(
     populations = [_population(context, population) for population in network.populations]
     context.notes += express.sum_notes(sums)
     bits = {entry["name"]: entry.pop("message_bits") for entry in populations}
-    readout = network.readout
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -76,7 +75,10 @@ def build_manifest(
         "message_bits": bits,
         "depth": {population.name: population.depth for population in network.populations},
         "expected": _expected(context, expected),
-        "readout": readout and {"population": readout.population, "kind": readout.kind},
+        "readouts": [
+            {"population": r.population, "kind": r.kind, "steps": r.steps_of(network.timesteps)}
+            for r in network.readouts
+        ],
         "expected_outputs": _expected_outputs(context, expected_outputs),
         "simulation_only": express.simulation_only(network),
         "hardware_notes": context.notes,

@@ -53,8 +53,7 @@ def lif(chip: Chip, population: dict) -> AbstractProcess:
         reset_offset=chip.first_step(population["depth"]) % chip.period,
     )
     load_bias(chip, population, neuron)
-    if not fires:
-        read_membrane(chip, population, neuron)
+    read_membrane(chip, population, neuron)
     return neuron
 
 
@@ -95,11 +94,12 @@ def load_bias(chip: Chip, population: dict, neuron: AbstractProcess) -> None:
 
 
 def read_membrane(chip: Chip, population: dict, neuron: AbstractProcess) -> None:
-    """Keep v after the last step of every sample: the readout."""
-    last = population["depth"] + chip.timesteps
-    reader = Read(buffer=len(chip.samples) + 1, interval=chip.period, offset=last % chip.period)
-    reader.connect_var(neuron.v)
-    chip.readers[population["name"]] = reader
+    """Keep v after the steps of every sample that are read of it."""
+    for step in chip.steps_read(population["name"]):
+        behind = (population["depth"] + step + 1) % chip.period
+        reader = Read(buffer=len(chip.samples) + 1, interval=chip.period, offset=behind)
+        reader.connect_var(neuron.v)
+        chip.readers[population["name"], step] = reader
 
 
 def relay(chip: Chip, population: dict) -> AbstractProcess:

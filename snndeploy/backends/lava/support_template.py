@@ -39,7 +39,7 @@ class Chip:
     recordings: Path
     neurons: dict[str, Any] = field(default_factory=dict)  # processes by population
     copies: dict[tuple[str, int], Any] = field(default_factory=dict)  # ports by (name, delay)
-    readers: dict[str, Any] = field(default_factory=dict)  # processes that keep an integrator's v
+    readers: dict[tuple[str, int], Any] = field(default_factory=dict)  # keep v: (name, step)
 
     def __post_init__(self) -> None:
         self.period: int = self.manifest["period"]
@@ -51,6 +51,12 @@ class Chip:
 
     def recording(self, name: str) -> Path:
         return self.recordings / f"{list(self.manifest['expected']).index(name)}.npy"
+
+    def steps_read(self, name: str) -> list[int]:
+        """The steps behind which a population's membranes are read, counted from 0."""
+        heads = self.manifest["readouts"]
+        read = [h for h in heads if h["population"] == name and h["kind"] == "membrane"]
+        return sorted({step for head in read for step in head["steps"]})
 
     def first_row(self, position: int, depth: int) -> int:
         """Lava step, counted from 0, of aligned step 0 of the sample at that position."""
@@ -125,11 +131,11 @@ def run_all(
 def run(chip: Chip) -> dict[str, np.ndarray]:
     """Of every population "spikes/NAME", (samples, T, C, H, W), and "outputs"."""
     sys.setrecursionlimit(100_000)  # Lava walks the network recursively
-    membranes: dict[str, np.ndarray] = {}
+    membranes: dict[tuple[str, int], np.ndarray] = {}
     waiting = list(chip.neurons.values())
     while waiting:  # a Lava runtime holds what is connected
         together = find_processes(waiting[0])
-        readers = {name: r for name, r in chip.readers.items() if r in together}
+        readers = {place: r for place, r in chip.readers.items() if r in together}
         membranes |= run_connected(waiting[0], chip, readers)
         waiting = [process for process in waiting if process not in together]
     results = {f"spikes/{name}": aligned(chip, name) for name in chip.manifest["expected"]}
@@ -137,7 +143,7 @@ def run(chip: Chip) -> dict[str, np.ndarray]:
     return results
 
 
-def run_connected(process: Any, chip: Chip, readers: dict[str, Any]) -> dict[str, np.ndarray]:
+def run_connected(process: Any, chip: Chip, readers: dict) -> dict[tuple[str, int], np.ndarray]:
     """Run a process and all that it is connected to; the membranes that `readers` kept."""
     process.create_runtime(CONFIGS[chip.config](select_tag="fixed_pt"))
     finished = threading.Event()
@@ -148,7 +154,7 @@ def run_connected(process: Any, chip: Chip, readers: dict[str, Any]) -> dict[str
         end = min(done + chunk, chip.steps)
         process.run(RunSteps(num_steps=end - done))
         print(f"step {end}/{chip.steps}", file=sys.stderr, flush=True)
-    membranes = {name: reader.data.get() for name, reader in readers.items()}
+    membranes = {place: reader.data.get() for place, reader in readers.items()}
     finished.set()
     watcher.join()
     process.stop()
@@ -239,17 +245,30 @@ def aligned(chip: Chip, name: str) -> np.ndarray:
 
 
 def outputs(chip: Chip, results: dict, membranes: dict) -> np.ndarray:
-    """The readout's integers: v of an integrator after its last step, or spikes summed over T."""
-    readout = chip.manifest["readout"]
-    count = len(chip.samples)
-    if readout is None:
-        return np.zeros((count, 0), dtype=np.int64)
-    name = readout["population"]
-    if readout["kind"] == "count":
-        return results[f"spikes/{name}"].sum(axis=1, dtype=np.int64).reshape(count, -1)
-    too_early = (chip.manifest["depth"][name] + chip.timesteps) // chip.period
-    read = membranes[name][..., too_early : too_early + count]
-    return read.T.reshape(count, -1).astype(np.int64)
+    """The integers that are read, (samples, outputs): head by head, step by step."""
+    found = [np.zeros((len(chip.samples), 0), dtype=np.int64)]
+    for head in chip.manifest["readouts"]:
+        spikes = results.get(f"spikes/{head['population']}")
+        if head["kind"] == "count":
+            found.append(flat(spikes.sum(axis=1, dtype=np.int64)))
+            continue
+        for step in head["steps"]:
+            if head["kind"] == "spikes":
+                found.append(flat(spikes[:, step]))
+            else:
+                found.append(flat(membrane(chip, head["population"], step, membranes)))
+    return np.concatenate(found, axis=1)
+
+
+def flat(values: np.ndarray) -> np.ndarray:
+    return values.reshape(len(values), -1).astype(np.int64)
+
+
+def membrane(chip: Chip, name: str, step: int, membranes: dict) -> np.ndarray:
+    """v after a step of every sample, (samples, C, H, W)."""
+    too_early = (chip.manifest["depth"][name] + step + 1) // chip.period
+    read: np.ndarray = membranes[name, step][..., too_early : too_early + len(chip.samples)]
+    return read.T
 
 
 def compare(folder: Path, manifest: dict, results: dict[str, np.ndarray]) -> int:
@@ -281,13 +300,13 @@ def compare(folder: Path, manifest: dict, results: dict[str, np.ndarray]) -> int
 
 
 def compare_outputs(folder: Path, manifest: dict, computed: np.ndarray) -> int:
-    """Print the readout's line; the number of values that differ."""
-    if manifest["readout"] is None:
+    """Print the line of what is read; the number of values that differ."""
+    if not manifest["readouts"]:
         return 0
     expected = load(folder, manifest["expected_outputs"], len(computed))
     differ = computed != expected
     count = int(np.count_nonzero(differ))
-    name = manifest["readout"]["population"]
+    name = ", ".join(head["population"] for head in manifest["readouts"])
     print(f"outputs of {name}: {computed.size} values, {count} differing")
     if count:
         sample, index = (int(i) for i in np.argwhere(differ)[0])

@@ -42,6 +42,13 @@ def _refusals(program: Program, options: Mapping[str, Any]) -> Iterable[Unsuppor
 
     if any(p.neuron.name not in ALLOWED.neurons for p in program.network.populations):
         return ()  # refused by name already, and no layer of the format describes it
+    for readout in program.network.readouts:
+        if readout.steps:
+            said = (
+                f"population {readout.population!r}: is read behind {len(readout.steps)} steps, and"
+                " NetX's last layer is read once, at the end; take a mean or sum over time"
+            )
+            return (UnsupportedError(said, node=readout.population, reason="several readings"),)
     try:
         describe(program.network, options.get("round_biases", False))
     except UnsupportedError as error:  # a chain is followed link by link: the first that is none
