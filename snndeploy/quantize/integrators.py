@@ -8,6 +8,7 @@ the weights can use, and coarser where the worst case, or what was seen, would l
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,7 @@ def unit_of(scales: Scales, population: RealPopulation) -> Found:
     worst = scales.worst(population) * sum(keep**step for step in range(steps))
     if (exact := _exact(scales, population, worst)) is not None:
         return Found(exact, True, worst)
-    useful = min(k.largest for k in kernels) / scales.target.mantissa_max
+    useful = _useful(scales, population, kernels)
     if worst <= useful * limit:
         return Found(useful, False, worst)
     seen = largest_seen(scales, population)
@@ -71,9 +72,7 @@ def held(target: Target) -> int:
 
 def _exact(scales: Scales, population: RealPopulation, worst: float) -> float | None:
     """The coarsest unit with which nothing is rounded, or None."""
-    target, kernels = scales.target, scales.kernels(population)
-    most = target.mantissa_max << target.weight_exponent_max
-    step = common_step([k.weight for k in kernels], most)
+    target, step = scales.target, _grid(scales, population)
     keep = kept(population, target)
     places = 0 if keep == 1.0 else leak_places(keep, target.decay_one)
     if step is None or places is None or keep != population.keep:
@@ -82,13 +81,36 @@ def _exact(scales: Scales, population: RealPopulation, worst: float) -> float | 
     unit = step / float(1 << max(needed, 0))
     if worst > unit * held(target) or scales.worst(population) > unit * target.accumulator_max:
         return None
+    return unit if _whole(scales, population, unit) else None
+
+
+def _grid(scales: Scales, population: RealPopulation) -> float | None:
+    """The step of which all weights are whole multiples, or None."""
+    most = scales.target.mantissa_max << scales.target.weight_exponent_max
+    return common_step([k.weight for k in scales.kernels(population)], most)
+
+
+def _useful(scales: Scales, population: RealPopulation, kernels: Sequence[Kernel]) -> float:
+    """The step of the kernel with the smallest weights, which full mantissas take; of weights on a
+    grid, its step over the power of two that the mantissas have room for."""
+    full, step = scales.target.mantissa_max, _grid(scales, population)
+    if step is not None:
+        room = full * step / max(k.largest for k in kernels)
+        unit = step / float(1 << max(0, math.floor(math.log2(room))))
+        if _whole(scales, population, unit):
+            return unit
+    return min(k.largest for k in kernels) / full
+
+
+def _whole(scales: Scales, population: RealPopulation, unit: float) -> bool:
+    """The mantissas are the weights, every one."""
+    target, kernels = scales.target, scales.kernels(population)
     found = [mantissas(kernel, unit, 1.0, target.mantissa_max) for kernel in kernels]
-    same = all(
+    return all(
         integers.exponent <= target.weight_exponent_max
         and np.array_equal(integers.real(unit) / unit, np.rint(kernel.weight / unit))
         for kernel, integers in zip(kernels, found, strict=True)
     )
-    return unit if same else None
 
 
 def largest_seen(scales: Scales, population: RealPopulation) -> float:
