@@ -31,11 +31,11 @@ class Meaning:
 def labels_are(y: np.ndarray, shape: tuple[int, ...], meaning: Meaning) -> Labels | None:
     """What labels (samples, ...) are to answers of a shape; None: they do not go together."""
     plane, given = shape if meaning.is_class else shape[1:], y.shape[1:]
-    if y.dtype.kind in "iu" and (given == plane or given == shape and shape[0] == 1):
+    if y.dtype.kind in "iu" and (given == plane or (given == shape and shape[0] == 1)):
         if meaning.is_class or shape[0] > 1:
             return "classes"
         return "sign" if bool(np.isin(y, (0, 1)).all()) else "targets"
-    same = given == shape or given == plane and shape[:1] == (1,)
+    same = given == shape or (given == plane and shape[:1] == (1,))
     return "targets" if same and not meaning.is_class else None
 
 
@@ -87,7 +87,8 @@ def scores(
     distances, of the float model and the chip to targets, and as agreement between the two."""
     labels = None if y is None else labels_are(y, shape, meaning)
     assert y is None or labels is not None, "labels were checked when they were read"
-    by_class = labels in ("classes", "sign") or (labels is None and (meaning.is_class or shape[0] > 1))
+    scored = meaning.is_class or shape[0] > 1
+    by_class = labels in ("classes", "sign") or (labels is None and scored)
     accuracy: dict[str, Any] = dict.fromkeys(("reference", "chip", "agreement"))
     of = None
     if by_class:

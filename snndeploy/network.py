@@ -244,7 +244,7 @@ class Network:
     readout: Readout | None = None
     notes: tuple[str, ...] = field(default=())
     reduced: tuple[Reduced, ...] = ()  # the populations of the model that lost channels
-    heads: tuple[Readout, ...] = ()  # of a model that returns more than one value, all but the first
+    heads: tuple[Readout, ...] = ()  # of a model that returns several values, all but the first
 
     @property
     def readouts(self) -> tuple[Readout, ...]:

@@ -35,7 +35,7 @@ def test_classes_of_scores_signs_and_maps():
     assert classes(np.array([[0.1, 0.3, 0.2]]), (3,), PLAIN).tolist() == [1]
     assert classes(np.array([[-0.1], [0.1]]), (1,), PLAIN).tolist() == [0, 1]
     assert classes(np.array([[0.4], [0.6]]), (1,), Meaning(level=0.5)).tolist() == [0, 1]
-    assert classes(np.array([[2.0], [1.0]]), (), Meaning(is_class=True)).reshape(-1).tolist() == [2, 1]
+    assert classes(np.array([[2.0], [1.0]]), (), Meaning(is_class=True)).tolist() == [2, 1]
     two = np.array([[[[1, 0]], [[0, 5]]]])  # (1, 2, 1, 2): class 0 at the left, 1 at the right
     assert classes(two.reshape(1, -1), (2, 1, 2), PLAIN).tolist() == [[[0, 1]]]
 

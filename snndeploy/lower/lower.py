@@ -119,8 +119,8 @@ class _Lowering:
         readout, *heads = (self._answer(name) for name in self.graph.outputs)
         if heads:
             self.notes.append(
-                f"the model returns {len(heads) + 1} values: the first is the answer, the others are"
-                " read and compared beside it"
+                f"the model returns {len(heads) + 1} values: the first is the answer, the others"
+                " are read and compared beside it"
             )
         populations = tuple(self.populations.values())
         used = [p.host for p in populations if p.host]
@@ -404,7 +404,7 @@ class _Lowering:
             raise self._refuse(node, "does not depend on any spike")
         finish = readouts.rest(self.graph, node, name, self.finishing)
         rows, offset = readouts.rows_of(expression, steps), constant_parts(node, expression)
-        if self.graph.by_name[name].has_time or expression.over_time is None and finish is None:
+        if self.graph.by_name[name].has_time or (expression.over_time is None and finish is None):
             self.notes.append("the model answers at every step; the steps' answers are averaged")
         if finish is None and len(rows) > 1:
             rows = np.full((1, steps), 1.0 / steps) @ rows
@@ -444,8 +444,8 @@ class _Lowering:
                 raise self._refuse(node, reason + _place(node))
         first, *others = readouts.cut(self.graph, name, self.finishing)
         if others:
-            both = f"{len(others) + 1} values ({', '.join([first, *others])})"
-            raise self._refuse(self.graph.by_name[name], f"makes the answer of {both} that are read")
+            both = f"{len(others) + 1} values that are read ({', '.join([first, *others])})"
+            raise self._refuse(self.graph.by_name[name], f"makes the answer of {both}")
         return self.graph.by_name[first]
 
     def _reading(

@@ -6,7 +6,8 @@ Behind the last neuron a value is, up to a constant, a linear sum over time of w
 
 and a membrane that keeps k of itself holds  v[t] = k v[t-1] + y[t],  so that
 
-    value[r] = sum over t of  weights[r, t] * v[t]           weights[t] = over_time[t] - k over_time[t+1]
+    value[r] = sum over t of  weights[r, t] * v[t]
+    weights[r, t] = over_time[r, t] - k * over_time[r, t+1]
 
 A mean or sum over time (k = 1), a leaky membrane (its own k) and weights that fall geometrically
 take one reading at the end; the last step, or the last few, take two; anything else takes a
@@ -88,9 +89,9 @@ def _chosen(weights: np.ndarray) -> tuple[float, tuple[int, ...], np.ndarray | N
 def decays_of(graph: Graph, name: str) -> tuple[float, ...]:
     """What the leaky membranes that a value depends on keep."""
     before = graph.ancestors([name])
-    found = [node.attributes["decay"] for node in graph.nodes
-             if node.name in before and kind_of(node).linear and "decay" in node.attributes]  # fmt: skip
-    return tuple(dict.fromkeys(float(decay) for decay in found))
+    leaks = (n for n in graph.nodes if kind_of(n).linear and "decay" in n.attributes)
+    found = (float(node.attributes["decay"]) for node in leaks if node.name in before)
+    return tuple(dict.fromkeys(found))
 
 
 # one value over time, and two
@@ -144,7 +145,7 @@ def finishing(graph: Graph) -> set[str]:
     """Nodes behind the last neuron that the host computes from what it reads."""
     found: set[str] = set()
     for node in graph.nodes:
-        begins = kind_of(node).chip is None and has(node, Trait.FINISHES) or _apart(graph, node)
+        begins = (kind_of(node).chip is None and has(node, Trait.FINISHES)) or _apart(graph, node)
         if node.side == "readout" and (begins or found & set(node.inputs)):
             found.add(node.name)
     return found
@@ -153,8 +154,10 @@ def finishing(graph: Graph) -> set[str]:
 def _apart(graph: Graph, node: Node) -> bool:
     """It takes several steps that are not added up right behind it."""
     linear, before = kind_of(node).linear, node_inputs(graph, node)
-    rows = linear and linear.over_time and linear.over_time(node, before, graph.timesteps)
-    if rows is None or node.has_time or len(rows) == 1:
+    if linear is None or linear.over_time is None or node.has_time:
+        return False
+    rows = linear.over_time(node, before, graph.timesteps)
+    if rows is None or len(rows) == 1:
         return False
     users = [graph.by_name[user] for user in graph.users[node.name]]
     aside = node.attributes["dimension"]
@@ -219,13 +222,10 @@ def said(
     if read.keep != 1.0:
         found.append(f"{label} is read from a membrane that keeps {read.keep:.6g} of itself a step")
     if read.readings > 1:
-        steps = read.steps
-        where = "at every step" if len(steps) == timesteps else f"behind step{'s'[: len(steps) > 1]} "
-        if len(steps) < timesteps:
-            where += _listed([step + 1 for step in steps])
+        neurons = f"{int(np.prod(shape)):,} {NOUNS[kind]}"
         found.append(
-            f"{label} needs {len(steps)} readings of {int(np.prod(shape)):,} {NOUNS[kind]} a sample,"
-            f" {where}: {len(steps)} times the host traffic of one"
+            f"{label} needs {read.readings} readings of {neurons} a sample,"
+            f" {_where(read.steps, timesteps)}: {read.readings} times the host traffic of one"
         )
     if finish is not None:
         moved = [node for node in finish.nodes if not (node.is_input or kind_of(node).view)]
@@ -237,7 +237,11 @@ def said(
 NOUNS = {"membrane": "membranes", "spikes": "neurons' spikes", "count": "spike counts"}
 
 
-def _listed(steps: Sequence[int]) -> str:
+def _where(steps: Sequence[int], timesteps: int) -> str:
+    """Steps are counted from 1."""
+    if len(steps) == timesteps:
+        return "at every step"
+    first, *others, last = (step + 1 for step in steps)
     if len(steps) > 4:
-        return f"{steps[0]}..{steps[-1]}"
-    return ", ".join(map(str, steps[:-1])) + f" and {steps[-1]}"
+        return f"behind {len(steps)} of the steps {first}..{last}"
+    return f"behind steps {', '.join(map(str, [first, *others]))} and {last}"

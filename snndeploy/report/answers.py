@@ -32,9 +32,7 @@ def shows_error(found: Numbers) -> bool:
 def error_rows(error: Numbers) -> tuple[list[str], list[tuple[str, ...]]]:
     """Head and rows of a table of those pairs that were compared."""
     known = [key for key in PAIRS if error.get(key) is not None]
-    rows = [
-        (words, *(number(error[key][name]) for key in known)) for name, words in ERRORS.items()
-    ]
+    rows = [(words, *(number(error[key][name]) for key in known)) for name, words in ERRORS.items()]
     return ["", *(PAIRS[key] for key in known)], rows
 
 

@@ -83,9 +83,7 @@ def _target(program: Program) -> dict[str, Any]:
     return {"name": target.name, "board": target.board_name, "description": target.description}
 
 
-def _answers(
-    program: Program, simulation: Simulation, labels: np.ndarray | None
-) -> dict[str, Any]:
+def _answers(program: Program, simulation: Simulation, labels: np.ndarray | None) -> dict[str, Any]:
     """Accuracy and error of the first head, and of the others beside the float model's."""
     found = []
     heads = heads_of(program) or (Head("", simulation.logits.shape[1:], metrics.Meaning()),)

@@ -105,9 +105,13 @@ def _head(report: Mapping[str, Any]) -> str:
 def _accuracy(accuracy: Mapping[str, Any], note: str) -> str:
     if all(accuracy[key] is None for key in answers.PAIRS):
         return ""
-    return (f"Accuracy {note}" if note else "Accuracy") + "\n" + table(
-        ("", "float model", "chip integers", "same answer"),
-        [("", *(percent(accuracy[key]) for key in ("reference", "chip", "agreement")))],
+    return (
+        (f"Accuracy {note}" if note else "Accuracy")
+        + "\n"
+        + table(
+            ("", "float model", "chip integers", "same answer"),
+            [("", *(percent(accuracy[key]) for key in ("reference", "chip", "agreement")))],
+        )
     )
 
 

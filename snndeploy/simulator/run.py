@@ -80,7 +80,8 @@ class Simulation:
 
     def answers(self) -> list[tuple[np.ndarray, np.ndarray | None]]:
         """Of every head, the chip's and the float model's."""
-        others = self.other_reference or [None] * len(self.other_answers)
+        others: list[np.ndarray | None] = [*self.other_reference]
+        others = others or [None] * len(self.other_answers)
         return [
             (self.logits, self.reference_logits),
             *zip(self.other_answers, others, strict=True),
@@ -304,11 +305,11 @@ class _Run:
         if self.clipped:
             self.warnings.append(f"{self.clipped:,} host values were clipped to their register")
         logits, *others = _joined(self.answers)
-        reference, *other_reference = _joined(self.reference_answers) or [None]
+        reference = _joined(self.reference_answers)
         return Simulation(
             samples=self.samples,
             logits=logits,
-            reference_logits=reference,
+            reference_logits=reference[0] if reference else None,
             layers=self.layers,
             totals=self.totals,
             largest_link_load=self.largest_link_load,
@@ -323,7 +324,7 @@ class _Run:
             host_rates={k: v / self.samples for k, v in self.host_spikes.items()},
             channel_spikes=self.channel_spikes,
             other_answers=others,
-            other_reference=[found for found in other_reference if found is not None],
+            other_reference=reference[1:],
         )
 
 

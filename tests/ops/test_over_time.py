@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from snndeploy.graph import Node, Signal
+from snndeploy.graph import Graph, Node, Signal
 from snndeploy.ops import KINDS, kind_of
 from snndeploy.program.consistency_nodes import computable
-from snndeploy.graph import Graph
 
 pytestmark = pytest.mark.torch
 

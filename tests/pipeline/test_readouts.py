@@ -63,9 +63,7 @@ def test_every_end_answers_as_its_twin(name):
 def test_every_engine_reads_the_same_integers(name):
     program = compiled(traced(ENDS[name][0]))
     network, (injected, _) = program.network, encode(program, X)
-    outputs = [
-        run(network, injected).outputs for run in (run_network, run_reference, run_stepwise)
-    ]
+    outputs = [run(network, injected).outputs for run in (run_network, run_reference, run_stepwise)]
     assert outputs[0].any()
     for other in outputs[1:]:
         np.testing.assert_array_equal(other, outputs[0])
@@ -203,7 +201,7 @@ def test_every_reading_crosses_the_host_link():
 
 def test_answers_of_two_values_are_refused():
     end = lambda n, s: n.second(s).amax(0) + n.second(s).mean(0)  # noqa: E731
-    with pytest.raises(UnsupportedError, match="makes the answer of 2 values"):
+    with pytest.raises(UnsupportedError, match="makes the answer of 2 values that are read"):
         compiled(traced(end))
 
 

@@ -248,15 +248,13 @@ def outputs(chip: Chip, results: dict, membranes: dict) -> np.ndarray:
     """The integers that are read, (samples, outputs): head by head, step by step."""
     found = [np.zeros((len(chip.samples), 0), dtype=np.int64)]
     for head in chip.manifest["readouts"]:
-        spikes = results.get(f"spikes/{head['population']}")
+        name, spikes = head["population"], f"spikes/{head['population']}"
         if head["kind"] == "count":
-            found.append(flat(spikes.sum(axis=1, dtype=np.int64)))
-            continue
-        for step in head["steps"]:
-            if head["kind"] == "spikes":
-                found.append(flat(spikes[:, step]))
-            else:
-                found.append(flat(membrane(chip, head["population"], step, membranes)))
+            found.append(flat(results[spikes].sum(axis=1, dtype=np.int64)))
+        elif head["kind"] == "spikes":
+            found += [flat(results[spikes][:, step]) for step in head["steps"]]
+        else:
+            found += [flat(membrane(chip, name, step, membranes)) for step in head["steps"]]
     return np.concatenate(found, axis=1)
 
 
