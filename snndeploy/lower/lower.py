@@ -349,6 +349,8 @@ class _Lowering:
             waits = form.steps if isinstance(form, Delayed) else 0
             if waits and (source.host or source.offset is not None):
                 raise NotComposable("a delay of a constant or of the encoder's values")
+            if waits and source.over_time is not None:
+                raise NotComposable("a delay of values that other steps are part of")
             parts.append(
                 [
                     Term(
@@ -456,7 +458,7 @@ class _Lowering:
         exact: no constant is added.
         """
         (first, *others) = expression.terms
-        fires = self.populations[first.source].kind in ("lif", "or")
+        fires = self.populations[first.source].kind in ("lif", "or") and not first.delay
         decays = readouts.decays_of(self.graph, node.name)
         membrane = readouts.membrane_reading(rows, decays)
         if others or not fires or not is_identity(first.connection) or not exact:
