@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from populations import make_population
@@ -194,6 +195,18 @@ def pooled_integrator() -> Case:
         [INPUT, first, second, readout], projections, readout=Readout("readout", "membrane")
     )
     return network, {0: spikes(5, T, 2, 6, 5)}
+
+
+@case
+def heads_at_several_steps() -> Case:
+    """Membranes and spikes of some steps, a count, and a leaky membrane at its end."""
+    network, injected = pooled_integrator()
+    heads = (
+        Readout("readout", "membrane", steps=(0, 2, T - 1), weights=np.ones((1, 3))),
+        Readout("second", "spikes", steps=(1, 2), weights=np.ones((1, 2))),
+        Readout("first", "count"),
+    )
+    return replace(network, heads=heads), injected
 
 
 @case
