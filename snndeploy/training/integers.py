@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from snndeploy.errors import UnsupportedError
 from snndeploy.graph import Graph
 from snndeploy.lower.lower import lower
 from snndeploy.network import Network
@@ -45,4 +46,22 @@ def integers_of(graph: Callable[[], Graph], target: Target, scales: FixedScales)
     mode: Literal["compose", "relay"] = "relay" if scales.shortcuts == "relay" else "compose"
     real = lower(parted, mode, attention=True)  # to refuse it as what cannot be trained
     made = quantize(real, target, scales.calibration, chosen=scales.chosen)
+    _require_one_reading(made.network)
     return Integers(with_host_nodes(parted, [real]), made.network)
+
+
+def _require_one_reading(network: Network) -> None:
+    """Refuse answers that `Run.answer` does not compute.
+
+    Raises:
+        UnsupportedError: several heads or readings, or work of the host behind them.
+    """
+    for readout in network.readouts:
+        plain = not readout.steps and readout.weights is None and readout.finish is None
+        if network.heads or not plain:
+            raise UnsupportedError(
+                f"{readout.population}: several heads or readings, or work of the host behind them,"
+                " are not computed by fine-tuning on integers; return one mean or sum over time",
+                node=readout.population,
+                reason="readout",
+            )

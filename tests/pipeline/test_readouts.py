@@ -23,6 +23,7 @@ from snndeploy.simulator.answers import answers_of, heads_of
 from snndeploy.simulator.run import encode, simulate
 from snndeploy.target import Target
 from snndeploy.traffic.host_link import host_transfers
+from snndeploy.training import quantized
 from snndeploy.verify.chain import verify
 
 pytestmark = pytest.mark.torch
@@ -223,3 +224,11 @@ def test_a_changed_reading_is_found_by_verify():
     found = verify(replace(program, network=replace(network, readout=wrong)), X[:2])[0]
     assert not found.passed
     assert str(found.links[0].findings[0]) == "readout: readout's steps: another than the model's"
+
+
+@pytest.mark.parametrize("name", ["last", "softmax"])
+def test_fine_tuning_refuses_what_it_does_not_read(name):
+    with pytest.raises(UnsupportedError, match=r"^readout: several heads or readings"):
+        quantized(Model(ENDS[name][0]), "loihi2", calibration=X, example=torch.zeros(1, STEPS, 12))(
+            torch.tensor(X)
+        )
