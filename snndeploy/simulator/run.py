@@ -18,6 +18,7 @@ from snndeploy.ops.evaluate import by_step, evaluate
 from snndeploy.program import Program
 from snndeploy.program.input_range import range_warning
 from snndeploy.simulator.answers import answers_of
+from snndeploy.simulator.answers import logits_of as logits_of
 from snndeploy.target.events import require_times
 from snndeploy.timing.analytic import Timing, analytic_timing, load_of
 from snndeploy.timing.cycle import CycleTiming, cycle_timing
