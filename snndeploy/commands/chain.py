@@ -178,7 +178,8 @@ def deploy(
 @click.option("--format", "backend", type=BackendName("export"), required=True,
               help="netx: lava-dl's .net, sequential networks.")  # fmt: skip
 @click.option("--round-biases", is_flag=True,
-              help="Round biases to what .net can hold (then not bit-exact).")  # fmt: skip
+              help="Round biases, and leaks of weights made to fit 8 bits, to what .net can hold"
+                   " (then not bit-exact).")  # fmt: skip
 @click.option("-o", "--output", type=FILE, required=True, metavar="FILE")
 def export(program_file: Path, backend: Backend, round_biases: bool, output: Path) -> None:
     """Write a program in another tool's format (sanafe: a folder for SANA-FE 2.2.9)."""

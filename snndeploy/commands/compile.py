@@ -15,7 +15,12 @@ from snndeploy.commands.console import (
     show,
     show_step,
 )
-from snndeploy.commands.model_options import SPEC_HELP, lowering_options, model_options
+from snndeploy.commands.model_options import (
+    SPEC_HELP,
+    lowering_options,
+    model_options,
+    weights_option,
+)
 from snndeploy.files.writing import check_folder, check_writable
 
 
@@ -28,6 +33,7 @@ from snndeploy.files.writing import check_folder, check_writable
     "--calibration", type=FILE, metavar="DATA.npz", help="Samples that set the integer scales."
 )
 @lowering_options
+@weights_option
 @click.option(
     "--mapping",
     type=click.Choice(["naive", "channel", "tiles", "anneal"]),

@@ -14,7 +14,12 @@ from snndeploy.commands.console import (
     show,
     show_step,
 )
-from snndeploy.commands.model_options import SPEC_HELP, lowering_options, structure_options
+from snndeploy.commands.model_options import (
+    SPEC_HELP,
+    lowering_options,
+    structure_options,
+    weights_option,
+)
 
 
 @click.command(epilog=SPEC_HELP)
@@ -24,12 +29,14 @@ from snndeploy.commands.model_options import SPEC_HELP, lowering_options, struct
     help="A shipped chip or a TOML file; may be given several times.",
 )  # fmt: skip
 @lowering_options
+@weights_option
 @json_option("the answers")
 def fit(
     spec: str,
     targets_: tuple[str, ...],
     host_attention: bool,
     shortcuts: Any,
+    weights: Any,
     json_file: Path | None,
     **given: Any,
 ) -> None:
@@ -39,6 +46,8 @@ def fit(
     from snndeploy.pipeline.fit import fit_spec, fit_text
 
     show_step("trace and map the structure")
-    found = fit_spec(spec, targets_, host_attention=host_attention, shortcuts=shortcuts, **given)
+    found = fit_spec(
+        spec, targets_, host_attention=host_attention, shortcuts=shortcuts, weights=weights, **given
+    )
     clear_step()
     show(fit_text(found), [answer.as_json() for answer in found], json_file)

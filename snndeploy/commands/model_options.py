@@ -28,6 +28,18 @@ def lowering_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def weights_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How many projections hold a weight."""
+    return click.option(
+        "--weights",
+        type=click.Choice(["single", "double", "auto"]),
+        default="auto",
+        show_default=True,
+        help="double: a high and a low part of each weight, in two projections; auto: only where"
+        " one part leaves too large an error.",
+    )(command)
+
+
 def _shape(context: click.Context, option: click.Parameter, text: str | None) -> Any:
     if text is None:
         return None

@@ -16,6 +16,7 @@ from snndeploy.frontend.doors import open_spec
 from snndeploy.mapping.advice import Suggestion
 from snndeploy.network import Network
 from snndeploy.passes.signals import infer_signals
+from snndeploy.quantize.scales import Weights
 from snndeploy.report.lines import wrap
 from snndeploy.report.verdict import plan_text, verdict_text
 from snndeploy.target import Target
@@ -63,9 +64,12 @@ def fit_spec(
     *,
     shortcuts: Shortcuts = "auto",
     host_attention: bool = False,
+    weights: Weights = "auto",
     **given: Any,
 ) -> tuple[Fit, ...]:
     """The answers for a SPEC, one a target; given: fields of `frontend.door.SpecOptions`.
+
+    weights: 'double' maps both parts of each weight; 'auto' takes two only where they fit.
 
     Raises:
         DeployError: the model cannot be read, or does what no chip can.
@@ -76,10 +80,14 @@ def fit_spec(
         return tuple(fit(opened.network, chip) for chip in chips)
     graph = infer_signals(opened.graph)
     known: dict[Any, Any] = {}
-    return tuple(
-        _answer(judge(graph, c, shortcuts=shortcuts, host_attention=host_attention, known=known))
-        for c in chips
-    )
+
+    def judged(chip: Target) -> Verdict:
+        return judge(
+            graph, chip, shortcuts=shortcuts, host_attention=host_attention, weights=weights,
+            known=known,
+        )  # fmt: skip
+
+    return tuple(_answer(judged(chip)) for chip in chips)
 
 
 def _answer(verdict: Verdict) -> Fit:

@@ -10,6 +10,7 @@ from snndeploy.data import Data
 from snndeploy.errors import OptionError
 from snndeploy.frontend.door import SpecOptions
 from snndeploy.mapping import Mode, Objective
+from snndeploy.quantize.scales import Weights
 from snndeploy.verdict import Shortcuts
 
 Reduce = Literal["off", "exact", "calibrated"]
@@ -27,6 +28,8 @@ class Options:
     mapping, objective: how neurons are cut into cores, and what more cores are spent for.
     reduce: remove redundant channels, 'exact' by proof, 'calibrated' also by what they do on the
     calibration data (`reduce.reduce`).  held_back: data on which that is checked.
+    weights: in one part each, in two, or in two where one leaves too large an error
+    (`quantize.scales`).
     dump: a folder for every stage as text (`pipeline.stages`).
     """
 
@@ -37,6 +40,7 @@ class Options:
     objective: Objective = "balanced"
     reduce: Reduce = "off"
     held_back: str | Path | None = None
+    weights: Weights = "auto"
     dump: str | Path | None = None
 
     def __post_init__(self) -> None:
@@ -44,7 +48,9 @@ class Options:
             raise OptionError("--held-back is what --reduce is checked on: give --reduce as well")
 
 
-OF_REAL_NUMBERS = ("calibration", "shortcuts", "host_attention", "reduce", "held_back")
+OF_REAL_NUMBERS = (
+    "calibration", "shortcuts", "host_attention", "reduce", "held_back", "weights",
+)  # fmt: skip
 """The options that say nothing about a network that is integers already."""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from snndeploy.data import Data
+from snndeploy.errors import FitError
 from snndeploy.frontend.door import (
     TO_COMPILE,
     Need,
@@ -109,13 +110,12 @@ def compile_opened(
     """
     options = options or Options()
     dump = Dump(options.dump)
-    found = (
-        _quantized(opened, chip, options, step, dump, scales)
-        if isinstance(opened, OpenedModel)
-        else _as_it_came(opened, options)
-    )
-    step("map onto cores")
-    program = _mapped(found, chip, options, dump)
+    if isinstance(opened, OpenedModel):
+        found, program = _that_fits(opened, chip, options, step, dump, scales)
+    else:
+        found = _as_it_came(opened, options)
+        step("map onto cores")
+        program = _mapped(found, chip, options, dump)
     if options.reduce != "off" and found.held_back is not None:
         step("reduce, and compare on held-back data")
         program = _reduced(program, found, options, dump)
@@ -125,6 +125,31 @@ def compile_opened(
     step("check the program as a loader does")
     check_own(program)
     return program
+
+
+def _that_fits(
+    opened: OpenedModel,
+    chip: Target,
+    options: Options,
+    step: Step,
+    dump: Dump,
+    scales: FixedScales | None,
+) -> tuple[_Integers, Program]:
+    """Quantized and mapped; without second parts of weights that nobody asked for and no core
+    holds."""
+    found = _quantized(opened, chip, options, step, dump, scales)
+    step("map onto cores")
+    try:
+        return found, _mapped(found, chip, options, dump)
+    except FitError:
+        doubled = any(q.weight_precision == "double" for q in found.facts.quantization)
+        if options.weights != "auto" or not doubled:
+            raise
+    found = _quantized(opened, chip, replace(options, weights="single"), step, dump, scales)
+    note = "weights take one projection each: with two, the network does not fit"
+    facts = replace(found.facts, notes=(*found.facts.notes, note))
+    found = replace(found, facts=facts)
+    return found, _mapped(found, chip, options, dump)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,12 +170,13 @@ class _Integers:
 
 
 def fix_scales(opened: OpenedModel, chip: Target, options: Options | None = None) -> FixedScales:
-    """The scales that `compile_opened` chooses, to compile with them again.
+    """The scales that `compile_opened` chooses, weights in one part, to compile with them again.
 
     Raises:
         DeployError: one line, whatever cannot be done.
     """
-    found = _quantized(opened, chip, options or Options(), silent, Dump(None), None)
+    single = replace(options or Options(), weights="single")
+    found = _quantized(opened, chip, single, silent, Dump(None), None)
     assert found.scales is not None
     return found.scales
 
@@ -183,7 +209,8 @@ def _quantized(
     chosen = found.cheapest(rates)[0].network
     dump("lowered", chosen)
     step("quantize")
-    made = quantize(chosen, chip, seen, unit or "chip", scales.chosen if scales else None)
+    kept = scales.chosen if scales else None
+    made = quantize(chosen, chip, seen, unit or "chip", kept, options.weights)
     notes = (*samples.notes, *_unused_attention(options, chip, unit, choices))
     known = audit_facts(opened.facts, parted, found.flags(rates))
     return _Integers(

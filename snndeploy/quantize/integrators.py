@@ -62,7 +62,8 @@ def unit_of(scales: Scales, population: RealPopulation) -> Found:
     if worst <= useful * limit:
         return Found(useful, False, worst)
     seen = largest_seen(scales, population)
-    return Found(max(useful, MARGIN * seen / limit), False, worst, seen)
+    unit = max(useful, min(MARGIN * seen, worst) / limit)
+    return Found(unit, False, worst, seen if worst > unit * limit * (1 + 1e-12) else None)
 
 
 def held(target: Target) -> int:

@@ -35,14 +35,31 @@ class Kernel:
 
 @dataclass(frozen=True, eq=False)
 class Mantissas:
-    """weight = values * 2^exponent * unit, up to rounding; `clipped` weights were out of range."""
+    """weight = values * 2^exponent * unit + low, up to rounding.
+
+    clipped: weights that were out of range.  low: what the first part leaves, in a second
+    projection; None: one part says it all.
+    """
 
     values: np.ndarray
     exponent: int
     clipped: int
+    low: Mantissas | None = None
+
+    @property
+    def parts(self) -> tuple[Mantissas, ...]:
+        """One for each projection, the highest first."""
+        return (self,) if self.low is None else (self, *self.low.parts)
 
     def real(self, unit: float) -> np.ndarray:
-        return self.values * (unit * (1 << self.exponent))
+        found = self.values * (unit * (1 << self.exponent))
+        return found if self.low is None else found + self.low.real(unit)
+
+
+def exponent_of(kernel: Kernel, unit: float, clip: float, limit: int) -> int:
+    """The smallest exponent with which mantissas of -limit - 1..limit hold clip * largest."""
+    ratio = max(clip * kernel.largest / unit / limit, 1.0)
+    return max(0, math.ceil(math.log2(ratio) - 1e-9))
 
 
 def mantissas(
@@ -50,12 +67,31 @@ def mantissas(
 ) -> Mantissas:
     """Mantissas of -limit - 1..limit, with the smallest exponent that holds clip * largest."""
     if exponent is None:
-        ratio = max(clip * kernel.largest / unit / limit, 1.0)
-        exponent = max(0, math.ceil(math.log2(ratio) - 1e-9))
+        exponent = exponent_of(kernel, unit, clip, limit)
     rounded = np.rint(kernel.weight / (unit * (1 << exponent)))
     values = np.clip(rounded, -limit - 1, limit)
-    kind = np.int8 if limit <= np.iinfo(np.int8).max else np.int32
-    return Mantissas(values.astype(kind), exponent, int((rounded != values).sum()))
+    return Mantissas(values.astype(kind_of(limit)), exponent, int((rounded != values).sum()))
+
+
+def double_mantissas(kernel: Kernel, unit: float, limit: int) -> Mantissas:
+    """Twice as many bits, in two parts: whole = high * 2^(exponent - low exponent) + low.
+
+    The low part lies in -limit - 1..limit too, as in two's complement; exponent 0 needs none.
+    """
+    exponent = exponent_of(kernel, unit, 1.0, limit)
+    if exponent == 0:
+        return mantissas(kernel, unit, 1.0, limit)
+    below = max(0, exponent - (limit.bit_length() + 1))
+    span = 1 << (exponent - below)
+    whole = np.rint(kernel.weight / (unit * (1 << below)))
+    high = np.floor((whole + span // 2) / span)
+    low = Mantissas((whole - high * span).astype(kind_of(limit)), below, 0)
+    return Mantissas(high.astype(kind_of(limit)), exponent, 0, low)
+
+
+def kind_of(limit: int) -> type[np.signedinteger]:
+    """The type that holds mantissas of -limit - 1..limit."""
+    return np.int8 if limit <= np.iinfo(np.int8).max else np.int32
 
 
 def worst_case(parts: Sequence[tuple[Connection, int, int]], injected: int = 0) -> int:

@@ -3,7 +3,8 @@
 One scale a population: `unit` is the real current of one unit of the accumulator a, so that
 
     threshold / unit = M, an integer            V > 64 (M - 1)  is  U >= threshold   (M for '>')
-    weight = mantissa * 2^exponent * unit       mantissas of `weight_bits` signed bits
+    weight = mantissa * 2^exponent * unit       mantissas of `weight_bits` signed bits; a second
+             + low * 2^low_exponent * unit      projection holds what that leaves, where it is much
     offset = (mantissa << exponent) * unit / 64
 
 How units are chosen is in `scales`.
@@ -39,11 +40,12 @@ from snndeploy.quantize import integrators
 from snndeploy.quantize.calibration import Calibration
 from snndeploy.quantize.fixed import Chosen
 from snndeploy.quantize.host_input import HostInput
-from snndeploy.quantize.kernels import Kernel, Mantissas, mantissas, weight_error, worst_case
+from snndeploy.quantize.kernels import Kernel, Mantissas, weight_error, worst_case
 from snndeploy.quantize.legality import illegal
 from snndeploy.quantize.membranes import largest_membrane
+from snndeploy.quantize.parts import said_parts
 from snndeploy.quantize.registers import bias_registers
-from snndeploy.quantize.scales import MARGIN, WRAP_LIMIT, Scale, Scales
+from snndeploy.quantize.scales import MARGIN, WRAP_LIMIT, Scale, Scales, Weights
 from snndeploy.target import Target
 
 AttentionUnit = Literal["chip", "host"]
@@ -58,7 +60,8 @@ class LayerQuantization:
     largest |v| before a reset within T steps, beyond membrane_limit it saturates (in units of v;
     None: it has no threshold, or attention refines it); membrane_reached: the float model's on the
     calibration data.  proved: no input leaves either register.  exact: nothing was rounded, and
-    inside the registers every spike is the float model's (`Scale`).
+    inside the registers every spike is the float model's (`Scale`).  exponents: one a projection.
+    weight_precision: 'double' where each weight is in two projections.
     """
 
     population: str
@@ -79,6 +82,7 @@ class LayerQuantization:
     membrane_reached: int | None = None
     exact: bool = False
     notes: tuple[str, ...] = ()
+    weight_precision: Literal["single", "double"] = "single"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +99,10 @@ def quantize(
     calibration: Calibration,
     attention_unit: AttentionUnit = "chip",
     chosen: Chosen | None = None,
+    weights: Weights = "single",
 ) -> Quantized:
-    """The integer network; attention_unit: what refines currents and membranes.
+    """The integer network; attention_unit: what refines currents and membranes; weights: in one
+    part, in two, or in two where one leaves too much (`scales`).
 
     chosen: the scales of an earlier run (`Quantized.chosen`), used again.
 
@@ -106,7 +112,7 @@ def quantize(
             must wait too long.
     """
     real = suited(network, target)
-    return _Quantizer(real, target, calibration, attention_unit, chosen or Chosen()).run()
+    return _Quantizer(real, target, calibration, attention_unit, chosen or Chosen(), weights).run()
 
 
 class _Quantizer:
@@ -117,13 +123,14 @@ class _Quantizer:
         calibration: Calibration,
         attention_unit: AttentionUnit,
         chosen: Chosen,
+        weights: Weights,
     ) -> None:
         self.real, self.target, self.calibration = network, target, calibration
         self.attention_unit: AttentionUnit = attention_unit
-        self.scales = Scales(network, target, calibration, chosen.units)
+        self.scales = Scales(network, target, calibration, chosen.units, weights)
         self.chosen = chosen
         self.host = HostInput(self.scales)
-        self.connections: dict[tuple[int, float, float, float], Connection] = {}
+        self.connections: dict[tuple[int, float, Scale, int], Connection] = {}
         self.populations: list[Population] = []
         self.projections: list[Projection] = []
         self.layers: list[LayerQuantization] = []
@@ -185,14 +192,15 @@ class _Quantizer:
         kernels = self.scales.kernels(population)
         exponents = self.chosen.of(population.name, len(kernels))
         found = [
-            mantissas(kernel, scale.unit, scale.clip, self.target.mantissa_max, exponent)
+            self.scales.mantissas(kernel, scale, exponent)
             for kernel, exponent in zip(kernels, exponents, strict=True)
         ]
         parts = []
         for term, kernel, integers in zip(population.terms, kernels, found, strict=True):
-            connection = self._connection(kernel, integers, scale)
-            self._project(population, term, connection, integers.exponent)
-            parts.append((connection, integers.exponent, kernel.payload))
+            for place, part in enumerate(integers.parts):
+                connection = self._connection(kernel, part, scale, place)
+                self._project(population, term, connection, part.exponent)
+                parts.append((connection, part.exponent, kernel.payload))
         injected = self.host.inject(population, scale.unit) if population.host else 0
         worst = worst_case(parts, injected)
         made = self._population(population, scale.unit, worst)
@@ -270,9 +278,11 @@ class _Quantizer:
 
     # projections
 
-    def _connection(self, kernel: Kernel, integers: Mantissas, scale: Scale) -> Connection:
-        """One integer connection for each real kernel, source unit and scale."""
-        key = (id(kernel.connection), kernel.payload_unit, scale.unit, scale.clip)
+    def _connection(
+        self, kernel: Kernel, integers: Mantissas, scale: Scale, place: int
+    ) -> Connection:
+        """One integer connection for each real kernel, source unit, scale and place of the part."""
+        key = (id(kernel.connection), kernel.payload_unit, scale, place)
         if key not in self.connections:
             self.connections[key] = kernel.connection.with_weight(integers.values)
         return self.connections[key]
@@ -320,7 +330,7 @@ class _Quantizer:
                 membrane_decay=getattr(neuron, "membrane_decay", 0),
                 decay_error=rounded.get("decay", 0.0),
                 weight_bits=self.target.weight_bits,
-                exponents=tuple(integers.exponent for integers in found),
+                exponents=tuple(part.exponent for integers in found for part in integers.parts),
                 clip=scale.clip,
                 clipped_weights=sum(integers.clipped for integers in found),
                 relative_weight_error=weight_error(kernels, found, scale.unit),
@@ -332,6 +342,7 @@ class _Quantizer:
                 membrane_reached=reached if fires else None,
                 exact=scale.exact,
                 notes=scale.notes,
+                weight_precision="double" if scale.double else "single",
             )
         )
         forgets = isinstance(trained, LeakyFire) and trained.decay == 0.0
@@ -350,7 +361,11 @@ class _Quantizer:
             )
         if fires and not held:
             self.notes.append(self._saturates(population, membrane, reached))
-        self.notes.extend(f"{population.name}: {note}" for note in scale.notes)
+        notes = list(scale.notes)
+        if scale.double:
+            error = self.layers[-1].relative_weight_error
+            notes.append(said_parts(population, kernels, found, error, scale, self.scales))
+        self.notes.extend(f"{population.name}: {note}" for note in notes)
 
     def _worst_membrane(
         self,

@@ -13,8 +13,9 @@ search is empirical).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -22,12 +23,16 @@ from snndeploy.lower.real_network import RealNetwork, RealPopulation
 from snndeploy.network import MEMBRANE_SHIFT
 from snndeploy.quantize import integrators
 from snndeploy.quantize.calibration import Calibration
-from snndeploy.quantize.grid import common_step
-from snndeploy.quantize.kernels import Kernel, mantissas
-from snndeploy.quantize.legality import bias_exponents
+from snndeploy.quantize.exact import exact_unit, may_be_exact
+from snndeploy.quantize.kernels import (
+    Kernel,
+    Mantissas,
+    double_mantissas,
+    mantissas,
+    weight_error,
+)
 from snndeploy.quantize.membrane_error import current_error
 from snndeploy.quantize.membranes import largest_membrane, membrane_bound
-from snndeploy.quantize.registers import bias_registers
 from snndeploy.target import Target
 
 CLIPS = (1.0, 0.85, 0.7, 0.55)  # candidate kernel ranges, as a part of the largest weight
@@ -36,17 +41,27 @@ EXTRA_FINENESS = 16  # how much finer than the kernels the unit may be, for leak
 MARGIN = 2.0  # head room over what calibration saw, where no proof is possible
 MINIMUM_RELAY_MANTISSA = 31
 WRAP_LIMIT = (1 << 17) - 1  # |a| beyond which a << 6 wraps at 24 bits
+Weights = Literal["single", "double", "auto"]
+SINGLE_ERROR = 0.02
+"""Relative weight error from which `auto` takes two parts of 8 bits.  Rounding normally distributed
+weights to 127 steps of their largest leaves 0.6 to 1.3 %; more means that few large weights set the
+step of all others."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """exact: the weights, threshold and offsets are whole numbers of units, and T steps of leak
-    stay whole in the membrane."""
+    """clip: largest weight that is held, as a part of the largest there is.
+
+    exact: the weights, threshold and offsets are whole numbers of units, and T steps of leak
+    stay whole in the membrane.  double: weights take two parts, and one would leave `single_error`.
+    """
 
     unit: float
     clip: float = 1.0
     notes: tuple[str, ...] = ()
     exact: bool = False
+    double: bool = False
+    single_error: float = 0.0
 
 
 class Scales:
@@ -62,10 +77,12 @@ class Scales:
         target: Target,
         calibration: Calibration,
         kept: Mapping[str, Scale] | None = None,
+        weights: Weights = "auto",
     ) -> None:
         """kept: scales of an earlier run, by the first population of each group."""
         self.kept = kept or {}
         self.real, self.target, self.calibration = network, target, calibration
+        self.weights: Weights = weights
         self.populations = network.by_name
         spiking = [p.name for p in network.populations if p.kind in ("lif", "or")]
         self.payload_unit = dict.fromkeys(spiking, 1.0)
@@ -131,14 +148,53 @@ class Scales:
         exact = self._exact(members, known, kernels)
         if exact is not None:
             return exact
-        best: tuple[float, Scale] | None = None
-        for clip in CLIPS if kernels else CLIPS[:1]:
-            scale = Scale(self._unit(members, known, kernels, clip), clip)
-            error = sum(self._error(kernel, scale) for kernel in kernels)
-            if best is None or error < best[0]:
-                best = (error, scale)
-        assert best is not None
-        return best[1]
+        clips = CLIPS if kernels else CLIPS[:1]
+        singles = [Scale(self._unit(members, known, kernels, clip), clip) for clip in clips]
+        single = min(singles, key=lambda s: sum(self._error(kernel, s) for kernel in kernels))
+        return self._in_parts(
+            kernels, single, lambda: self._unit(members, known, kernels, 1.0, double=True)
+        )
+
+    def _exact(
+        self,
+        members: Sequence[RealPopulation],
+        known: Sequence[RealPopulation],
+        kernels: Sequence[Kernel],
+    ) -> Scale | None:
+        """The coarsest unit with which nothing is rounded, or None."""
+        if len(known) < len(members) or not may_be_exact(members, kernels):
+            return None
+        worst, proved = max(self.worst(m) for m in members), self._bound(members, math.inf)
+        held = min(proved, MARGIN * self._largest_membrane(members))
+        steps = self.real.timesteps
+        unit = exact_unit(members, kernels, steps, worst, held, proved, self.target)
+        return None if unit is None else Scale(unit, exact=True)
+
+    def _in_parts(
+        self, kernels: Sequence[Kernel], single: Scale, finer: Callable[[], float]
+    ) -> Scale:
+        """The scale with which weights take one part, or two where asked for or where one leaves
+        too much; finer: the unit with which two say the most."""
+        error = self._weight_error(kernels, single)
+        ordinary = SINGLE_ERROR * max(1.0, 127 / self.target.mantissa_max)  # of fewer bits: more
+        enough = {"auto": ordinary, "double": 0.0, "single": math.inf}[self.weights]
+        if error <= enough:
+            return single
+        double = Scale(finer(), double=True, single_error=error)
+        exponents = [self.mantissas(k, double).exponent for k in kernels]
+        storable = max(exponents) <= self.target.weight_exponent_max
+        gained = self._weight_error(kernels, double) < error / 2
+        return double if storable and gained else single
+
+    def mantissas(self, kernel: Kernel, scale: Scale, exponent: int | None = None) -> Mantissas:
+        """The kernel at a scale, every weight rounded to the nearest; exponent: None the least."""
+        limit = self.target.mantissa_max
+        if scale.double:
+            return double_mantissas(kernel, scale.unit, limit)
+        return mantissas(kernel, scale.unit, scale.clip, limit, exponent)
+
+    def _weight_error(self, kernels: Sequence[Kernel], scale: Scale) -> float:
+        return weight_error(kernels, [self.mantissas(k, scale) for k in kernels], scale.unit)
 
     def _error(self, kernel: Kernel, scale: Scale) -> float:
         """Mean square error of the currents that the kernel causes on calibration data."""
@@ -146,7 +202,7 @@ class Scales:
         if not node:  # it fires at every step, whatever the data
             return 0.0
         values = self.calibration.values[node]
-        used = mantissas(kernel, scale.unit, scale.clip, self.target.mantissa_max).real(scale.unit)
+        used = self.mantissas(kernel, scale).real(scale.unit)
         payloads = values if kernel.payload_unit == 1.0 else values / kernel.payload_unit
         return current_error(kernel.connection, kernel.weight, used, payloads)
 
@@ -156,6 +212,7 @@ class Scales:
         known: Sequence[RealPopulation],
         kernels: Sequence[Kernel],
         clip: float,
+        double: bool = False,
     ) -> float:
         threshold = next((m.neuron.threshold for m in members if m.neuron), 0.0)
         worst = max(self.worst(m) for m in known)
@@ -167,7 +224,9 @@ class Scales:
             held = MARGIN * self._largest_membrane(members)
             proof = max(worst / limit, self._bound(known, held) / membrane) / ROUNDING_ROOM
             reached = max(seen / limit, held / membrane)
-            unit = coarsened(useful, max(useful / EXTRA_FINENESS, min(proof, useful), reached))
+            least = max(useful / EXTRA_FINENESS, min(proof, useful), reached)
+            two = max(self._finest(useful), proof, reached)
+            unit = two if double else coarsened(useful, least)
         else:
             unit = max(worst, seen, threshold) / (limit // 2) or 1.0
         unit = max(unit, max(self.largest_bias(m) for m in members) / self._bias_units())
@@ -198,73 +257,6 @@ class Scales:
         """Largest |membrane| that the float neurons reached on the calibration data."""
         return max((largest_membrane(m, self.calibration) for m in members), default=0.0)
 
-    def _exact(
-        self,
-        members: Sequence[RealPopulation],
-        known: Sequence[RealPopulation],
-        kernels: Sequence[Kernel],
-    ) -> Scale | None:
-        """The coarsest unit with which nothing is rounded, or None."""
-        plain = all(m.kind == "lif" and not m.host and not m.attention for m in members)
-        if not plain or len(known) < len(members) or not any(k.largest for k in kernels):
-            return None
-        most = self.target.mantissa_max << self.target.weight_exponent_max
-        weights = [k.weight for k in kernels]
-        constants = [np.array(m.neuron.constants()) for m in members if m.neuron]
-        steps = common_step(weights, most), common_step([*weights, *constants], most)
-        found = (self._exact_from(step, members, kernels) for step in dict.fromkeys(steps) if step)
-        return next((scale for scale in found if scale is not None), None)
-
-    def _exact_from(
-        self, step: float, members: Sequence[RealPopulation], kernels: Sequence[Kernel]
-    ) -> Scale | None:
-        """The same with units that are `step` over a power of two."""
-        worst = max(self.worst(m) for m in members)
-        seen = MARGIN * self._largest_membrane(members)
-        proved = self._bound(members, math.inf)
-        held = min(proved, seen)
-        for finer in range(self.target.accumulator_bits):
-            unit = step / (1 << finer)
-            inside = worst <= unit * self.target.accumulator_max
-            inside &= held * (1 << MEMBRANE_SHIFT) <= unit * self.target.membrane_max
-            if not inside or not all(self._holds(k, unit) for k in kernels):
-                return None
-            if all(self._stays_whole(m, kernels, unit, proved) for m in members):
-                return Scale(unit, exact=True)
-        return None
-
-    def _holds(self, kernel: Kernel, unit: float) -> bool:
-        """The mantissas are the kernel's weights, every one."""
-        found = mantissas(kernel, unit, 1.0, self.target.mantissa_max)
-        whole = np.rint(kernel.weight / unit)
-        inside = found.exponent <= self.target.weight_exponent_max
-        return inside and bool(np.array_equal(found.values * float(1 << found.exponent), whole))
-
-    def _stays_whole(
-        self, member: RealPopulation, kernels: Sequence[Kernel], unit: float, bound: float
-    ) -> bool:
-        """Threshold, offset and T steps of leak are whole numbers at this unit."""
-        arriving = [k.weight for k in kernels]
-        if member.offset is not None:
-            arriving.append(member.offset)
-        step = common_step(arriving, self.target.membrane_max << MEMBRANE_SHIFT)
-        if step is None or member.neuron is None or not self._holds_offset(member, unit):
-            return False
-        return member.neuron.is_exact(unit, step, self.real.timesteps, bound, self.target)
-
-    def _holds_offset(self, member: RealPopulation, unit: float) -> bool:
-        """The bias registers hold the population's offset, every one."""
-        if member.offset is None:
-            return True
-        wanted = member.offset / unit * (1 << MEMBRANE_SHIFT)
-        needed, most = bias_exponents(float(np.abs(wanted).max(initial=0)), self.target)
-        if needed > most:
-            return False
-        mantissa, exponent = bias_registers(member, unit, self.target)
-        assert mantissa is not None
-        held = mantissa.reshape(-1, 1, 1) if mantissa.ndim == 1 else mantissa
-        return bool(np.allclose(held * float(1 << exponent), wanted, rtol=1e-9, atol=1e-6))
-
     def _bias_units(self) -> float:
         """Largest bias in units of a, with room for the threshold's rounding to an integer."""
         largest = self.target.bias_mantissa_max << ((1 << self.target.bias_exponent_bits) - 1)
@@ -279,6 +271,10 @@ class Scales:
         steps = [max(plain)] if plain else []
         return min(steps + [step for step in graded if step], default=0.0)
 
+    def _finest(self, useful: float) -> float:
+        """The step of the low parts of the coarsest kernel, whose exponent must be storable."""
+        return useful / (1 << min(self.target.weight_bits, self.target.weight_exponent_max))
+
     def worst(self, population: RealPopulation) -> float:
         """Largest one-sided sum of a step's input, in real units."""
         sums = [k.connection.reach(k.weight, k.payload) for k in self.kernels(population)]
@@ -292,7 +288,14 @@ class Scales:
     def _integrator(self, population: RealPopulation) -> Scale:
         """Integrators sum over T in 24 bits: the worst case, or what was seen, stays inside."""
         found = integrators.unit_of(self, population)
-        return Scale(found.unit, notes=integrators.said(found, self.target), exact=found.exact)
+        single = Scale(found.unit, notes=integrators.said(found, self.target), exact=found.exact)
+        kernels = [k for k in self.kernels(population) if k.largest]
+        if not kernels or found.exact:
+            return single
+        finest = self._finest(max(k.largest for k in kernels) / self.target.mantissa_max)
+        held, most = integrators.held(self.target), self.target.accumulator_max
+        needed = max(finest, found.worst / held, self.worst(population) / most)
+        return self._in_parts(kernels, single, lambda: needed)
 
 
 def coarsened(useful: float, least: float) -> float:

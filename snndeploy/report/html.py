@@ -302,6 +302,7 @@ def quantization(report: Report) -> Markup | None:
         column("decay /4096", "membrane_decay"),
         column("weight bits", "weight_bits"),
         column("exponents", "exponents", lambda exponents: ", ".join(map(str, exponents))),
+        column("precision", "weight_precision"),
         column("weight error, rms", "relative_weight_error", "{:.2%}".format),
         column("clipped", "clipped_weights", "{:,}".format),
         column("worst-case sum", "worst_case_sum", "{:,}".format),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, assert_never
 
 import numpy as np
 
-from snndeploy.connections import Connection
+from snndeploy.connections import Connection, Shape
 from snndeploy.lower.pipeline_delay import delayed, own_delay
 from snndeploy.lower.real_network import RealNetwork, RealPopulation
 from snndeploy.network import Attention, Injection, Network, Population, Projection, Readout
@@ -14,9 +15,9 @@ from snndeploy.neurons import Input, Integrator, Lif, Neuron, Relay, kind_traine
 from snndeploy.target import Target
 
 
-def projection_names(population: RealPopulation) -> list[str]:
-    """Names of the projections of its terms, as the integer network has them."""
-    sources = [term.source for term in population.terms]
+def projection_names(population: RealPopulation, parts: int = 1) -> list[str]:
+    """Names of the projections of its terms, as the integer network has them; parts: of each."""
+    sources = [term.source for term in population.terms for _ in range(parts)]
     return [
         f"{source}->{population.name}" + (f"#{before + 1}" if before else "")
         for index, source in enumerate(sources)
@@ -24,20 +25,17 @@ def projection_names(population: RealPopulation) -> list[str]:
     ]
 
 
-def structure(network: RealNetwork, target: Target) -> Network:
-    """Populations and projections of a lowered network, with weights that take no memory."""
+def structure(network: RealNetwork, target: Target, *, parts: int = 1) -> Network:
+    """Populations and projections of a lowered network, with weights that take no memory.
+
+    parts: projections that hold each weight together (those of 'or' take one).
+    """
     populations = tuple(_population(p, target) for p in network.populations)
     shapes = {p.name: p.shape for p in network.populations}
     projections = tuple(
-        Projection(
-            name,
-            term.source,
-            p.name,
-            _empty(term.connection),
-            axonal_delay=own_delay(term, shapes[term.source]),
-        )
+        projection
         for p in network.populations
-        for name, term in zip(projection_names(p), p.terms, strict=True)
+        for projection in _projections(p, shapes, 1 if p.kind == "or" else parts)
     )
     injections = tuple(
         Injection(p.name, p.host or p.node, _mode(p))
@@ -49,6 +47,20 @@ def structure(network: RealNetwork, target: Target) -> Network:
         network.timesteps, populations, projections, injections, readout, heads=tuple(heads)
     )
     return delayed(made)
+
+
+def _projections(
+    population: RealPopulation, shapes: Mapping[str, Shape], parts: int
+) -> Iterator[Projection]:
+    terms = [term for term in population.terms for _ in range(parts)]
+    for name, term in zip(projection_names(population, parts), terms, strict=True):
+        yield Projection(
+            name,
+            term.source,
+            population.name,
+            _empty(term.connection),
+            axonal_delay=own_delay(term, shapes[term.source]),
+        )
 
 
 def _population(population: RealPopulation, target: Target) -> Population:

@@ -31,6 +31,7 @@ from snndeploy.passes.audit import Flags
 from snndeploy.passes.partition import partition
 from snndeploy.quantize.legality import illegal
 from snndeploy.quantize.quantize import AttentionUnit
+from snndeploy.quantize.scales import Weights
 from snndeploy.target import Target
 from snndeploy.verdict.plan import Plan, flags, plan_of
 from snndeploy.verdict.structure import structure
@@ -147,12 +148,14 @@ def judge(
     shortcuts: Shortcuts = "auto",
     host_attention: bool = False,
     mapped: bool = True,
+    weights: Weights = "auto",
     known: dict[Any, Lowered] | None = None,
 ) -> Verdict:
     """The verdict on a traced graph with signals.
 
     mapped: also map what is legal. Without it only what must be known is mapped: several ways, to
     leave out those that do not fit, and a network that is refused anyway, to say all at once.
+    weights: 'double' maps two projections for every one.
     known: keeps lowerings of the same graph, which most targets share.
     """
     if target.not_compiled:
@@ -161,7 +164,7 @@ def judge(
         return Verdict(target, partition(graph), None, (), (_no_neuron(),))
     parted = partition(graph, integer_input_on_chip=target.graded_spikes)
     unit = attention_unit(target, host_attention)
-    ways = _ways(parted, target, shortcuts, unit, {} if known is None else known)
+    ways = _ways(parted, target, shortcuts, unit, {} if known is None else known, weights)
     if mapped or len([way for way in ways if not way.violations]) != 1:
         ways = [_mapped(way, target) for way in ways]
     legal = tuple(way for way in ways if not way.violations)
@@ -208,6 +211,7 @@ def _ways(
     shortcuts: Shortcuts,
     unit: AttentionUnit | None,
     known: dict[Any, Lowered],
+    weights: Weights,
 ) -> list[Way]:
     modes: list[Literal["compose", "relay"]] = ["compose", "relay"]
     if shortcuts != "auto":
@@ -220,7 +224,7 @@ def _ways(
         if key not in known:
             known[key] = gather(parted, mode, attention=unit is not None)
         lowered = known[key]
-        found.append(_way(lowered, target))
+        found.append(_way(lowered, target, 2 if weights == "double" else 1))
         if lowered.network.shortcuts == "none" and not lowered.violations:
             break
     if shortcuts == "relay" and not target.graded_spikes:
@@ -229,12 +233,12 @@ def _ways(
     return found
 
 
-def _way(lowered: Lowered, target: Target) -> Way:
+def _way(lowered: Lowered, target: Target, parts: int) -> Way:
     network = suited(lowered.network, target)
     found = (*lowered.violations, *illegal(network, target))
     if lowered.violations:
         return Way(network, found, None)
-    made = structure(network, target)
+    made = structure(network, target, parts=parts)
     late = too_long(made, target)
     return Way(network, (*found, *late), None if late else made)
 

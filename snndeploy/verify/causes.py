@@ -27,6 +27,7 @@ from snndeploy.verify.divergence import (
     replayed,
     run_alone,
 )
+from snndeploy.verify.reduced_numbers import by_weight
 
 WRAPPED = 1 << 17  # units of a: half of what a wrapped current is off by
 TIE = 1e-5  # of the threshold: closer than this the float model itself is undecided
@@ -282,7 +283,8 @@ def _input_cause(
     off = float(np.abs(quantized - exact)[: step + 1].max())
     if off > scale * WRAPPED:
         return "the current wrapped at 24 bits"
-    fan_in = sum(p.connection.fan_in * 2**p.exponent for p in network.incoming(name))
+    rounded = [parts[-1] for parts in by_weight(program, name)]  # high parts are whole
+    fan_in = sum(p.connection.fan_in * 2**p.exponent for p in rounded)
     bound = 0.5 * fan_in * scale * sum(kept**age for age in range(step + 1))
     if off > bound:
         return "overflow of the accumulator" if layer and not layer.proved else "clip"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -21,12 +22,14 @@ from snndeploy.program import Program
 from snndeploy.quantize.integrators import register_of
 from snndeploy.target import Target
 from snndeploy.verify.reduced_numbers import (
+    by_weight,
     carrier,
     columns,
     copy_fault,
     rows,
     steady_bias,
     steady_terms,
+    whole_weight,
 )
 
 ROUNDING = 0.5 + 1e-4  # of a step: composed kernels are summed in another order
@@ -120,16 +123,16 @@ def _population(program: Program, real: RealNetwork, wanted: RealPopulation) -> 
     if wanted.neuron is not None or steady_terms(network, wanted):
         findings += _bias(program, wanted, found)
     findings += _attention(wanted, found)
-    incoming = network.incoming(wanted.name)
-    sources = [projection.source for projection in incoming]
+    held = by_weight(program, wanted.name)
+    sources = [parts[0].source for parts in held]
     terms = [term for term in wanted.terms if carrier(network, term.source)]
     expected = [carrier(network, term.source) for term in terms]
-    if sources != expected:
+    if sources != expected or any(p.source != parts[0].source for parts in held for p in parts):
         asked = ", ".join(expected) or "nothing"
         detail = f"reads {', '.join(sources) or 'nothing'}, expected {asked}"
         return [*findings, Finding(wanted.name, "projections", detail)]
-    for term, projection in zip(terms, incoming, strict=True):
-        findings += _weights(program, found, term, projection)
+    for term, parts in zip(terms, held, strict=True):
+        findings += _weights(program, found, term, parts)
     return findings
 
 
@@ -231,18 +234,29 @@ def _bias(program: Program, wanted: RealPopulation, found: Population) -> list[F
     return [Finding(wanted.name, "wrapped bias" if wrapped else "bias", detail)]
 
 
+def _in_parts(whole: int, span: int, count: int) -> list[int]:
+    """A weight in steps of its lowest part, as its parts hold it."""
+    if count == 1:
+        return [whole]
+    high = (whole + span // 2) // span
+    return [high, whole - high * span]
+
+
 def _weights(
-    program: Program, target: Population, term: Term, projection: Projection
+    program: Program, target: Population, term: Term, held: Sequence[Projection]
 ) -> list[Finding]:
+    """held: the projections that hold the term's weights together, the lowest part last."""
     network, chip = program.network, program.target
-    low, high = -chip.mantissa_max - 1, chip.mantissa_max
+    projection = held[-1]
+    span = 1 << (held[0].exponent - projection.exponent)
+    low, high = -(chip.mantissa_max + 1) * span, (chip.mantissa_max + 1) * span - 1
     source = network.by_name[projection.source]
     relay = source.neuron if isinstance(source.neuron, Relay) else None
     payload = source.scale * (1 << relay.payload_shift) if relay else 1.0
     step = target.scale * 2.0**projection.exponent
     whole = rows(network, target.name, term.connection.weight) * payload / step
     wanted, added = columns(network, term, np.clip(whole, low, high))
-    found = projection.connection.weight
+    found = whole_weight(held)
     if found.shape != wanted.shape:
         detail = f"{projection.name} has shape {found.shape}, expected {wanted.shape}"
         return [Finding(target.name, "weights", detail)]
@@ -252,8 +266,12 @@ def _weights(
         return []
     place = tuple(int(i) for i in np.argwhere(bad)[0])
     have, want = int(found[place]), round(float(np.clip(wanted[place], low, high)))
-    flipped = (have ^ want) & ((1 << chip.weight_bits) - 1)
-    cause = "weight bit flipped" if flipped and math.log2(flipped).is_integer() else "weight"
+    there = [int(part.connection.weight[place]) for part in held]
+    bits = sum(
+        ((one ^ other) & ((1 << chip.weight_bits) - 1)).bit_count()
+        for one, other in zip(there, _in_parts(want, span, len(held)), strict=True)
+    )
+    cause = "weight bit flipped" if bits == 1 else "weight"
     detail = (
         f"{projection.name} weight {list(place)} is {have}, expected {want}"
         f" ({int(bad.sum()):,} of {bad.size:,} weights)"

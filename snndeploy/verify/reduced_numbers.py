@@ -8,10 +8,12 @@ a copy    one spike of its only source reaches the threshold
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from snndeploy.lower.real_network import RealNetwork, RealPopulation, Term
-from snndeploy.network import MEMBRANE_SHIFT, STEADY, Network
+from snndeploy.network import MEMBRANE_SHIFT, STEADY, Network, Projection
 from snndeploy.program import Program
 from snndeploy.quantize.quantize import LayerQuantization
 from snndeploy.quantize.registers import bias_registers
@@ -62,14 +64,19 @@ def steady_bias(program: Program, wanted: RealPopulation) -> tuple[np.ndarray, n
     unit = network.by_name[wanted.name].scale
     own = _own_bias(wanted, unit, program.target)
     slack = np.zeros(wanted.shape)
-    exponents = _layer(program, wanted.name).exponents
+    layer = _layer(program, wanted.name)
+    exponents = [
+        layer.exponents[part]
+        for part in parts_of(layer.exponents, layer.weight_precision == "double")
+    ]
     for index, steady in steady_terms(network, wanted):
         term = wanted.terms[index]
         shape = _model_shape(network, term.source)
         weight = term.connection.weight[:, steady]
-        step = 2.0 ** exponents[index] * (1 << MEMBRANE_SHIFT)
-        limit = program.target.mantissa_max
-        mantissas = np.clip(weight / unit / 2.0 ** exponents[index], -limit - 1, limit)
+        highest, lowest = exponents[index][0], exponents[index][-1]
+        step = 2.0**lowest * (1 << MEMBRANE_SHIFT)
+        limit = (program.target.mantissa_max + 1) << (highest - lowest)
+        mantissas = np.clip(weight / unit / 2.0**lowest, -limit, limit - 1)
         own = own + term.connection.tap_sums(shape, mantissas.sum(axis=1)) * step
         taps = np.ones(weight.shape).sum(axis=1)
         slack = slack + 0.5 * step * term.connection.tap_sums(shape, taps)
@@ -95,6 +102,30 @@ def _layer(program: Program, name: str) -> LayerQuantization:
     return found
 
 
+def parts_of(exponents: Sequence[int], double: bool) -> list[slice]:
+    """For each kernel its projections: a high part of exponent 0 has no low one beside it."""
+    found, at = [], 0
+    while at < len(exponents):
+        count = 2 if double and exponents[at] else 1
+        found.append(slice(at, at + count))
+        at += count
+    return found
+
+
+def by_weight(program: Program, name: str) -> list[tuple[Projection, ...]]:
+    """The projections into a population that hold each kernel's weights together."""
+    incoming = program.network.incoming(name)
+    double = _layer(program, name).weight_precision == "double"
+    return [incoming[part] for part in parts_of([p.exponent for p in incoming], double)]
+
+
+def whole_weight(held: Sequence[Projection]) -> np.ndarray:
+    """Their weights in one, in steps of the last projection, int64."""
+    steps = [part.connection.weight.astype(np.int64) << part.exponent for part in held]
+    whole: np.ndarray = np.sum(steps, axis=0) >> held[-1].exponent
+    return whole
+
+
 def copy_fault(program: Program, real: RealNetwork, wanted: RealPopulation) -> str:
     """Why a population that went as a copy of its source is none ('' when it is)."""
     if len(wanted.terms) != 1 or wanted.host or wanted.neuron is None:
@@ -109,7 +140,7 @@ def copy_fault(program: Program, real: RealNetwork, wanted: RealPopulation) -> s
     if real.by_name[term.source].kind not in ("lif", "or", "input"):
         return f"{term.source} sends no spikes"
     layer = _layer(program, wanted.name)
-    rounding = 0.5 * 2.0 ** layer.exponents[0] * layer.unit
+    rounding = 0.5 * 2.0 ** layer.exponents[-1] * layer.unit
     least, threshold = float(term.connection.weight.min()), wanted.neuron.threshold
     if least < threshold - rounding:
         return f"one spike adds {least:g}, its threshold is {threshold:g}"

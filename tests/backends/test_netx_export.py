@@ -10,6 +10,7 @@ from program_builder import program_of
 
 from snndeploy.backends.netx.backend import BACKEND as NETX
 from snndeploy.backends.netx.export import export_netx
+from snndeploy.backends.netx.narrow import narrowed
 from snndeploy.backends.table import require
 from snndeploy.connections import Conv, Dense
 from snndeploy.engines.engine import run_network
@@ -103,6 +104,17 @@ def wide_dense():
     )  # fmt: skip
 
 
+def wide_without_leak():
+    """Exponents that a chip cannot hold, where dividing them out loses nothing."""
+    return sequence(
+        source(12, 1, 1), lif(12, 1, 1, threshold=901, membrane_decay=0), lif(6, 1, 1),
+        projections=(
+            link(1, Dense(weights(1, 12, 12, 1, 1)), exponent=3),
+            link(2, Dense(weights(2, 6, 12, 1, 1))),
+        ),
+    )  # fmt: skip
+
+
 def graded_and_pooled():
     return sequence(
         source(2, 4, 4, payload_bound=9), lif(3, 4, 4, threshold=900), lif(6, 1, 1),
@@ -124,7 +136,10 @@ def graded_wide():
     )  # fmt: skip
 
 
-CHAINS = [plane_chain, delayed_dense, recurrent, wide_dense, graded_and_pooled, graded_wide]
+CHAINS = [
+    plane_chain, delayed_dense, recurrent, wide_dense, wide_without_leak, graded_and_pooled,
+    graded_wide,
+]  # fmt: skip
 
 
 def host_values(network, samples=1):
@@ -182,6 +197,72 @@ def test_netx_computes_the_same(chain, tmp_path):
     assert sum(ours.spike_counts[p.name].sum() for p in network.populations[1:]) > 0
     final = result["final_v"].reshape(-1)
     assert np.array_equal(ours.membranes[_last(network)][0, -1].reshape(-1), final)
+
+
+def stored_weights(path):
+    with h5py.File(path) as file:
+        layers = [file[f"layer/{i}"] for i in range(len(file["layer"]))]
+        return [layer["weight"][()].astype(int) for layer in layers[1:] if "weight" in layer]
+
+
+def test_exact_narrowing(tmp_path):
+    assert export_netx(wide_without_leak(), tmp_path / "a.net") == ()
+    first, second = stored_weights(tmp_path / "a.net")
+    assert np.array_equal(first.reshape(12, 12), 2 * weights(1, 12, 12))  # 2^2 is divided out
+    assert np.array_equal(second.reshape(6, 12), weights(2, 6, 12))
+    with h5py.File(tmp_path / "a.net") as file:
+        assert file["layer/1/neuron/vThMant"][()] == 901 // 4
+
+
+def narrowed_chain():
+    """Leaks and biases of other units: narrowed only where rounding is asked for."""
+    bias = np.random.default_rng(4).integers(-300, 300, 12).astype(np.int32)
+    return sequence(
+        source(12, 1, 1),
+        lif(12, 1, 1, threshold=900, membrane_decay=2048, bias=bias, bias_exponent=4),
+        lif(6, 1, 1, threshold=500, membrane_decay=1024),
+        projections=(
+            link(1, Dense(weights(1, 12, 12, 1, 1, step=1)), exponent=3),
+            link(2, Dense(weights(2, 6, 12, 1, 1)), exponent=2),
+        ),
+    )  # fmt: skip
+
+
+def test_narrowing_that_rounds_is_said(tmp_path):
+    network = narrowed_chain()
+    notes = export_netx(network, tmp_path / "a.net", round_biases=True)
+    assert notes == (
+        "p1: held in units of 2^1, so that weights fit 8 bits: its leak and threshold round, not"
+        " bit-exact",
+        "p2: held in units of 2^1, so that weights fit 8 bits: its leak and threshold round, not"
+        " bit-exact",
+    )
+    for weight in stored_weights(tmp_path / "a.net"):
+        assert weight.min() >= -256 and weight.max() <= 255
+    made, _ = narrowed(network, True)
+    back = load_netx(tmp_path / "a.net")
+    values = host_values(network, samples=8)
+    ours = run_network(made, {0: values}, made.by_name)
+    theirs = run_network(back, {0: values}, back.by_name)
+    before = run_network(network, {0: values}, network.by_name)
+    for mine, read in zip(made.populations, back.populations, strict=True):
+        assert np.array_equal(ours.spikes[mine.name], theirs.spikes[read.name]), mine.name
+    assert np.mean(ours.spikes["p1"] == before.spikes["p1"]) > 0.97
+
+
+@pytest.mark.lava
+def test_netx_computes_what_was_narrowed(tmp_path):
+    from netx_environment import aligned_spikes, job_of, run_netx
+
+    network = narrowed_chain()
+    export_netx(network, tmp_path / "a.net", round_biases=True)
+    made, _ = narrowed(network, True)
+    values = host_values(network)
+    ours = run_network(made, {0: values}, made.by_name)
+    result = run_netx(tmp_path / "a.net", tmp_path, **job_of(made, values[0], True))
+    for name, theirs in aligned_spikes(made, result).items():
+        assert np.array_equal(ours.spikes[name][0], theirs), name
+    assert sum(ours.spike_counts[p.name].sum() for p in made.populations[1:]) > 0
 
 
 def _last(network):
@@ -374,6 +455,16 @@ def test_wide_recurrent_weights_are_refused():
     assert refusal(replace(network, projections=(*network.projections[:2], wide))) == (
         "population 'p1': is recurrent in a network with dense weights beyond NetX's 8 bits "
         "(-256..255); only convolutions could hold those"
+    )
+
+
+def test_weights_in_two_projections_are_refused():
+    network = plane_chain()
+    low = replace(network.projections[1], name="low")
+    projections = (*network.projections[:2], low, *network.projections[2:])
+    assert refusal(replace(network, projections=projections)) == (
+        "population 'p2': holds weights in two projections, a .net file one weight a synapse; "
+        "compile with --weights single"
     )
 
 

@@ -53,7 +53,7 @@ def float_model(weight, events, offset=None, *, threshold, decay, fires_at, **_)
     return np.stack(spikes, 1), np.stack(membranes, 1)
 
 
-def on_chip(weight, events, target, offset=None, **neuron):
+def on_chip(weight, events, target, offset=None, weights="single", **neuron):
     """The quantized network, its layers, and what it does."""
     real = network(weight, events.shape[1], offset, **neuron)
     _, membranes = float_model(weight, events, offset, **neuron)
@@ -63,7 +63,7 @@ def on_chip(weight, events, target, offset=None, **neuron):
         "current": current[..., None, None].astype(np.float32),
         "out": membranes[..., None, None].astype(np.float32),
     }
-    found = quantize(real, target, Calibration(len(events), values))
+    found = quantize(real, target, Calibration(len(events), values), weights=weights)
     run = run_network(
         found.network, {0: events[..., None, None].astype(np.int32)}, record=["out"],
         samples=len(events),
@@ -141,18 +141,36 @@ def test_inhibition_does_not_saturate_a_membrane_without_leak():
         assert run.warnings == ()
 
 
-@settings(max_examples=80, deadline=None)
-@given(
-    st.integers(0, 1 << 30), st.integers(1, 500), st.sampled_from([1.0, 0.999, 0.95, 0.5]),
-    st.sampled_from([0.001, 0.1, 1.0]), st.sampled_from(["loihi1", "loihi2"]),
+LAYERS = (
+    st.integers(0, 1 << 30), st.integers(1, 500),
+    st.sampled_from([1.0, 0.9998, 0.999, 0.95, 0.5, 0.0]),
+    st.sampled_from([0.001, 0.1, 1.0, 30.0]), st.sampled_from(["loihi1", "loihi2"]),
+    st.sampled_from(["single", "double", "auto"]),
 )  # fmt: skip
-def test_no_membrane_saturates_unannounced(seed, timesteps, decay, threshold, chip):
+
+
+@settings(max_examples=60, deadline=None)
+@given(*LAYERS)
+def test_no_membrane_saturates_unannounced(seed, timesteps, decay, threshold, chip, weights):
+    saturates_as_announced(seed, timesteps, decay, threshold, chip, weights)
+
+
+@pytest.mark.slow
+@settings(max_examples=500, deadline=None)
+@given(*LAYERS)
+def test_no_membrane_of_500_nets_saturates_unannounced(
+    seed, timesteps, decay, threshold, chip, weights
+):
+    saturates_as_announced(seed, timesteps, decay, threshold, chip, weights)
+
+
+def saturates_as_announced(seed, timesteps, decay, threshold, chip, weights):
     """Calibrated on few events, run on the worst that can come: all inhibition, all excitation."""
     rng = np.random.default_rng(seed)
-    weight = rng.normal(size=(4, 8))
+    weight = rng.normal(size=(4, 8)) * rng.choice([1.0, 1.0, 200.0], size=(4, 8))
     quiet = rng.random((SAMPLES, timesteps, 8)) < 0.02
     neuron = {"threshold": threshold, "decay": decay, "fires_at": "ge"}
-    found, _ = on_chip(weight, quiet, CHIPS[chip], **neuron)
+    found, _ = on_chip(weight, quiet, CHIPS[chip], weights=weights, **neuron)
     worst = [np.broadcast_to(sign * row > 0, (timesteps, 8)) for row in weight for sign in (1, -1)]
     run = run_network(
         found.network, {0: np.stack(worst)[..., None, None].astype(np.int32)}, samples=len(worst)

@@ -132,6 +132,12 @@ def _link(network: Network, source: Population, following: list[Projection]) -> 
     incoming = network.incoming(population.name)
     forward = [p for p in incoming if p.source != population.name]
     recurrent = [p for p in incoming if p.source == population.name]
+    if len(forward) == 2 and forward[0].source == forward[1].source:
+        raise unsupported(
+            population.name,
+            "holds weights in two projections, a .net file one weight a synapse; compile with"
+            " --weights single",
+        )
     if len(forward) != 1 or len(recurrent) > 1:
         sources = ", ".join(repr(p.source) for p in incoming)
         raise unsupported(population.name, f"is fed by {sources}; {_NO_BRANCHES}")

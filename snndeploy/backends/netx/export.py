@@ -25,6 +25,7 @@ from snndeploy.backends.netx.chain import (
     input_injection,
     unsupported,
 )
+from snndeploy.backends.netx.narrow import narrowed
 from snndeploy.backends.netx.weights import as_kernel, chip_holds, dense_holds, effective_weight
 from snndeploy.errors import DeployError, one_line
 from snndeploy.network import Network, Population
@@ -41,7 +42,8 @@ def export_netx(
 ) -> tuple[str, ...]:
     """Write `network` for `lava.lib.dl.netx.hdf5.Network(net_config=path)`.
 
-    round_biases: round biases to the multiples of 64 that the format holds (then not bit-exact).
+    round_biases: round biases to the multiples of 64 that the format holds, and hold membranes
+    in units with which weights fit 8 bits (then not bit-exact, `narrow`).
 
     Returns notes: what the file leaves to its user, such as the input's mantissas.
 
@@ -61,13 +63,15 @@ def export_netx(
 def describe(network: Network, round_biases: bool = False) -> tuple[list[Fields], tuple[str, ...]]:
     """The layers as nested fields, and notes."""
     source, links = chain(network)
+    network, said = narrowed(network, round_biases)
+    source, links = chain(network)
     sources = [source, *(link.population for link in links[:-1])]
     weights = [
         effective_weight(link.forward, feeding.shape)
         for link, feeding in zip(links, sources, strict=True)
     ]
     wide = _dense_too_wide(links, weights)
-    layers, notes = [_input(source, flat=_is_dense(links[0]) and not wide)], []
+    layers, notes = [_input(source, flat=_is_dense(links[0]) and not wide)], [*said]
     notes += _input_notes(network, source, round_biases, layers[0])
     for link, feeding, weight in zip(links, sources, weights, strict=True):
         bias, note = bias_mantissas(link.population, round_biases)
