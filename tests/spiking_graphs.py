@@ -178,10 +178,13 @@ def random_neuron(
 
 
 def random_weight(rng: np.random.Generator, shape: Any, step: float | None, largest: int) -> Any:
-    """step: of a grid; None: ordinary weights, whose largest is `largest`."""
+    """step: of a grid; None: ordinary weights, whose largest is `largest`.  Never all zero: such a
+    layer has no grid."""
     if step is None:
         return rng.normal(size=shape) * largest / 3
-    return rng.integers(-largest, largest + 1, shape) * step
+    found = rng.integers(-largest, largest + 1, shape)
+    found.flat[0] = found.flat[0] or largest
+    return found * step
 
 
 def random_net(
