@@ -60,6 +60,7 @@ DOORS = {
         "frontend/probe_ties.py",
         "frontend/proof_inputs.py",
         "frontend/load.py",
+        "frontend/capture/",
         "ops/",
         "engines/",
         "training/",

@@ -1,8 +1,9 @@
 """Trace a torch model to a Graph with `torch.export`, and prove that they agree.
 
 Neuron modules are replaced by one custom op while the model is exported, so that their own loops
-over time never reach the graph.  The model receives a clone: published models change their input
-in place, which breaks export.
+over time never reach the graph.  A loop that is left is rolled up, and its neurons are read from
+it (`frontend.capture`).  The model receives a clone: published models change their input in place,
+which breaks export.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
 
 from snndeploy.errors import ModelError, UnsupportedError, one_line
 from snndeploy.frontend.adapters import Adapter, find_neurons
-from snndeploy.frontend.neuron_call import other_results
+from snndeploy.frontend.capture.capture import capture, compares, loops
+from snndeploy.frontend.capture.proof import Captured, prove_captured
+from snndeploy.frontend.capture.twin import twin
+from snndeploy.frontend.neuron_call import copied, other_results
 from snndeploy.frontend.proof import prove
 from snndeploy.frontend.translate import Source, translate
 from snndeploy.graph import KINDS, NO_NEURON, Graph, Node, check
@@ -95,18 +98,21 @@ def traced(
             "the model does not say its number of time steps; give it an attribute `timesteps`"
         )
     found = find_neurons(module, adapters)
-    if not found and spiking:
-        raise ModelError(NO_NEURON)
     signal = input_signal or getattr(module, "input_signal", "real")
     if signal not in KINDS:
         raise ModelError(f"input signal {signal!r} is not one of binary, integer, real")
-    again = _translation(module, example, found, timesteps, signal, name)
-    graph = _with_bodies(again(), module, found)
+    again = _translation(module, example, found, timesteps, signal, name, spiking)
+    graph, captured = again()
+    if spiking and not graph.neurons():
+        raise ModelError(NO_NEURON)
+    graph = _with_bodies(graph, module, found)
     check(graph, "traced")
-    notes = prove(graph, module, example) if verify else graph.notes
+    notes = graph.notes
+    if verify:
+        notes = prove_captured(captured) if captured else prove(graph, module, example)
 
     def as_it_is() -> Graph:
-        return replace(_with_bodies(again(), module, found), notes=notes)
+        return replace(_with_bodies(again()[0], module, found), notes=notes)
 
     return replace(graph, notes=notes), as_it_is
 
@@ -118,26 +124,53 @@ def _translation(
     timesteps: int,
     signal: str,
     name: str,
-) -> Callable[[], Graph]:
+    spiking: bool,
+) -> Callable[[], tuple[Graph, Captured | None]]:
     """Translates the exported module, which shares the module's parameters."""
     refused: UnsupportedError | None = None
     for axis in _batch_axes(example, timesteps):
-        exported = _export(module, list(found), _traced_input(example, axis))
+        exported = _export(twin(module), list(found), _traced_input(example, axis))
+        if spiking and not found and not compares(exported):
+            raise ModelError(NO_NEURON)
+        source = Source(list(found.items()), timesteps, signal, axis, name)
         try:
-            source = Source(list(found.items()), timesteps, signal, axis, name)
-            translate(exported, source)
-            return partial(translate, exported, source)
+            first = [_read(exported, module, source)]
         except UnsupportedError as error:
             refused = refused or error
+            continue
+        return lambda: first.pop() if first else _read(exported, module, source)  # noqa: B023
     assert refused is not None
     raise refused
+
+
+def _read(exported: Any, module: Any, source: Source) -> tuple[Graph, Captured | None]:
+    """The calls as they are where neurons describe themselves; else, with loops rolled up."""
+    plain: Graph | None = None
+    refused: UnsupportedError | None = None
+    fires, steps = compares(exported), loops(exported, source.timesteps)
+    if source.neurons or not fires:
+        try:
+            plain = translate(exported, source)
+        except UnsupportedError as error:
+            refused = error
+    if fires or steps:
+        try:
+            captured = capture(exported, copied(module), source)
+            if captured.loops or plain is None:
+                return captured.graph, captured
+        except UnsupportedError as error:
+            refused = error if (fires and steps) or refused is None else refused
+    if plain is None:
+        assert refused is not None
+        raise refused
+    return plain, None
 
 
 def _with_bodies(graph: Graph, module: Any, found: dict[str, dict[str, Any]]) -> Graph:
     """The graph with the attention of every neuron that has one in its membrane loop."""
     nodes = []
     for node in graph.nodes:
-        if node.is_neuron and "attention" in found[node.module]:
+        if node.is_neuron and "attention" in found.get(node.module, {}):
             path = f"{node.module}.{found[node.module]['attention']}"
             node = replace(node, body=_step_graph(module.get_submodule(path), path, node))
         nodes.append(node)

@@ -16,6 +16,10 @@ from snndeploy.ops.axes import concrete_shape, input_axes
 from snndeploy.ops.call import Call
 
 NEURON_OP = "snndeploy.neuron.default"
+OVER_TIME = {  # operations on whole sequences, time first, that the capture of loops writes
+    "snndeploy.delay.default": ("delay", "steps"),
+    "snndeploy.leaky.default": ("leaky", "decay"),
+}
 OTHER_RESULT_OP = "snndeploy.other_result_of_neuron.default"
 NOT_STATED = ("attention", "channel_scale")  # of a description; they are nodes or bodies
 
@@ -126,6 +130,10 @@ class _Translation:
             stated = {key: value for key, value in found.items() if key not in NOT_STATED}
             given = {**stated, "timesteps": self.source.timesteps}
             return self._with_axes(Node(call.name, "neuron", inputs, given, module=path), call)
+        if target in OVER_TIME:
+            op, key = OVER_TIME[target]
+            given = {key: call.args[1], "time_axis": 0, "timesteps": self.source.timesteps}
+            return self._with_axes(Node(call.name, op, inputs, given, module=module), call)
         first = self.nodes[inputs[0]]
         op, attributes, parameters, axes = translate_call(
             Call(

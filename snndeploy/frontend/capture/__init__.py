@@ -1,0 +1,14 @@
+"""Capture: a module with its own loop over time, as one program over the time axis.
+
+The module is exported as it is, with all its T copies of a step.  Then, one file a step:
+
+  program     the exported calls as values: constants folded, equal expressions one, lists of steps
+              that were written in place or grown put together
+  roll        one backward walk over tuples of T calls finds what is the same at every step
+  reductions  how a sequence of steps leaves the loop: put together, added up, the last one read
+  cycles      what is inside a loop: linear filters, and one cycle a comparator
+  fit         the cycle cut at the comparator: affine maps, read as a neuron's equation
+  write       the rolled program, in torch's operators on whole sequences
+  proof       the rolled graph computes what the module does, at spikes that are forced and real
+  capture     all of it
+"""

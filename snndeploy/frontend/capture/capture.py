@@ -1,0 +1,88 @@
+"""From an exported module with its own loop over time to a Graph."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from snndeploy.frontend.capture.cycles import find_parts
+from snndeploy.frontend.capture.fit import fit
+from snndeploy.frontend.capture.merge import merge
+from snndeploy.frontend.capture.operators import COMPARISONS
+from snndeploy.frontend.capture.program import read_program
+from snndeploy.frontend.capture.proof import Captured
+from snndeploy.frontend.capture.reductions import roll
+from snndeploy.frontend.capture.roll import NotRolled
+from snndeploy.frontend.capture.rolled import Input, reachable
+from snndeploy.frontend.capture.write import Neuron, Sequences
+from snndeploy.frontend.translate import Source, translate
+from snndeploy.graph import Graph
+
+DEEPEST = 100_000  # calls of the walk: a few for every operator of the longest path
+
+
+def compares(exported: Any) -> bool:
+    """Something in it is compared with a threshold."""
+    return any(str(node.target) in COMPARISONS for node in exported.graph.nodes)
+
+
+def loops(exported: Any, timesteps: int) -> bool:
+    """Every step of a sequence is taken out of it, so that a loop may go on with them."""
+    parts = ("aten.select.int", "aten.unbind.int")
+    found = [node for node in exported.graph.nodes if str(node.target) in parts]
+    taken = sum(timesteps if str(node.target) == "aten.unbind.int" else 1 for node in found)
+    return timesteps > 1 and taken >= timesteps
+
+
+def capture(exported: Any, module: Any, source: Source) -> Captured:
+    """The graph of a program with a loop over time, its neurons read from the loop.
+
+    Raises:
+        ModelError: the program returns something else than one tensor.
+        UnsupportedError: steps that differ, or a loop that holds no neuron that is known.
+    """
+    program = read_program(exported)
+    with _deep():
+        try:
+            output = merge(roll(program, source.timesteps))
+        except NotRolled as failure:
+            raise failure.refusal() from None
+    parts = find_parts(output)
+    fits = {cycle: fit(cycle) for cycle in parts.cycles}
+    known = len(source.neurons)
+    writer = Sequences(parts, fits, source.timesteps, known)
+    given = next(node for node in reachable(output) if isinstance(node, Input))
+    with _deep():
+        written = writer.written(output, given)
+    neurons = [
+        (neuron.cycle.module, {**neuron.fitted.parameters, "time_axis": 0})
+        for neuron in writer.neurons
+    ]
+    graph = translate(written, replace(source, neurons=[*source.neurons, *neurons]))
+    graph = _with_feedback(graph, writer.neurons)
+    return Captured(
+        module, program, graph, writer.neurons, source.batch_axis, source.signal, source.neurons,
+        loops=bool(parts.cycles or parts.filters),
+    )  # fmt: skip
+
+
+def _with_feedback(graph: Graph, neurons: Sequence[Neuron]) -> Graph:
+    feedback = {neuron.name: neuron.feedback for neuron in neurons if neuron.feedback is not None}
+    return graph.with_nodes(
+        replace(node, feedback=feedback[node.name]) if node.name in feedback else node
+        for node in graph.nodes
+    )
+
+
+@contextmanager
+def _deep() -> Iterator[None]:
+    """The walk recurses along the program's longest path."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(DEEPEST)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)

@@ -1,0 +1,71 @@
+"""The captured program run as the module wrote it, T copies and all; comparators may be forced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from snndeploy.frontend.capture.operators import short
+from snndeploy.frontend.capture.values import Call, Constant, Given, Program, Value, computed, full
+from snndeploy.graph import Node
+from snndeploy.ops.neuron import evaluate
+
+
+class Replay:
+    """Values of a program on one input."""
+
+    def __init__(
+        self,
+        program: Program,
+        dtype: torch.dtype,
+        described: Sequence[tuple[str, dict[str, Any]]] = (),
+    ) -> None:
+        self.program, self.dtype, self.described = program, dtype, described
+        self.constants: dict[Value, Any] = {}
+        self.uses: dict[Value, int] = {}
+        for call in program.calls:
+            for source in call.sources():
+                self.uses[source] = self.uses.get(source, 0) + 1
+                if isinstance(source, Constant) and source not in self.constants:
+                    self.constants[source] = self._typed(full(source))
+
+    def run(
+        self, x: Any, kept: Iterable[Value], forced: Mapping[Value, Any] | None = None
+    ) -> dict[Value, Any]:
+        """Values of the calls that are kept, the output included."""
+        keep = {*kept, self.program.output}
+        values: dict[Value, Any] = {**self.constants, self.program.given: x.to(self.dtype)}
+        left = dict(self.uses)
+        with torch.no_grad():
+            for call in self.program.calls:
+                values[call] = self._value(call, values, (forced or {}).get(call))
+                for source in call.sources():
+                    left[source] -= 1
+                    if not left[source] and isinstance(source, Call) and source not in keep:
+                        del values[source]
+        return {value: values[value] for value in keep}
+
+    def _value(self, call: Call, values: dict[Value, Any], forced: Any) -> Any:
+        if forced is not None:
+            return forced.to(self.dtype) if short(call.name) == "heaviside" else forced
+        arguments = {key: _given(value, values) for key, value in call.arguments.items()}
+        if call.name == "snndeploy.neuron.default":
+            _, stated = self.described[int(arguments["index"])]
+            stated = {key: value for key, value in stated.items() if key != "attention"}
+            return evaluate(Node("neuron", "neuron", (), stated), [arguments["x"]], 1, 1)
+        if call.name == "aten._to_copy.default" and arguments["dtype"].is_floating_point:
+            arguments["dtype"] = self.dtype
+        found = computed(call.target, arguments)
+        return found.to(self.dtype) if found.is_floating_point() else found  # where(c, 1.0, 0.0)
+
+    def _typed(self, value: Any) -> Any:
+        floating = isinstance(value, torch.Tensor) and value.is_floating_point()
+        return value.to(self.dtype) if floating else value
+
+
+def _given(argument: Any, values: Mapping[Value, Any]) -> Any:
+    if isinstance(argument, (list, tuple)):
+        return [_given(part, values) for part in argument]
+    return values[argument] if isinstance(argument, (Constant, Given, Call)) else argument
