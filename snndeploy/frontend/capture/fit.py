@@ -124,7 +124,7 @@ class _Fit:
         self.size = self._size()
         self.zero = torch.zeros((1, *self.step.shape), dtype=torch.float64)
         self.held: Values = {}
-        self.bits: set[Delay] = set()
+        self.bits: dict[Delay, tuple[Any, Any]] = {}
         self.negated = False  # it fires where its comparator says no
         self.main = self._main()
         self.bits = self._bits()
@@ -148,9 +148,7 @@ class _Fit:
         for way in ways:
             if not equation_of(way.parameters).faults() and simulates(self.cycle, self.step, way):
                 return way
-        raise NotAffine(
-            f"it does not do what {equation_of(ways[0].parameters)} would ({self._oddities()})"
-        )
+        raise NotAffine(f"on random input it does not fire as {equation_of(ways[0].parameters)}")
 
     # points
 
@@ -171,14 +169,17 @@ class _Fit:
         shape = (PROBES, *self.step.shape)
         return self.size * torch.randn(shape, generator=self.generator, dtype=torch.float64)
 
-    def _states(self, *, bits: bool = True) -> Values:
+    def _states(self, *, fired: bool | None = None) -> Values:
+        """Random ones; fired: whether it did in the step before, for those that hold it."""
         found: Values = {}
+        coin = self._random() > 0
+        yes = coin if fired is None else torch.full_like(coin, fired)
         for delay in self.cycle.delays:
             found[delay] = self._random()
             if delay in self.held:
                 found[delay] = self.held[delay].expand_as(found[delay])
             elif delay in self.bits:
-                found[delay] = (found[delay] > 0).to(torch.float64) * (1.0 if bits else 0.0)
+                found[delay] = torch.where(yes, self.bits[delay][1], self.bits[delay][0])
         return found
 
     def _none(self, nodes: Any) -> Values:
@@ -226,17 +227,17 @@ class _Fit:
         ]
         return not bool((torch.as_tensor(margins[0] == margins[1])).all())
 
-    def _bits(self) -> set[Delay]:
-        """States that hold whether it fired in the step before."""
-        found = set()
+    def _bits(self) -> dict[Delay, tuple[Any, Any]]:
+        """States that hold whether it fired in the step before, and their values for no and yes."""
+        found = {}
         states = {delay: self._random() for delay in self.cycle.delays}
         inputs = self._inputs()
+        ends = [self._next(states, inputs, fires) for fires in (False, True)]
         for delay in self.cycle.delays:
-            ends = [self._next(states, inputs, fires)[delay] for fires in (False, True)]
-            flat = [torch.broadcast_to(end, (PROBES, *self.step.shape)) for end in ends]
-            same = all(bool((end == end.reshape(-1)[0]).all()) for end in flat)
-            if same and {float(end.reshape(-1)[0]) for end in flat} == {0.0, 1.0}:
-                found.add(delay)
+            no, yes = (torch.broadcast_to(end[delay], (PROBES, *self.step.shape)) for end in ends)
+            alone = bool((no == no[:1]).all()) and bool((yes == yes[:1]).all())
+            if alone and bool((no != yes).all()):
+                found[delay] = no[:1], yes[:1]
         return found
 
     def _counters(self) -> Values:
@@ -257,13 +258,12 @@ class _Fit:
                 break
             moved = changed
         first = self.step.first(1)
-        known = moved | self.bits | set(self.cycle.filtered)
+        known = moved | set(self.bits) | set(self.cycle.filtered)
         return {d: first[d] for d in self.cycle.delays if d not in known}
 
     def _gated(self) -> bool:
         """Nothing reaches its membrane in the step behind a spike."""
-        states = self._states(bits=True)
-        states |= {d: torch.ones_like(v) for d, v in states.items() if d in self.bits}
+        states = self._states(fired=True)
         one, two = (self._margin(states, self._inputs()) for _ in range(2))
         return bool(self.bits) and bool((one == two).all())
 
@@ -288,7 +288,7 @@ class _Fit:
             return fitted
         if len(clamps) > 1:
             raise NotAffine("it clips its membrane more than once")
-        states, inputs = self._states(bits=False), self._inputs()
+        states, inputs = self._states(fired=False), self._inputs()
         quiet = {self.main: torch.full((PROBES, *self.step.shape), self.negated)}
         values = self.step.run(states, inputs, quiet, opened=True)
         before = torch.broadcast_to(
@@ -357,7 +357,7 @@ class _Fit:
         for node in inputs:
             unit = {**self._none(inputs), node: self.zero + 1}
             found[node] = (self._margin(states, unit) - base)[0]
-        states, given = self._states(bits=not gated), self._inputs()
+        states, given = self._states(fired=False if gated else None), self._inputs()
         summed = sum((found[n] * given[n] for n in inputs), torch.zeros_like(self.zero))
         without = self._margin(states, self._none(inputs))
         self._check(
@@ -399,7 +399,7 @@ class _Fit:
 
     def _lines(self, gated: bool) -> tuple[_Line, _Line]:
         """H of the next step as a line of the margin, without a spike and with one."""
-        states, inputs = self._states(bits=not gated), self._inputs()
+        states, inputs = self._states(fired=False if gated else None), self._inputs()
         margin, none = self._margin(states, inputs), self._none(self.cycle.inputs)
         found = []
         for fires in (False, True):

@@ -58,4 +58,4 @@ def _(x: torch.Tensor, steps: int) -> torch.Tensor:
 
 def short(name: Any) -> str:
     """aten.add.Tensor -> add"""
-    return str(name).removeprefix("aten.").partition(".")[0]
+    return str(name).split(".")[1]

@@ -51,9 +51,7 @@ class Writer:
             tuple(_plain(a) for a in arguments),
             {k: _plain(v) for k, v in named.items()},
         )
-        node = self.graph.create_node(
-            "call_function", target, arguments, named, name=short(target).split("::")[-1]
-        )
+        node = self.graph.create_node("call_function", target, arguments, named, name=short(target))
         places, keys = torch.fx.node.map_arg((arguments, named), lambda n: n.meta["val"])
         keys = dict(keys)
         if isinstance(keys.get("self"), (int, float)) and self_is_tensor(target):

@@ -30,8 +30,9 @@ def expected(threshold, fires_at, decay, reset, v_reset=0.0, **more):
     "reset, says", [("subtract", "soft_after"), ("zero", "hard"), ("none", "none")]
 )
 def test_snntorch_leaky(reset, says):
-    found = stated(one_neuron(Stepped(Leaky(reset=reset), 1)))
-    assert found == expected(1.0, "gt", BETA, says)
+    for threshold in (1.0, 2.5):
+        found = stated(one_neuron(Stepped(Leaky(reset=reset, threshold=threshold), 1)))
+        assert found == expected(threshold, "gt", BETA, says)
 
 
 def test_snntorch_synaptic():
