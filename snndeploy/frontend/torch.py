@@ -138,7 +138,7 @@ def _translation(
         except UnsupportedError as error:
             refused = refused or error
             continue
-        return lambda: first.pop() if first else _read(exported, module, source)  # noqa: B023
+        return lambda: first.pop() if first else _read(exported, module, source)
     assert refused is not None
     raise refused
 
