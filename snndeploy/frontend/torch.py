@@ -153,7 +153,7 @@ def _read(exported: Any, module: Any, source: Source) -> tuple[Graph, Captured |
             plain = translate(exported, source)
         except UnsupportedError as error:
             refused = error
-    if fires or steps:
+    if steps or (fires and plain is None):
         try:
             captured = capture(exported, copied(module), source)
             if captured.loops or plain is None:

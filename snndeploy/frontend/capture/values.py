@@ -42,7 +42,7 @@ class Given:
     dtype: Any
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Call:
     """One call of an operator of torch; of several results, the first."""
 

@@ -52,7 +52,7 @@ class Writer:
             {k: _plain(v) for k, v in named.items()},
         )
         node = self.graph.create_node("call_function", target, arguments, named, name=short(target))
-        places, keys = torch.fx.node.map_arg((arguments, named), lambda n: n.meta["val"])
+        places, keys = torch.fx.node.map_arg((arguments, named), _first)
         keys = dict(keys)
         if isinstance(keys.get("self"), (int, float)) and self_is_tensor(target):
             keys["self"] = torch.tensor(keys["self"], device="meta")
@@ -61,7 +61,7 @@ class Writer:
         return node
 
     def shape(self, node: Any) -> tuple[int, ...]:
-        return tuple(int(size) for size in node.meta["val"].shape)
+        return tuple(int(size) for size in _first(node).shape)
 
     def exported(self, output: Any) -> Any:
         """What `translate` reads of an exported program."""
@@ -116,6 +116,12 @@ def full_tensor(value: Constant) -> Any:
     """A constant as a tensor of its whole shape."""
     found = full(value)
     return found.contiguous() if torch.is_tensor(found) else torch.tensor(found)
+
+
+def _first(node: Any) -> Any:
+    """What a call gives, without data; of several results the first."""
+    value = node.meta["val"]
+    return value[0] if isinstance(value, (tuple, list)) else value
 
 
 def _plain(argument: Any) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from nets import EXAMPLE, Sequence, Stepped, drawn, stated
+from framework_twins import JellyLIF, Leaky
+from loop_nets import EXAMPLE, Sequence, Stepped, drawn, stated
 from torch import nn
-from twins import JellyLIF, Leaky
 
 from snndeploy.errors import ModelError, UnsupportedError
 from snndeploy.frontend.torch import trace

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from nets import stated
+from loop_nets import stated
 from torch import nn
 
 from snndeploy.frontend.torch import trace

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from nets import EXAMPLE, Sequence, stated
+from loop_nets import EXAMPLE, Sequence, stated
 from torch import nn
 
 from snndeploy.errors import UnsupportedError

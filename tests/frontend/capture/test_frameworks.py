@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from nets import EXAMPLE, Sequence, Stepped, drawn, stated
+from framework_twins import JellyLIF, Leaky, MemUpdate, NorseLIF, NorseLIFBox, RLeaky, Synaptic
+from loop_nets import EXAMPLE, Sequence, Stepped, drawn, stated
 from torch import nn
-from twins import JellyLIF, Leaky, MemUpdate, NorseLIF, NorseLIFBox, RLeaky, Synaptic
 
 from snndeploy.frontend.torch import trace
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from nets import drawn, stated
+from loop_nets import drawn, stated
 from torch import nn
 
 from snndeploy.errors import UnsupportedError
