@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from snndeploy.frontend.adapters import Adapter, find_neurons
 from snndeploy.frontend.capture.capture import capture, compares, loops
 from snndeploy.frontend.capture.proof import Captured, prove_captured
 from snndeploy.frontend.capture.twin import twin
+from snndeploy.frontend.completed import completions
 from snndeploy.frontend.neuron_call import copied, other_results
 from snndeploy.frontend.proof import prove
 from snndeploy.frontend.translate import Source, translate
@@ -101,7 +102,8 @@ def traced(
     signal = input_signal or getattr(module, "input_signal", "real")
     if signal not in KINDS:
         raise ModelError(f"input signal {signal!r} is not one of binary, integer, real")
-    again = _translation(module, example, found, timesteps, signal, name, spiking)
+    given = (timesteps, signal, name, spiking)
+    again = _translation(module, example, found, *given)
     graph, captured = again()
     if spiking and not graph.neurons():
         raise ModelError(NO_NEURON)
@@ -109,12 +111,36 @@ def traced(
     check(graph, "traced")
     notes = graph.notes
     if verify:
-        notes = prove_captured(captured) if captured else prove(graph, module, example)
+        try:
+            notes = prove_captured(captured) if captured else prove(graph, module, example)
+        except ModelError as error:
+            if captured or not found:
+                raise
+            graph, notes, again = _completed(module, example, given, found, error)
 
     def as_it_is() -> Graph:
         return replace(_with_bodies(again()[0], module, found), notes=notes)
 
     return replace(graph, notes=notes), as_it_is
+
+
+def _completed(
+    module: Any,
+    example: Any,
+    given: tuple[int, str, str, bool],
+    found: dict[str, dict[str, Any]],
+    wrong: ModelError,
+) -> tuple[Graph, tuple[str, ...], Callable[[], tuple[Graph, Captured | None]]]:
+    """The graph, notes and translation of a model whose descriptions leave out what its loops
+    have."""
+    with suppress(ModelError, UnsupportedError):
+        again = _translation(module, example, {}, *given)
+        graph, captured = again()
+        said = completions(graph, found)
+        if captured and said:
+            check(graph, "traced")
+            return graph, (*said, *prove_captured(captured)), again
+    raise wrong
 
 
 def _translation(
