@@ -105,7 +105,7 @@ def traced(
     given = (timesteps, signal, name, spiking)
     again = _translation(module, example, found, *given)
     graph, captured = again()
-    if spiking and not graph.neurons():
+    if spiking and not found and not graph.neurons():
         raise ModelError(NO_NEURON)
     graph = _with_bodies(graph, module, found)
     check(graph, "traced")
