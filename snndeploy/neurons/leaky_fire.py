@@ -221,6 +221,14 @@ class LeakyFire(Equation):
                 ),
             ),
             (
+                self.current_decay == 1.0,
+                Refusal(
+                    "current without leak",
+                    f"{here} loses at least 1/{target.decay_one} of its synaptic current a step",
+                    f"let it leak, {programs}",
+                ),
+            ),
+            (
                 self.initial != 0,
                 Refusal(
                     "initial membrane",

@@ -51,6 +51,15 @@ class Mantissas:
         """One for each projection, the highest first."""
         return (self,) if self.low is None else (self, *self.low.parts)
 
+    @property
+    def together(self) -> tuple[np.ndarray, int]:
+        """All parts as one, values and exponent: what sums can reach is told by it."""
+        if self.low is None:
+            return self.values, self.exponent
+        low, exponent = self.low.together
+        high = self.values.astype(np.int64) << (self.exponent - exponent)
+        return high + low, exponent
+
     def real(self, unit: float) -> np.ndarray:
         found = self.values * (unit * (1 << self.exponent))
         return found if self.low is None else found + self.low.real(unit)

@@ -200,7 +200,8 @@ class _Quantizer:
             for place, part in enumerate(integers.parts):
                 connection = self._connection(kernel, part, scale, place)
                 self._project(population, term, connection, part.exponent)
-                parts.append((connection, part.exponent, kernel.payload))
+            whole, exponent = integers.together
+            parts.append((kernel.connection.with_weight(whole), exponent, kernel.payload))
         injected = self.host.inject(population, scale.unit) if population.host else 0
         worst = worst_case(parts, injected)
         made = self._population(population, scale.unit, worst)
@@ -361,6 +362,11 @@ class _Quantizer:
             )
         if fires and not held:
             self.notes.append(self._saturates(population, membrane, reached))
+        if reads and not held and not scale.notes:
+            self.notes.append(
+                f"{population.name}: the integrators could reach {membrane:,} within"
+                f" {self.real.timesteps} steps and saturate at {self.target.membrane_max:,}"
+            )
         notes = list(scale.notes)
         if scale.double:
             error = self.layers[-1].relative_weight_error

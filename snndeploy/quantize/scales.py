@@ -294,7 +294,7 @@ class Scales:
             return single
         finest = self._finest(max(k.largest for k in kernels) / self.target.mantissa_max)
         held, most = integrators.held(self.target), self.target.accumulator_max
-        needed = max(finest, found.worst / held, self.worst(population) / most)
+        needed = max(finest, found.worst / held, self.worst(population) / most) / ROUNDING_ROOM
         return self._in_parts(kernels, single, lambda: needed)
 
 

@@ -13,6 +13,7 @@ FORMS = {
     "reset_value": {"v_reset": -0.5},
     "initial": {"initial": 0.375},
     "synaptic": {"current_decay": 0.5},
+    "lasting": {"current_decay": 1.0},
     "bounded": {"lower_bound": -0.5, "decay": 1.0},
     "refractory": {"refractory": 2},
     "dropping": {"refractory": 2, "refractory_input": "dropped"},
