@@ -9,6 +9,7 @@ The graph's own reference (`snndeploy.ops.evaluate` in double precision) is what
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,7 +165,7 @@ def random_neuron(
         if hard and pick(3) == 0:
             found["v_reset"] = -int(rng.integers(0, largest + 1)) * step
             if found.get("lower_bound") is not None and found["decay"] > 0:
-                least = found["v_reset"] / found["decay"]
+                least = math.floor(found["v_reset"] / found["decay"] / step) * step
                 found["lower_bound"] = min(found["lower_bound"], least)
         if pick(4) == 0:
             found["refractory"] = int(rng.integers(1, 5))
