@@ -24,7 +24,8 @@ MODELS = Path(__file__).with_name("form_models.py")
 FIXED = ("plain", "above", "shifted", "synaptic")  # what a chip's fixed neuron does
 REASONS = {
     "soft": "soft reset", "soft_after": "soft reset", "none": "no reset",
-    "reset_value": "reset value", "lasting": "current without leak", "initial": "initial membrane", "bounded": "lower bound",
+    "reset_value": "reset value", "lasting": "current without leak",
+    "initial": "initial membrane", "bounded": "lower bound",
     "refractory": "refractory steps", "dropping": "refractory steps",
     "several": "several spikes a step",
 }  # fmt: skip
