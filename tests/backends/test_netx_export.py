@@ -17,6 +17,8 @@ from snndeploy.engines.engine import run_network
 from snndeploy.errors import DeployError, UnsupportedError
 from snndeploy.frontend.netx.reader import load_netx
 from snndeploy.network import Injection, Network, Projection, Readout
+from snndeploy.pipeline import compile
+from snndeploy.simulator.run import encode
 
 STEPS = 12
 
@@ -263,6 +265,30 @@ def test_netx_computes_what_was_narrowed(tmp_path):
     for name, theirs in aligned_spikes(made, result).items():
         assert np.array_equal(ours.spikes[name][0], theirs), name
     assert sum(ours.spike_counts[p.name].sum() for p in made.populations[1:]) > 0
+
+
+@pytest.mark.lava
+@pytest.mark.torch
+@pytest.mark.parametrize("name, rounds", [("lif-snn-3-small", True), ("leak-free-digits", False)])
+def test_netx_computes_the_shipped_networks(name, rounds, tmp_path):
+    """Weights of 8 bits, and every spike of the first sample; without a leak, the program's own."""
+    from netx_environment import aligned_spikes, job_of, run_netx
+
+    program = compile(name, target="loihi2")
+    made, _ = narrowed(program.network, rounds)
+    export_netx(program.network, tmp_path / "a.net", round_biases=rounds)
+    for weight in stored_weights(tmp_path / "a.net"):
+        assert weight.min() >= -256 and weight.max() <= 255
+    injected, _ = encode(program, program.golden.x[:1])
+    sending = [p.name for p in made.populations if p.neuron.fires]
+    ours = run_network(made, injected, sending)
+    flat = "leak-free" in name
+    result = run_netx(tmp_path / "a.net", tmp_path, **job_of(made, injected[0][0], flat))
+    for population, theirs in aligned_spikes(made, result).items():
+        assert theirs.any() and np.array_equal(ours.spikes[population][0], theirs), population
+    if not rounds:
+        before = run_network(program.network, injected, sending)
+        assert all(np.array_equal(ours.spikes[p], before.spikes[p]) for p in sending)
 
 
 def _last(network):
