@@ -66,6 +66,10 @@ class ModelError(DeployError):
     """The user's model, its specification or its checkpoint cannot be used."""
 
 
+class DescriptionError(ModelError):
+    """A neuron does not do what its description states."""
+
+
 class OptionError(DeployError):
     """An option that says nothing about what it was given with: a usage error."""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from snndeploy.errors import ModelError
+from snndeploy.errors import DescriptionError, ModelError
 from snndeploy.frontend.neuron_call import call_alone, copied
 from snndeploy.frontend.probe_drive import Driven, driven, nearness
 from snndeploy.frontend.probe_ties import ties_decided
@@ -117,7 +117,7 @@ def _refusal(node: Node, neuron: Any, x: Any, wrong: str) -> ModelError:
         return ModelError(
             f"neuron {node.module!r} keeps state between calls; reset the model before compiling it"
         )
-    return ModelError(f"neuron {node.module!r} {wrong}")
+    return DescriptionError(f"neuron {node.module!r} {wrong}")
 
 
 def _keeps_state(neuron: Any, x: Any) -> bool:

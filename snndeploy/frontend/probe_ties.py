@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from snndeploy.errors import ModelError
+from snndeploy.errors import DescriptionError, ModelError
 from snndeploy.frontend.neuron_call import call_alone
 from snndeploy.graph import Node
 from snndeploy.neurons import FiresAt, equation_of
@@ -63,7 +63,7 @@ def ties_decided(node: Node, module: Any, shape: list[int], scale: Any = 1.0) ->
     if len(counts) == len(PRECISIONS) and all(count.all_against for count in counts):
         if float(np.float16(neuron.threshold)) == neuron.threshold:
             fires = int(neuron.fires_at is not FiresAt.AT_LEAST)
-            raise ModelError(
+            raise DescriptionError(
                 f"neuron {node.module!r} does not do what it states ({neuron}): in step 1 it"
                 f" returns {fires} where the membrane is {neuron.threshold:.6g}"
             )

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from snndeploy.errors import ModelError, UnsupportedError, one_line
+from snndeploy.errors import DescriptionError, ModelError, UnsupportedError, one_line
 from snndeploy.frontend.adapters import Adapter, find_neurons
 from snndeploy.frontend.capture.capture import capture, compares, loops
 from snndeploy.frontend.capture.proof import Captured, prove_captured
@@ -113,9 +113,7 @@ def traced(
     if verify:
         try:
             notes = prove_captured(captured) if captured else prove(graph, module, example)
-        except ModelError as error:
-            if captured or not found:
-                raise
+        except DescriptionError as error:
             graph, notes, again = _completed(module, example, given, found, error)
 
     def as_it_is() -> Graph:
