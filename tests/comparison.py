@@ -9,6 +9,7 @@ from random_networks import Case
 
 from snndeploy.engines.activity import Activity
 from snndeploy.engines.reference import run_reference
+from snndeploy.errors import DeployError
 from snndeploy.network import Network
 
 
@@ -32,5 +33,9 @@ def everything(network: Network) -> tuple[list[str], list[str]]:
 def compare(case: Case, run: Callable[..., Activity]) -> None:
     expected = run_reference(case.network, case.injected, samples=case.samples)
     for batch in {None, 2 if case.samples > 2 else None}:
-        found = run(case.network, case.injected, *everything(case.network), batch=batch)
+        try:
+            found = run(case.network, case.injected, *everything(case.network), batch=batch)
+        except DeployError as error:
+            assert "needs over 32 bits" in str(error)  # a payload that no engine can record
+            return
         assert_same(expected, found)
