@@ -38,7 +38,9 @@ def exact_unit(
     most = target.mantissa_max << target.weight_exponent_max
     weights = [k.weight for k in kernels]
     constants = [np.array(m.neuron.constants()) for m in members if m.neuron]
-    grids = common_step(weights, most), common_step([*weights, *constants], most)
+    offsets = [m.offset for m in members if m.offset is not None]
+    entering = weights, [*weights, *constants], [*weights, *constants, *offsets]
+    grids = [common_step(values, most) for values in entering]
     for step in dict.fromkeys(grids):
         unit = step and _exact_from(step, members, kernels, steps, worst, held, proved, target)
         if unit:
