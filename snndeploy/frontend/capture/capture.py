@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from snndeploy.errors import UnsupportedError, one_line
 from snndeploy.frontend.capture.cycles import find_parts
 from snndeploy.frontend.capture.fit import fit
 from snndeploy.frontend.capture.merge import merge
@@ -22,8 +21,6 @@ from snndeploy.frontend.capture.write import Neuron, Sequences
 from snndeploy.frontend.translate import Source, translate
 from snndeploy.graph import Graph
 
-# What the operators of a wrongly rolled program raise: steps that only looked alike.
-STUMBLES = (RuntimeError, KeyError, IndexError, ValueError, TypeError)
 DEEPEST = 100_000  # calls of the walk: a few for every operator of the longest path
 
 
@@ -47,17 +44,6 @@ def capture(exported: Any, module: Any, source: Source) -> Captured:
         ModelError: the program returns something else than one tensor.
         UnsupportedError: steps that differ, or a loop that holds no neuron that is known.
     """
-    try:
-        return _captured(exported, module, source)
-    except STUMBLES as error:
-        raise UnsupportedError(
-            f"the loop over time could not be rolled up: {one_line(error)}; let neurons say what"
-            " they compute in neuron_parameters()",
-            reason="the loop could not be rolled up",
-        ) from error
-
-
-def _captured(exported: Any, module: Any, source: Source) -> Captured:
     program = read_program(exported)
     with _deep():
         try:

@@ -177,6 +177,8 @@ def _dimensions(
         ]
         along = arguments.get("dim", 0) % len(call.shape) + 1
         return {"tensors": parts, "dim": along}
+    if "self" not in arguments:
+        return None
     rank = len(writer.shape(arguments["self"])) - 1
     found = dict(arguments)
     if name == "permute":

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from snndeploy.errors import UnsupportedError, one_line
 from snndeploy.frontend.capture.operators import short
 from snndeploy.frontend.capture.values import VIEWS, Constant, full, self_is_tensor
 
@@ -56,7 +57,16 @@ class Writer:
         keys = dict(keys)
         if isinstance(keys.get("self"), (int, float)) and self_is_tensor(target):
             keys["self"] = torch.tensor(keys["self"], device="meta")
-        node.meta["val"] = target(*places, **keys)
+        try:
+            node.meta["val"] = target(*places, **keys)
+        except (RuntimeError, IndexError, ValueError, TypeError) as error:
+            # the operator on shapes alone: steps that only looked alike do not fit together
+            raise UnsupportedError(
+                f"operation {short(target)} in module {module!r} does not fit a loop over time:"
+                f" {one_line(error)}; let neurons say what they compute in neuron_parameters()",
+                node=module,
+                reason="the loop could not be rolled up",
+            ) from None
         node.meta["nn_module_stack"] = {"": (f"model.{module}" if module else "model", None)}
         return node
 
