@@ -127,8 +127,16 @@ def firing_rates(
     return round(sum(spikes.values()) / sum(places.values()), 6), layers
 
 
-def train(network: nn.Module, feed: Feed, data: digits.Digits, options: argparse.Namespace) -> None:
-    """AdamW with one warm-up epoch and a cosine schedule, the network's weights in place."""
+def train(
+    network: nn.Module,
+    logits: Callable[[Tensor], Tensor],
+    data: digits.Digits,
+    options: argparse.Namespace,
+) -> None:
+    """AdamW with one warm-up epoch and a cosine schedule, the network's weights in place.
+
+    logits: what the network answers to images.
+    """
     generator = torch.Generator().manual_seed(options.seed)
     steps = options.epochs * (len(data.y) // options.batch)
     warm = steps // options.epochs
@@ -137,18 +145,39 @@ def train(network: nn.Module, feed: Feed, data: digits.Digits, options: argparse
         optimizer,
         lambda step: min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / steps))),
     )
-    scale = options.rate_scale if feed.events else 1.0
     for epoch in range(options.epochs):
         network.train()
         total, count = 0.0, 0
         for images, labels in batches(data, options.batch, generator):
-            loss = nn.functional.cross_entropy(scale * network(feed(images)), labels)
+            loss = nn.functional.cross_entropy(logits(images), labels)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
             total, count = total + float(loss.detach()), count + 1
         print(f"epoch {epoch + 1}/{options.epochs}  loss {total / count:.4f}", flush=True)
+
+
+def finish(
+    network: nn.Module, held_back: digits.Digits, options: argparse.Namespace, spec: str, said: str
+) -> None:
+    """Measure on the held-back digits, print, and write with the command that repeats it."""
+    feed = Feed(network)
+    reached = accuracy(network, feed, held_back)
+    print(f"accuracy on {len(held_back.y)} held-back digits: {100 * reached:.2f} %")
+    nasar, rates = firing_rates(network, feed, held_back)
+    print(f"mean firing rate of all neurons (NASAR): {nasar:.4f}")
+    facts = {
+        "spec": spec,
+        "command": said,
+        "seed": options.seed,
+        "held_back_digits": len(held_back.y),
+        "accuracy": reached,
+        "nasar": nasar,
+        "layer_rates": rates,
+        "torch": torch.__version__.partition("+")[0],
+    }
+    write(network, options.out, facts)
 
 
 def write(network: nn.Module, out: Path, facts: dict[str, Any]) -> None:
@@ -196,22 +225,9 @@ def main() -> None:
     network = build(options.spec)
     feed = Feed(network)
     training, _, held_back = digits.split(digits.load(options.data))
-    train(network, feed, training, options)
-    reached = accuracy(network, feed, held_back)
-    print(f"accuracy on {len(held_back.y)} held-back digits: {100 * reached:.2f} %")
-    nasar, rates = firing_rates(network, feed, held_back)
-    print(f"mean firing rate of all neurons (NASAR): {nasar:.4f}")
-    facts = {
-        "spec": options.spec,
-        "command": command(options),
-        "seed": options.seed,
-        "held_back_digits": len(held_back.y),
-        "accuracy": reached,
-        "nasar": nasar,
-        "layer_rates": rates,
-        "torch": torch.__version__.partition("+")[0],
-    }
-    write(network, options.out, facts)
+    scale = options.rate_scale if feed.events else 1.0
+    train(network, lambda images: scale * network(feed(images)), training, options)
+    finish(network, held_back, options, options.spec, command(options))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ sides are multiplied by a power of two.
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 import digits
@@ -19,7 +18,7 @@ import torch
 from leak_free import THRESHOLD, WEIGHT_MAX, leak_free_digits
 from torch import Tensor, nn
 from torch.func import functional_call
-from train import Feed, accuracy, batches, firing_rates, write
+from train import finish, train
 
 
 def whole(weight: Tensor) -> Tensor:
@@ -33,29 +32,6 @@ def rounded(network: nn.Module) -> dict[str, Tensor]:
         name: weight + (whole(weight) / THRESHOLD - weight).detach()
         for name, weight in network.named_parameters()
     }
-
-
-def train(network: nn.Module, data: digits.Digits, options: argparse.Namespace) -> None:
-    """AdamW with one warm-up epoch and a cosine schedule, the network's weights in place."""
-    generator = torch.Generator().manual_seed(options.seed)
-    steps = options.epochs * (len(data.y) // options.batch)
-    warm = steps // options.epochs
-    optimizer = torch.optim.AdamW(network.parameters(), options.rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer,
-        lambda step: min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / steps))),
-    )
-    for epoch in range(options.epochs):
-        total, count = 0.0, 0
-        for images, labels in batches(data, options.batch, generator):
-            spikes = functional_call(network, rounded(network), (images,))
-            loss = nn.functional.cross_entropy(options.rate_scale * spikes, labels)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-            total, count = total + float(loss.detach()), count + 1
-        print(f"epoch {epoch + 1}/{options.epochs}  loss {total / count:.4f}", flush=True)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -90,24 +66,14 @@ def main() -> None:
     torch.manual_seed(options.seed)
     network = leak_free_digits(threshold=1.0)
     training, _, held_back = digits.split(digits.load(options.data))
-    train(network, training, options)
+
+    def logits(images: Tensor) -> Tensor:
+        return options.rate_scale * functional_call(network, rounded(network), (images,))
+
+    train(network, logits, training, options)
     shipped = leak_free_digits()
     shipped.load_state_dict({name: whole(w.detach()) for name, w in network.named_parameters()})
-    reached = accuracy(shipped, Feed(shipped), held_back)
-    print(f"accuracy on {len(held_back.y)} held-back digits: {100 * reached:.2f} %")
-    nasar, rates = firing_rates(shipped, Feed(shipped), held_back)
-    print(f"mean firing rate of all neurons (NASAR): {nasar:.4f}")
-    facts = {
-        "spec": "leak_free.py:leak_free_digits",
-        "command": command(options),
-        "seed": options.seed,
-        "held_back_digits": len(held_back.y),
-        "accuracy": reached,
-        "nasar": nasar,
-        "layer_rates": rates,
-        "torch": torch.__version__.partition("+")[0],
-    }
-    write(shipped, options.out, facts)
+    finish(shipped, held_back, options, "leak_free.py:leak_free_digits", command(options))
 
 
 if __name__ == "__main__":
