@@ -363,10 +363,9 @@ class _Quantizer:
         if fires and not held:
             self.notes.append(self._saturates(population, membrane, reached))
         if reads and not held and not scale.notes:
-            self.notes.append(
-                f"{population.name}: the integrators could reach {membrane:,} within"
-                f" {self.real.timesteps} steps and saturate at {self.target.membrane_max:,}"
-            )
+            seen = integrators.largest_seen(self.scales, population) / scale.unit
+            reached = math.ceil(seen * (1 << MEMBRANE_SHIFT))
+            self.notes.append(self._saturates(population, membrane, reached))
         notes = list(scale.notes)
         if scale.double:
             error = self.layers[-1].relative_weight_error

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from spiking_graphs import compiled, random_net
 
@@ -106,6 +106,7 @@ def test_no_register_overflows_unannounced(seed):
 
 @pytest.mark.slow
 @settings(max_examples=500, deadline=None)
+@example(seed=20939108)  # integrators that only the rounding of their weights takes beyond
 @given(seed=st.integers(0, 1 << 30))
 def test_no_register_of_many_nets_overflows_unannounced(seed):
     check_announced(seed, 500)
