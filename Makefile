@@ -1,4 +1,4 @@
-# make install | demo | check | test | slow | lava-test | sanafe-test | format | clean
+# make install | demo | check | test | slow | lava-test | sanafe-test | doors-test | format | clean
 # PYTHON=/path/to/python3.11 chooses the interpreter; PIP_ARGS goes to pip, for example
 # PIP_ARGS="--extra-index-url URL" for a CPU build of torch.
 
@@ -8,9 +8,11 @@ STAMP := $(VENV)/.installed
 PIP_ARGS ?=
 DEMO := build/gac-digits.snnp
 SANAFE_VERSION := 2.2.9
-SANAFE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/snndeploy/sanafe-$(SANAFE_VERSION)
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/snndeploy
+DOORS := $(CACHE)/doors-$(shell cksum tests/doors/requirements.txt pyproject.toml constraints.txt | cksum | cut -d' ' -f1)
+SANAFE := $(CACHE)/sanafe-$(SANAFE_VERSION)
 
-.PHONY: install demo check test slow lava-test sanafe-test format clean
+.PHONY: install demo check test slow lava-test sanafe-test doors-test format clean
 .DELETE_ON_ERROR:
 
 install: $(STAMP)
@@ -67,6 +69,23 @@ sanafe-test: install
 	    touch "$(SANAFE)/finished"; \
 	fi
 	SNNDEPLOY_SANAFE_PYTHON="$(SANAFE)/bin/python" $(BIN)/python -m pytest -m sanafe tests/backends
+
+# The frameworks of others, in an environment of their own, and without their dependencies where
+# those clash with ours; made by the first run, and again where an earlier one was interrupted.
+doors-test: install
+	@set -e; \
+	if [ ! -e "$(DOORS)/finished" ]; then \
+	    rm -rf "$(DOORS)"; \
+	    $(BIN)/python -m venv "$(DOORS)"; \
+	    "$(DOORS)/bin/python" -m pip install --quiet $(PIP_ARGS) -c constraints.txt -e '.[dev]'; \
+	    "$(DOORS)/bin/python" -m pip install --quiet --no-deps $(PIP_ARGS) \
+	        -r tests/doors/requirements.txt; \
+	    touch "$(DOORS)/finished"; \
+	fi
+	rm -rf build/doors
+	SNNDEPLOY_DOORS_TABLE=build/doors PYTHONPATH=. "$(DOORS)/bin/python" -m pytest -n 2 -m doors \
+	    tests/doors
+	"$(DOORS)/bin/python" tests/doors/table.py build/doors
 
 format: install
 	$(BIN)/ruff check --fix .

@@ -268,3 +268,27 @@ def test_torch_threads_are_left_alone():
     before = torch.get_num_threads()
     assert kernel_name()
     assert torch.get_num_threads() == before
+
+
+def test_with_another_torch_each_geometry_is_tried_in_float32_first(monkeypatch):
+    """A release with a float32 convolution that errs falls back to float64, and sums stay exact."""
+    rng = np.random.default_rng(4)
+    conv = Conv(rng.integers(-128, 128, (5, 3, 3, 3)), (1, 1), (1, 1), (1, 1), 1)
+    image = rng.integers(0, 2, (2, 7, 6, 3)).astype(np.uint8)
+    expected = conv.sums(image.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
+    monkeypatch.setattr(onednn, "TESTED_TORCH", ("1.0",))
+    monkeypatch.setattr(onednn, "tried", {})
+    monkeypatch.setattr(onednn, "largest_byte", lambda: 0)
+    assert not onednn.torch_is_tested() and onednn.is_sound(conv, (3, 7, 6))
+    assert np.array_equal(Synapses(conv, (3, 7, 6))(image, 1), expected)
+
+    true = onednn.float_conv
+
+    def erring(weight, conv, kind):
+        sums = true(weight, conv, kind)
+        return lambda x: sums(x) + (1 if kind == torch.float32 else 0)
+
+    monkeypatch.setattr(onednn, "float_conv", erring)
+    onednn.tried.clear()
+    assert not onednn.is_sound(conv, (3, 7, 6))
+    assert np.array_equal(Synapses(conv, (3, 7, 6))(image, 1), expected)
