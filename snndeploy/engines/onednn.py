@@ -150,7 +150,8 @@ def _float32_is_exact(conv: Conv, source: Shape) -> bool:
         image = torch.randint(0, 2, (2, *source), generator=generator).to(torch.uint8)
         shape = tuple(conv.weight.shape)
         weight = torch.randint(-128, 128, shape, generator=generator).to(torch.int8)
-        single, double = (float_conv(weight, conv, k)(image) for k in (torch.float32, torch.float64))
+        kinds = (torch.float32, torch.float64)
+        single, double = (float_conv(weight, conv, kind)(image) for kind in kinds)
         tried[key] = torch.equal(single.double(), double)
     return tried[key]
 

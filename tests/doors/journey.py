@@ -78,8 +78,8 @@ def journey(
     """
     found = Journey(Row(system, version, network, door, target, lines))
     try:
-        for found in _walk(found, spec, data, target, samples, options or Options(), given):
-            pass
+        for so_far in _walk(found, spec, data, target, samples, options or Options(), given):
+            found = so_far
     except DeployError as error:
         found = replace(found, row=replace(found.row, said=str(error)), error=error)
     _write(found.row)
