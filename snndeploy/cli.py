@@ -9,6 +9,7 @@ from snndeploy.commands.chain import deploy, export, verify
 from snndeploy.commands.compile import compile
 from snndeploy.commands.console import Refusals
 from snndeploy.commands.cost import compare
+from snndeploy.commands.doctor import doctor
 from snndeploy.commands.fit import fit
 from snndeploy.commands.inspect import inspect
 from snndeploy.commands.shelf import lava, models, targets
@@ -29,7 +30,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    compile, inspect, fit, simulate, verify, deploy, export, analyze, compare,
+    doctor, compile, inspect, fit, simulate, verify, deploy, export, analyze, compare,
     targets, models, lava,
 )  # fmt: skip
 for command in COMMANDS:

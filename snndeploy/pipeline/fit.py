@@ -87,10 +87,11 @@ def fit_spec(
             known=known,
         )  # fmt: skip
 
-    return tuple(_answer(judged(chip)) for chip in chips)
+    return tuple(answered(judged(chip)) for chip in chips)
 
 
-def _answer(verdict: Verdict) -> Fit:
+def answered(verdict: Verdict) -> Fit:
+    """A verdict as the answer for its target."""
     if not verdict.ways:
         return _fit(verdict.target, 0, "", Mapped(None, verdict.violations))
     way = verdict.assumed[0]

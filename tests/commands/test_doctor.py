@@ -1,0 +1,77 @@
+"""The page of `snndeploy doctor`, and that it answers as the commands which it stands for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli_runner import refused, run
+
+pytestmark = pytest.mark.torch
+
+MISDESCRIBED = """
+import torch
+from torch import nn
+import tiny_model
+
+
+def net():
+    model = tiny_model.net()
+    neuron = next(m for m in model.modules() if hasattr(m, "neuron_parameters"))
+    stated = neuron.neuron_parameters()
+    neuron.neuron_parameters = lambda: {**stated, "threshold": 3 * stated["threshold"]}
+    return model
+"""
+
+
+def test_the_page_of_a_tiny_network(bench: Path):
+    given = ("--checkpoint", bench / "net.safetensors", "--target", "loihi1", "--target", "speck")
+    result = run("doctor", f"{bench}/tiny_model.py:net()", *given)
+    assert result.exit_code == 0, result.output
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    for said in (
+        "tiny_model:net",
+        "a torch model; ",
+        "weights net.safetensors",
+        "What was recognised",
+        "the graph and the model gave the same on inputs that make the neurons fire",
+        "  loihi1: yes, on 1 core\n",
+        "  speck: nothing is compiled for them",
+        "(loihi1)",
+    ):
+        assert said in result.stdout, result.stdout
+
+
+@pytest.mark.parametrize("spec", ["gac-digits", "lif-snn-3-small-tcsa"])
+def test_it_says_what_fit_says(spec: str):
+    targets = ("--target", "loihi1", "--target", "loihi2", "--target", "hybrid45nm")
+    page = json.loads(run("doctor", spec, *targets, "--json", "-").stdout)
+    assert page["fits"] == json.loads(run("fit", spec, *targets, "--json", "-").stdout)
+
+
+def test_a_smallest_change_was_tried_and_works():
+    page = json.loads(run("doctor", "lif-snn-3-small-tcsa", "--json", "-").stdout)
+    refusing = {fit["target"] for fit in page["fits"] if not fit["fits"]}
+    assert "loihi2" in refusing and "hybrid45nm" not in refusing
+    assert set(page["changes"]) == refusing and page["changes"]["loihi2"]["tried"]
+    result = run("fit", "lif-snn-3-small-tcsa", "--target", "loihi2", "--host-attention")
+    assert "loihi2: fits on" in result.stdout
+
+
+def test_what_is_not_a_spiking_network_is_told_what_it_lacks():
+    page = run("doctor", "ann-lif-3", "--random-weights", "--target", "loihi2").stdout
+    assert "loihi2: no\n    - no spiking neuron\n    - what would help: no spiking" in page
+
+
+def test_a_network_that_is_misdescribed_still_gets_its_page(bench: Path):
+    (bench / "wrong.py").write_text(MISDESCRIBED, encoding="utf-8")
+    given = ("--checkpoint", bench / "net.safetensors", "--target", "loihi2")
+    page = run("doctor", f"{bench}/wrong.py:net()", *given)
+    assert page.exit_code == 0, page.output
+    assert "NOT SHOWN to compute what the model does" in page.stdout
+
+
+def test_what_is_no_network_is_refused_in_one_line(bench: Path):
+    said = refused(bench, "doctor", bench / "net.safetensors")
+    assert "is a checkpoint: give the model, then --checkpoint" in said
