@@ -53,6 +53,7 @@ DOORS = {
     # frontend: the user's module; ops: the float model; engines: integers
     "torch": (
         "frontend/torch.py",
+        "frontend/decompositions.py",
         "frontend/equality.py",
         "frontend/neuron_call.py",
         "frontend/neuron_probe.py",

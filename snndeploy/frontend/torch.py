@@ -22,6 +22,7 @@ from snndeploy.frontend.capture.capture import capture, compares, loops
 from snndeploy.frontend.capture.proof import Captured, prove_captured
 from snndeploy.frontend.capture.twin import twin
 from snndeploy.frontend.completed import completions
+from snndeploy.frontend.decompositions import DECOMPOSITIONS
 from snndeploy.frontend.neuron_call import copied, other_results
 from snndeploy.frontend.proof import prove
 from snndeploy.frontend.translate import Source, translate
@@ -267,7 +268,7 @@ def _exported(module: Any, example: Any) -> Any:
         warnings.simplefilter("ignore")
         try:
             program = torch.export.export(module.eval(), (example,), strict=False)
-            return program.run_decompositions({})
+            return program.run_decompositions(dict(DECOMPOSITIONS))
         except Exception as error:
             raise ModelError(
                 f"the model cannot be traced: {one_line(error)}; run it on one input of shape"

@@ -14,6 +14,7 @@ from snndeploy.graph import Graph, Node
 from snndeploy.ops import kind_of
 from snndeploy.ops.axes import concrete_shape, input_axes
 from snndeploy.ops.call import Call
+from snndeploy.tensors import tensor
 
 NEURON_OP = "snndeploy.neuron.default"
 OVER_TIME = {  # operations on whole sequences, time first, that the capture of loops writes
@@ -101,6 +102,9 @@ class _Translation:
                 " results; its description states nothing else"
             )
         data = [a for a in _flat((call.args, call.kwargs.values())) if self._is_data(a)]
+        if not data and call.all_input_nodes:
+            self.constants[call.name] = self._folded(call)
+            return
         if not data or any(a.name not in self.alias for a in data):
             reason = "it does not depend on the input in a known way"
             raise _refused(target, module, reason)
@@ -113,6 +117,14 @@ class _Translation:
             self.alias[call.name] = inputs[0]
         else:
             self._add(node, call)
+
+    def _folded(self, call: Any) -> np.ndarray:
+        """The value of a call that reads stored tensors alone."""
+        tensors = {
+            key: tensor(value) if isinstance(value, np.ndarray) else value
+            for key, value in self._arguments(call).items()
+        }
+        return np.asarray(call.target(**tensors))
 
     def _getitem(self, call: Any, module: str) -> None:
         source, index = call.args

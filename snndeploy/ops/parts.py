@@ -15,6 +15,7 @@ from snndeploy.connections import Shape
 from snndeploy.connections.algebra import NotComposable
 from snndeploy.graph import Axes, Node, Signal
 from snndeploy.ops import common
+from snndeploy.ops.arrange import translate_view
 from snndeploy.ops.axes import SEQUENCE_RANKS
 from snndeploy.ops.call import UNCHANGED, Call, Translated, Translator, dimension
 from snndeploy.ops.form import Form, Same, adds_nothing, one_input, selected, step_index
@@ -85,6 +86,8 @@ def take_record(node: Node, inputs: Sequence[Sequence[int]], found: Sequence[int
 
 def translate_select(call: Call) -> Translated:
     along = dimension(call, "dim", 0)
+    if call.shape[along] == 1:
+        return translate_view(call)
     index = int(call.get("index")) % call.shape[along]
     return Translated("take", _taken(along, index, index + 1, 1, drop=True), {})
 
@@ -243,6 +246,8 @@ def _translator(*, new: bool) -> Translator:
     def translate(call: Call) -> Translated:
         if any(isinstance(part, np.ndarray) for part in call.get("tensors")):
             raise ValueError("one of its parts is a stored tensor")
+        if len(call.get("tensors")) == 1:
+            return translate_view(call) if new else UNCHANGED
         along = dimension(call, "dim", 0, rank=len(call.shape) + new)
         attributes = {"dimension": along, "new": new, "timesteps": call.timesteps}
         return Translated("concatenate", attributes, {})

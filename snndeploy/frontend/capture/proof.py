@@ -15,25 +15,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 import torch
 
 from snndeploy.errors import ModelError, one_line
-from snndeploy.frontend.capture.replay import Replay
+from snndeploy.frontend.capture.replay import Replay, stored_sizes
 from snndeploy.frontend.capture.roll import ANY
 from snndeploy.frontend.capture.rolled import Steps
-from snndeploy.frontend.capture.values import Call, Program, Value
+from snndeploy.frontend.capture.values import Call, Constant, Program, Value
 from snndeploy.frontend.capture.write import Neuron
 from snndeploy.graph import Graph, Node
 from snndeploy.neurons import equation_of
 from snndeploy.ops import neuron as neuron_op
+from snndeploy.ops.axes import TRACE_BATCH
 from snndeploy.ops.evaluate import evaluate
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-8}  # of 1 + the largest magnitude
 SCALES = (1.0, 4.0, 16.0, 64.0, 256.0)
 RATE = 0.3  # of forced spikes
+FEWEST = 2  # samples of a comparison
+MOST_WORK = 2e9  # products and values of one run, where fewer samples than traced make it so
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +63,14 @@ def prove_captured(captured: Captured) -> tuple[str, ...]:
     Raises:
         ModelError: naming the first place where graph and module differ.
     """
-    x = _random(captured, 1.0)
-    _same_trace(captured, x)
-    replay = Replay(captured.program, torch.float64, captured.described)
+    samples = _samples(captured.program)
+    x = _random(captured, 1.0, samples)
+    _same_trace(captured, x, samples)
+    replay = Replay(captured.program, torch.float64, captured.described, samples)
     comparators = [_members(neuron.fitted.comparison) for neuron in captured.neurons]
     generator = torch.Generator().manual_seed(1)
     forced = {
-        call: torch.rand(call.shape, generator=generator) < RATE
+        call: torch.rand(replay.sizes(call.shape), generator=generator) < RATE
         for neuron, members in zip(captured.neurons, comparators, strict=True)
         if may_be_forced(neuron)
         for call in members
@@ -74,7 +79,7 @@ def prove_captured(captured: Captured) -> tuple[str, ...]:
     _compared(captured, replay, x, forced)
     silent = [neuron.name for neuron in captured.neurons]
     for scale in SCALES if captured.signal == "real" else SCALES[:1]:
-        fired = _compared(captured, replay, _random(captured, scale), {})
+        fired = _compared(captured, replay, _random(captured, scale, samples), {})
         silent = [name for name in silent if not fired[name]]
         if not silent:
             break
@@ -89,15 +94,31 @@ def may_be_forced(neuron: Neuron) -> bool:
     return not {"lower_bound", "refractory", "most_spikes"} & set(neuron.fitted.parameters)
 
 
-def _same_trace(captured: Captured, x: Any) -> None:
+def _samples(program: Program) -> int:
+    """As many as the program was traced with, or fewer where each is much work and no layer is
+    of a size that may be taken for samples."""
+    held = {source for call in program.calls for source in call.sources()}
+    own = [size for one in held if isinstance(one, Constant) for size in stored_sizes(one)]
+    if any(size % TRACE_BATCH == 0 for size in own):
+        return TRACE_BATCH
+    work = sum(prod(call.shape) * _terms(call) for call in program.calls) / TRACE_BATCH
+    return min(TRACE_BATCH, max(FEWEST, int(MOST_WORK / work)))
+
+
+def _terms(call: Call) -> int:
+    """Products in each value that a call gives; 1 for a call that has no weights."""
+    weight = call.arguments.get("weight")
+    return prod(weight.shape[1:]) if isinstance(weight, Constant) else 1
+
+
+def _same_trace(captured: Captured, x: Any, samples: int) -> None:
     try:
         with torch.no_grad():
             theirs = captured.module(x.clone())
     except Exception as error:
         raise ModelError(f"the model raises on a random input: {one_line(error)}") from None
-    ours = Replay(captured.program, torch.float32, captured.described).run(x, ())[
-        captured.program.output
-    ]
+    replay = Replay(captured.program, torch.float32, captured.described, samples)
+    ours = replay.run(x, ())[captured.program.output]
     if not isinstance(theirs, torch.Tensor) or not _agree(ours, theirs):
         raise ModelError(
             f"the model's output and its trace differ{_distance(ours, theirs)}; the model does"
@@ -208,9 +229,10 @@ def _members(node: Steps) -> tuple[Any, ...]:
     return node.members
 
 
-def _random(captured: Captured, scale: float) -> Any:
+def _random(captured: Captured, scale: float, samples: int) -> Any:
     generator = np.random.default_rng(0)
-    shape = captured.program.given.shape
+    shape = [*captured.program.given.shape]
+    shape[captured.batch_axis] = samples
     if captured.signal == "real":
         values: Any = scale * generator.normal(size=shape)
     else:

@@ -8,28 +8,53 @@ from typing import Any
 import torch
 
 from snndeploy.frontend.capture.operators import short
-from snndeploy.frontend.capture.values import Call, Constant, Given, Program, Value, computed, full
+from snndeploy.frontend.capture.values import (
+    VIEWS,
+    Call,
+    Constant,
+    Given,
+    Program,
+    Value,
+    computed,
+)
 from snndeploy.graph import Node
+from snndeploy.ops.axes import TRACE_BATCH
 from snndeploy.ops.neuron import evaluate
+
+SIZES = {
+    **dict.fromkeys(VIEWS, "size"),
+    "aten.reshape.default": "shape",
+    "aten.expand.default": "size",
+}
 
 
 class Replay:
-    """Values of a program on one input."""
+    """Values of a program on one input of `samples` samples; it was traced with TRACE_BATCH."""
 
     def __init__(
         self,
         program: Program,
         dtype: torch.dtype,
         described: Sequence[tuple[str, dict[str, Any]]] = (),
+        samples: int = TRACE_BATCH,
     ) -> None:
         self.program, self.dtype, self.described = program, dtype, described
+        self.samples = samples
         self.constants: dict[Value, Any] = {}
         self.uses: dict[Value, int] = {}
         for call in program.calls:
             for source in call.sources():
                 self.uses[source] = self.uses.get(source, 0) + 1
                 if isinstance(source, Constant) and source not in self.constants:
-                    self.constants[source] = self._typed(full(source))
+                    self.constants[source] = self._typed(self._full(source))
+
+    def sizes(self, shape: Sequence[int]) -> list[int]:
+        """A traced shape with this number of samples."""
+        whole = [divmod(size, TRACE_BATCH) for size in shape]
+        return [
+            size if odd else per_sample * self.samples
+            for size, (per_sample, odd) in zip(shape, whole, strict=True)
+        ]
 
     def run(
         self, x: Any, kept: Iterable[Value], forced: Mapping[Value, Any] | None = None
@@ -55,14 +80,27 @@ class Replay:
             _, stated = self.described[int(arguments["index"])]
             stated = {key: value for key, value in stated.items() if key != "attention"}
             return evaluate(Node("neuron", "neuron", (), stated), [arguments["x"]], 1, 1)
+        if call.name in SIZES:
+            arguments[SIZES[call.name]] = self.sizes(arguments[SIZES[call.name]])
         if call.name == "aten._to_copy.default" and arguments["dtype"].is_floating_point:
             arguments["dtype"] = self.dtype
         found = computed(call.target, arguments)
         return found.to(self.dtype) if found.is_floating_point() else found  # where(c, 1.0, 0.0)
 
+    def _full(self, constant: Constant) -> Any:
+        """The constant's tensor; what is the same for every sample, for as many as there are."""
+        if constant.is_number:
+            return constant.value
+        return constant.value.to(constant.dtype).expand(self.sizes(constant.shape))
+
     def _typed(self, value: Any) -> Any:
         floating = isinstance(value, torch.Tensor) and value.is_floating_point()
         return value.to(self.dtype) if floating else value
+
+
+def stored_sizes(constant: Constant) -> list[int]:
+    """Along which a constant is not the same everywhere."""
+    return [] if constant.is_number else [size for size in constant.value.shape if size > 1]
 
 
 def _given(argument: Any, values: Mapping[Value, Any]) -> Any:
