@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from snndeploy.errors import UnsupportedError
-from snndeploy.frontend.capture.operators import COMPARISONS, ELEMENTWISE
+from snndeploy.frontend.capture.operators import COMPARISONS, ELEMENTWISE, ROUNDINGS
 from snndeploy.frontend.capture.rolled import Delay, Fixed, Rolled, Steps, reachable
 
 
@@ -72,13 +72,13 @@ def find_parts(output: Rolled) -> Parts:
     recurrent: dict[Rolled, set[Rolled]] = {}
     filters: list[Filter] = []
     for part in _components(nodes):
-        firing = [node for node in part if is_comparison(node)]
+        firing = [node for node in part if decides(node)]
         if not firing:
             filters.append(_filter(part))
             continue
         layers = {node for node in part if not _each(node)}
         inner = _components([node for node in nodes if node in part and node not in layers])
-        found = [core for core in inner if any(map(is_comparison, core))]
+        found = [core for core in inner if any(map(decides, core))]
         alone = [{node} for node in firing if not any(node in core for core in found)]
         found += alone
         if len(found) > 1:
@@ -94,6 +94,15 @@ def find_parts(output: Rolled) -> Parts:
 
 def is_comparison(node: Rolled) -> bool:
     return isinstance(node, Steps) and node.call.name in COMPARISONS
+
+
+def is_rounding(node: Rolled) -> bool:
+    return isinstance(node, Steps) and node.call.name in ROUNDINGS
+
+
+def decides(node: Rolled) -> bool:
+    """It may say whether a neuron fires, or how often."""
+    return is_comparison(node) or is_rounding(node)
 
 
 def _each(node: Rolled) -> bool:
@@ -124,7 +133,7 @@ def _cycle(
         for node in order
         if node in core and any(user not in region for user in _readers(node, users, region))
     ]
-    comparisons = [node for node in order if isinstance(node, Steps) and is_comparison(node)]
+    comparisons = [node for node in order if isinstance(node, Steps) and decides(node)]
     filtered = [delay for delay in delays if delay in before]
     fed = [source for source in inputs if source in behind]
     return Cycle(comparisons, order, delays, inputs, exits, comparisons[-1].module, filtered, fed)

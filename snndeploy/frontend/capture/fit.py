@@ -24,12 +24,14 @@ from snndeploy.errors import UnsupportedError
 from snndeploy.frontend.capture.cycles import Cycle
 from snndeploy.frontend.capture.operators import short
 from snndeploy.frontend.capture.rolled import Delay, Rolled, Steps
-from snndeploy.frontend.capture.step import Step, Values, is_lower_bound, strict
+from snndeploy.frontend.capture.counts import counted_gates, most_counted
+from snndeploy.frontend.capture.step import Step, Values, is_lower_bound, is_rounding, strict
 from snndeploy.neurons import equation_of
 
 AGREEMENT = 1e-9  # of the largest magnitude, in float64
 PROBES = 64
 LONGEST_REFRACTORY = 1000
+SEVERAL = 3  # spikes a step, where a neuron that may fire several is tried
 DIGITS = 12  # of a parameter that is a shorter number within rounding
 
 
@@ -72,6 +74,7 @@ def simulates(cycle: Cycle, step: Step, fitted: Fitted, steps: int = 48) -> bool
     equation = equation_of(fitted.parameters)
     generator = torch.Generator().manual_seed(1)
     shape = (PROBES, *step.shape)
+    reach = equation.threshold * min(equation.most_spikes, SEVERAL)
     states, rest = step.first(PROBES), torch.zeros(shape, dtype=torch.float64)
     state, waiting = equation.rest(rest), [rest] * fitted.delayed
     for _ in range(steps):
@@ -79,7 +82,7 @@ def simulates(cycle: Cycle, step: Step, fitted: Fitted, steps: int = 48) -> bool
         current = torch.zeros(shape, dtype=torch.float64) + fitted.offset
         for node, gain in fitted.gains.items():
             drawn = torch.randn(shape, generator=generator, dtype=torch.float64)
-            part = equation.threshold * (0.3 + 0.8 * drawn) / len(fitted.gains)
+            part = reach * (0.3 + 0.8 * drawn) / len(fitted.gains)
             inputs[node] = torch.where(gain != 0, part / gain, 0.0)
             current = current + gain * inputs[node]
         waiting.append(current)
@@ -126,6 +129,7 @@ class _Fit:
         self.held: Values = {}
         self.bits: dict[Delay, tuple[Any, Any]] = {}
         self.negated = False  # it fires where its comparator says no
+        self.gates: Values = {}
         self.main = self._main()
         self.bits = self._bits()
         self.held = self._counters()
@@ -140,6 +144,8 @@ class _Fit:
         still, fired = self._lines(gated)
         fitted = self._equation(gains, current, delayed, still, fired)
         fitted = self._bounded(fitted)
+        if is_rounding(self.main) and (most := self._most_spikes()) > 1:
+            fitted = _with(fitted, most_spikes=most)
         ways = [fitted]
         if gated or self.held:
             refractory = 1 if gated else self._refractory()
@@ -190,7 +196,8 @@ class _Fit:
 
     def _margin(self, states: Values, inputs: Values) -> Any:
         quiet = torch.zeros_like(next(iter([*states.values(), *inputs.values(), self.zero])))
-        values = self.step.run(states, inputs, {self.main: quiet.bool()}, opened=True)
+        forced = {self.main: quiet.bool(), **self.gates}
+        values = self.step.run(states, inputs, forced, opened=True)
         return self._sign * self.step.margin(self.main, values)
 
     @property
@@ -199,7 +206,7 @@ class _Fit:
 
     def _next(self, states: Mapping[Any, Any], inputs: Values, fires: bool) -> Values:
         first = next(iter([*states.values(), *inputs.values()]))
-        forced = {self.main: torch.full(first.shape, fires != self.negated)}
+        forced = {self.main: torch.full(first.shape, fires != self.negated), **self.gates}
         values = self.step.run(states, inputs, forced, opened=True)
         return self.step.after(values)
 
@@ -208,6 +215,10 @@ class _Fit:
     def _main(self) -> Steps:
         """The comparator that its input reaches in the same step; the others gate it."""
         found = [node for node in self.cycle.comparisons if self._sees_input(node)]
+        counts = [node for node in found if is_rounding(node)]
+        if len(counts) == 1:
+            self.gates = counted_gates(found, counts[0])
+            found = counts
         if len(found) != 1:
             raise NotAffine(f"{len(found)} comparisons a step decide whether it fires")
         (main,) = found
@@ -283,13 +294,13 @@ class _Fit:
 
     def _bounded(self, fitted: Fitted) -> Fitted:
         """With the lower bound that the cycle's clamp is, as a membrane."""
-        clamps = [node for node in self.cycle.order if is_lower_bound(node)]
+        clamps = [node for node in self.cycle.order if self._bounds(node)]
         if not clamps:
             return fitted
         if len(clamps) > 1:
             raise NotAffine("it clips its membrane more than once")
         states, inputs = self._states(fired=False), self._inputs()
-        quiet = {self.main: torch.full((PROBES, *self.step.shape), self.negated)}
+        quiet = {self.main: torch.full((PROBES, *self.step.shape), self.negated), **self.gates}
         values = self.step.run(states, inputs, quiet, opened=True)
         before = torch.broadcast_to(
             self.step.bounded(clamps[0], values), (PROBES, *self.step.shape)
@@ -301,6 +312,30 @@ class _Fit:
         margin = (self.step.bound(clamps[0], values) - line.start) / line.slope
         bound = margin * fitted.scale + fitted.parameters["threshold"]
         return _with(fitted, lower_bound=snap(_one(bound, "lower bounds"), self.size))
+
+    def _bounds(self, node: Rolled) -> bool:
+        """It bounds from below something else than a count."""
+        if not is_lower_bound(node):
+            return False
+        if not is_rounding(self.main):
+            return True
+        forced = {self.main: self.zero, **self.gates}
+        values = self.step.run(self._states(), self._inputs(), forced, opened=True)
+        given = torch.as_tensor(self.step.bounded(node, values))
+        return not bool((given == given[:1]).all())
+
+    def _most_spikes(self) -> int:
+        def said(count: int) -> Any:
+            many = torch.full((PROBES, *self.step.shape), float(count), dtype=torch.float64)
+            values = self.step.run(
+                self._states(), self._inputs(), {self.main: many, **self.gates}, opened=True
+            )
+            return values[self.cycle.exits[0]]
+
+        most = most_counted(said)
+        if most is None:
+            raise NotAffine("what others read of it is no count of its spikes")
+        return most
 
     def _oddities(self) -> str:
         """Operators of its cycle that are not linear."""
@@ -333,7 +368,8 @@ class _Fit:
         first = next(iter([*states.values(), *inputs.values()]))
         found = set()
         for answer in (False, True):
-            values = self.step.run(states, inputs, {self.main: torch.full(first.shape, answer)})
+            forced = {self.main: torch.full(first.shape, answer), **self.gates}
+            values = self.step.run(states, inputs, forced)
             for node in self.cycle.exits:
                 said = values[node].to(torch.float64)
                 found |= {bool(one) != answer for one in said.unique()}

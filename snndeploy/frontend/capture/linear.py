@@ -24,13 +24,12 @@ class Integrator:
 
     def __init__(self, part: Filter) -> None:
         self.part = part
-        if len(part.delays) != 1:
-            raise self._refused(f"it remembers {len(part.delays)} values")
-        (self.state,) = part.delays
+        self.step = Step(part)
+        self.generator = torch.Generator().manual_seed(0)
+        self.zero = torch.zeros((1, *self.step.shape), dtype=torch.float64)
+        self.state, self.others = self._one_state()
         if self.state.initial.uniform != 0:
             raise self._refused("it does not start at zero")
-        self.step = Step(part)
-        self.zero = torch.zeros((1, *self.step.shape), dtype=torch.float64)
         self.base = self._run(self.zero, self._none())
         unit = self._run(self.zero + 1, self._none())
         self.slopes = {node: unit[node] - self.base[node] for node in unit}
@@ -60,6 +59,28 @@ class Integrator:
             raise self._refused("it adds a constant to its result")
         return {n: clean(gain[0], 1.0) for n, gain in direct.items()}, clean(own[0], 1.0)
 
+    def _one_state(self) -> tuple[Delay, dict[Delay, tuple[Any, Any]]]:
+        """The state, and (slope, offset) of those that are a line of it, as v_leak - v is of v."""
+        delays = sorted(self.part.delays, key=lambda delay: delay.initial.uniform != 0)
+        inputs = {node: self._random() for node in self.part.inputs}
+        values = self._stepped({delay: self._random() for delay in delays}, inputs)
+        after = {d: values[d.source].expand(PROBES, *self.step.shape) for d in delays}  # type: ignore[index]
+        first = self.step.first(1)
+        state, *rest = delays
+        others = {}
+        for other in rest:
+            slope = (after[other][1] - after[other][0]) / (after[state][1] - after[state][0])
+            offset = after[other][:1] - slope * after[state][:1]
+            lines = ((after[other], after[state]), (first[other], first[state]))
+            if not all(close(one, slope * two + offset, 1.0) for one, two in lines):
+                raise self._refused(f"it remembers {len(delays)} values")
+            others[other] = slope, offset
+        return state, others
+
+    def _random(self) -> Any:
+        shape = (PROBES, *self.step.shape)
+        return torch.randn(shape, generator=self.generator, dtype=torch.float64)
+
     def _source(self) -> Rolled:
         assert self.state.source is not None
         return self.state.source
@@ -73,8 +94,12 @@ class Integrator:
         return {node: self.zero for node in self.part.inputs}
 
     def _run(self, state: Any, inputs: Values) -> Values:
+        others = {other: slope * state + offset for other, (slope, offset) in self.others.items()}
+        return self._stepped({self.state: state, **others}, inputs)
+
+    def _stepped(self, states: Values, inputs: Values) -> Values:
         try:
-            values = self.step.run({self.state: state}, inputs)
+            values = self.step.run(states, inputs)
         except Exception:
             raise self._refused("layers lie on its way back to itself") from None
         return {node: values[node] for node in self.part.order}
@@ -84,13 +109,7 @@ class Integrator:
         return {key: found[key] - self.base[key] for key in found}
 
     def _check(self) -> None:
-        generator = torch.Generator().manual_seed(0)
-        shape = (PROBES, *self.step.shape)
-
-        def random() -> Any:
-            return torch.randn(shape, generator=generator, dtype=torch.float64)
-
-        state, given = random(), {node: random() for node in self.part.inputs}
+        state, given = self._random(), {node: self._random() for node in self.part.inputs}
         found = self._run(state, given)
         for node, value in found.items():
             expected = self.base[node] + self.slopes[node] * state

@@ -26,7 +26,11 @@ _EACH = (
     "_to_copy.default", "lerp.Scalar", "lerp.Tensor", "addcmul.default", "addcdiv.default",
     "div.Tensor_mode", "remainder.Scalar",
 )  # fmt: skip
-ELEMENTWISE = {f"aten.{name}" for name in _EACH} | COMPARISONS
+ROUNDINGS = {
+    "aten.floor.default", "aten.trunc.default", "aten.div.Tensor_mode",
+    "aten.floor_divide.default",
+}  # fmt: skip
+ELEMENTWISE = {f"aten.{name}" for name in _EACH} | COMPARISONS | ROUNDINGS
 
 LOWER_BOUNDS = {
     "aten.clamp.default", "aten.clamp_min.default", "aten.clamp.Tensor", "aten.clamp_min.Tensor",

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from snndeploy.errors import ModelError, one_line
+from snndeploy.frontend.capture.operators import ROUNDINGS
 from snndeploy.frontend.capture.replay import Replay, stored_sizes
 from snndeploy.frontend.capture.roll import ANY
 from snndeploy.frontend.capture.rolled import Steps
@@ -199,7 +200,8 @@ class _Comparison:
     ) -> None:
         wrong = fired.to(spikes.dtype) != spikes
         room = TOLERANCE[torch.float64] * (equation.threshold + float(membrane.abs().max()))
-        bad = wrong & ((membrane - equation.threshold).abs() > room)
+        nearest = (membrane / equation.threshold).round().clamp(1, equation.most_spikes)
+        bad = wrong & ((membrane - equation.threshold * nearest).abs() > room)
         if bool(bad.any()):
             raise ModelError(
                 f"neuron {label!r} does not do what was read from its loop ({equation}): in step"
@@ -210,6 +212,8 @@ class _Comparison:
     def _margin(self, member: Call) -> Any:
         kind = member.name.removeprefix("aten.").partition(".")[0]
         one = self._value(member.arguments["self"])
+        if member.name in ROUNDINGS:
+            return one / self._value(member.arguments.get("other", 1.0)) - 1.0
         if kind == "heaviside":
             return one
         other = self._value(member.arguments["other"])

@@ -46,7 +46,7 @@ class Replay:
             for source in call.sources():
                 self.uses[source] = self.uses.get(source, 0) + 1
                 if isinstance(source, Constant) and source not in self.constants:
-                    self.constants[source] = self._typed(self._full(source))
+                    self.constants[source] = self._constant(source)
 
     def sizes(self, shape: Sequence[int]) -> list[int]:
         """A traced shape with this number of samples."""
@@ -87,15 +87,13 @@ class Replay:
         found = computed(call.target, arguments)
         return found.to(self.dtype) if found.is_floating_point() else found  # where(c, 1.0, 0.0)
 
-    def _full(self, constant: Constant) -> Any:
-        """The constant's tensor; what is the same for every sample, for as many as there are."""
+    def _constant(self, constant: Constant) -> Any:
+        """In the precision of this run, which a folded number may exceed; what is the same for
+        every sample, for as many as there are."""
         if constant.is_number:
             return constant.value
-        return constant.value.to(constant.dtype).expand(self.sizes(constant.shape))
-
-    def _typed(self, value: Any) -> Any:
-        floating = isinstance(value, torch.Tensor) and value.is_floating_point()
-        return value.to(self.dtype) if floating else value
+        kind = self.dtype if constant.dtype.is_floating_point else constant.dtype
+        return constant.value.to(kind).expand(self.sizes(constant.shape))
 
 
 def stored_sizes(constant: Constant) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from snndeploy.frontend.capture.cycles import Cycle, Filter, is_comparison
+from snndeploy.frontend.capture.cycles import Cycle, Filter, is_comparison, is_rounding
 from snndeploy.frontend.capture.operators import LOWER_BOUNDS, short
 from snndeploy.frontend.capture.rolled import Fixed, Rolled, Steps
 from snndeploy.frontend.capture.values import computed
@@ -52,8 +52,10 @@ class Step:
         for node in self.part.order:
             if forced is not None and node in forced:
                 answer = forced[node]
-                heaviside = isinstance(node, Steps) and short(node.call.name) == "heaviside"
-                values[node] = answer.to(torch.float64) if heaviside else answer
+                number = is_rounding(node) or (
+                    isinstance(node, Steps) and short(node.call.name) == "heaviside"
+                )
+                values[node] = answer.to(torch.float64) if number else answer
             else:
                 values[node] = self._value(node, values, opened)
         return values
@@ -70,9 +72,11 @@ class Step:
         return found.to(torch.float64) if found.is_floating_point() else found
 
     def margin(self, node: Steps, values: Values) -> Any:
-        """What is compared with zero: positive where the comparator says yes."""
+        """What is compared with zero: positive where the comparator says yes, or a count is 1."""
         arguments = {key: _given(value, values) for key, value in node.arguments.items()}
         kind, one = short(node.call.name), arguments["self"]
+        if is_rounding(node):
+            return one / arguments.get("other", 1.0) - 1.0
         if kind == "heaviside":
             return one
         return one - arguments["other"] if kind in ("gt", "ge") else arguments["other"] - one
@@ -115,6 +119,8 @@ def is_lower_bound(node: Rolled) -> bool:
 def strict(node: Steps) -> bool | None:
     """Does the comparator need more than equality?  None: it answers something between."""
     kind = short(node.call.name)
+    if is_rounding(node):
+        return False
     if kind != "heaviside":
         return STRICT[kind]
     at_zero = node.arguments["values"]
@@ -138,4 +144,4 @@ def _like(value: Any, delay: Any) -> Any:
     return value.to(torch.float64) if isinstance(value, torch.Tensor) else value
 
 
-__all__ = ["Step", "Values", "is_comparison", "is_lower_bound", "strict"]
+__all__ = ["Step", "Values", "is_comparison", "is_lower_bound", "is_rounding", "strict"]
