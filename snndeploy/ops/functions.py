@@ -71,7 +71,7 @@ def function(
 
 RELU = function(
     "relu", lambda node, x: torch.relu(x), "applies ReLU to", common.real,
-    Trait.KEEPS_VALUE | Trait.GIVES_ON, common.ON_GRID, EACH, plain("relu"),
+    Trait.KEEPS_VALUE | Trait.GIVES_ON | Trait.SPARES_COUNT, common.ON_GRID, EACH, plain("relu"),
 )  # fmt: skip
 SIGMOID = function(
     "sigmoid", lambda node, x: torch.sigmoid(x), "applies sigmoid to", common.real,

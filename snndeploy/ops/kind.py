@@ -53,6 +53,7 @@ class Trait(Flag):
     SQUASHES = auto()  # makes a gate of a score
     GATES = auto()  # its result may be meant for products alone
     KEEPS_COUNT = auto()  # whole numbers from 0 stay whole numbers from 0
+    SPARES_COUNT = auto()  # whole numbers from 0 pass unchanged
     FINISHES = auto()  # the host may do it to what it reads, behind the last neuron
     CHOOSES = auto()  # its result is the class itself
 

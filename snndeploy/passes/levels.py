@@ -30,11 +30,25 @@ def split_levels(graph: Graph) -> Graph:
     return graph.with_nodes(nodes)
 
 
+def without_idle(graph: Graph) -> Graph:
+    """The graph without functions that leave counts as they are, as a ReLU of spikes."""
+    counts, instead = _counts(graph), dict[str, str]()
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        node = replace(node, inputs=tuple(instead.get(name, name) for name in node.inputs))
+        idle = has(node, Trait.SPARES_COUNT) and node.inputs[0] in counts
+        if idle and node.name not in graph.outputs:
+            instead[node.name] = node.inputs[0]
+        else:
+            nodes.append(node)
+    return graph.with_nodes(nodes)
+
+
 def _counts(graph: Graph) -> set[str]:
     """Nodes that are spikes, or sums and maxima of counts: whole numbers from 0."""
     found: set[str] = set()
     for node in graph.nodes:
-        moves = has(node, Trait.KEEPS_COUNT)
+        moves = has(node, Trait.KEEPS_COUNT) or has(node, Trait.SPARES_COUNT)
         if node.is_neuron or (moves and node.inputs and found.issuperset(node.inputs)):
             found.add(node.name)
     return found

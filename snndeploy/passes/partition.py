@@ -22,7 +22,7 @@ from dataclasses import replace
 from snndeploy.graph import Block, Graph, Node, Side, check
 from snndeploy.ops import is_layer, kind_of
 from snndeploy.ops.evaluate import node_inputs
-from snndeploy.passes.levels import split_levels
+from snndeploy.passes.levels import split_levels, without_idle
 from snndeploy.passes.signals import contracts_time
 
 
@@ -33,7 +33,7 @@ def partition(graph: Graph, *, integer_input_on_chip: bool = False) -> Graph:
     integer_input_on_chip: a first layer that reads integer events may run on the chip (targets
     with graded spikes); otherwise the host computes it.
     """
-    graph = split_levels(graph)
+    graph = split_levels(without_idle(graph))
     driven = _driven(graph, integer_input_on_chip)
     blocks = {node.name: _block(node, graph, node.name in driven) for node in graph.nodes}
     after_neuron, before_neuron = _after_neuron(graph), _before_neuron(graph)

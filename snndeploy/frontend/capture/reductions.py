@@ -114,6 +114,8 @@ class _Walk:
         if len(spine) < self.timesteps - 1 or not _is_sum(call) or self.timesteps == 1:
             return None
         terms = [self._term(one, two) for one, two in pairwise(spine)]
+        if terms and _reads(terms[0], spine[1]):
+            return None  # what is added depends on the sum: a leak, v + (x - v) / tau
         for depth in (self.timesteps - 1, self.timesteps):
             found = self._summed(call, spine, terms, depth)
             if found is not None:
@@ -218,6 +220,20 @@ class _Walk:
                 return None
             column.append(users[0] if len(users) == 1 else member)
         return None if ANY in column else (*column, call)
+
+
+def _reads(value: Value, before: Call) -> bool:
+    """The value is computed from a call made before it."""
+    stack, seen = [value], {value}
+    while stack:
+        value = stack.pop()
+        if value is before:
+            return True
+        if isinstance(value, Call) and value.number > before.number:
+            fresh = [source for source in value.sources() if source not in seen]
+            seen.update(fresh)
+            stack += fresh
+    return False
 
 
 def _is_sum(value: Any) -> bool:

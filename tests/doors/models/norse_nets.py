@@ -87,22 +87,26 @@ def by_hand(box: bool = False):
 
 
 class Lifted(nn.Module):
-    """Sequences (time, batch, ...) through Lift and LIF; the spikes' mean."""
+    """Sequences (time, batch, ...) through Lift and LIF, or Lift of a cell; the spikes' mean."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, box: bool) -> None:
         super().__init__()
-        neuron = norse.LIF(p=parameters()) if kind == "lif" else norse.Lift(norse.LIFBoxCell(p=box_parameters()))
-        second = norse.LIF(p=parameters()) if kind == "lif" else norse.Lift(norse.LIFBoxCell(p=box_parameters()))
-        self.network = norse.SequentialState(
-            norse.Lift(nn.Conv2d(1, 8, 3, padding=1)), neuron, norse.Lift(nn.AvgPool2d(2)),
-            norse.Lift(nn.Flatten()), norse.Lift(nn.Linear(128, 10)), second,
-        )  # fmt: skip
+
+        def make():
+            if box:
+                return norse.Lift(norse.LIFBoxCell(p=box_parameters()))
+            return norse.LIF(p=parameters())
+
+        self.conv, self.spike1 = norse.Lift(nn.Conv2d(1, 8, 3, padding=1)), make()
+        self.pool, self.flat = norse.Lift(nn.AvgPool2d(2)), norse.Lift(nn.Flatten())
+        self.linear, self.spike2 = norse.Lift(nn.Linear(128, 10)), make()
 
     def forward(self, x):
-        out, _ = self.network(x.unsqueeze(0).repeat(TIMESTEPS, 1, 1, 1, 1))
-        return out.mean(0)
+        spikes, _ = self.spike1(self.conv(x.unsqueeze(0).repeat(TIMESTEPS, 1, 1, 1, 1)))
+        spikes, _ = self.spike2(self.linear(self.flat(self.pool(spikes))))
+        return spikes.mean(0)
 
 
-def lifted(kind: str = "lif"):
+def lifted(box: bool = False):
     torch.manual_seed(0)
-    return Lifted(kind)
+    return Lifted(box)
