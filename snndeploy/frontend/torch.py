@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from snndeploy.errors import DescriptionError, ModelError, UnsupportedError, one_line
+from snndeploy.errors import DescriptionError, ModelError, UnsupportedError
 from snndeploy.frontend.adapters import Adapter, find_neurons
 from snndeploy.frontend.capture.capture import capture, compares, loops
 from snndeploy.frontend.capture.proof import Captured, prove_captured
@@ -25,6 +25,8 @@ from snndeploy.frontend.completed import completions
 from snndeploy.frontend.decompositions import DECOMPOSITIONS
 from snndeploy.frontend.neuron_call import copied, other_results
 from snndeploy.frontend.proof import prove
+from snndeploy.frontend.stumbles import quietly, stumble
+from snndeploy.frontend.time_last import TIME_LAST, time_is_last, time_second
 from snndeploy.frontend.translate import Source, translate
 from snndeploy.graph import KINDS, NO_NEURON, Graph, Node, check
 from snndeploy.ops.axes import SEQUENCE_RANKS, TRACE_BATCH
@@ -93,12 +95,19 @@ def traced(
         ModelError: the module raises, or the graph does not compute what the module does.
         UnsupportedError: an operation that the compiler does not know, named with its module.
     """
-    module = module.eval()
     timesteps = timesteps or getattr(module, "timesteps", None)
     if not isinstance(timesteps, int) or timesteps < 1:
         raise ModelError(
             "the model does not say its number of time steps; give it an attribute `timesteps`"
         )
+    module = module.eval()
+    if time_is_last(example, timesteps):
+        with time_second(module):
+            graph, again = traced(
+                module, example.movedim(-1, 1), timesteps=timesteps, input_signal=input_signal,
+                adapters=adapters, name=name, verify=verify, spiking=spiking,
+            )  # fmt: skip
+        return replace(graph, notes=(*graph.notes, TIME_LAST)), again
     found = find_neurons(module, adapters)
     signal = input_signal or getattr(module, "input_signal", "real")
     if signal not in KINDS:
@@ -267,13 +276,11 @@ def _exported(module: Any, example: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            program = torch.export.export(module.eval(), (example,), strict=False)
-            return program.run_decompositions(dict(DECOMPOSITIONS))
+            with quietly():
+                program = torch.export.export(module.eval(), (example,), strict=False)
+                return program.run_decompositions(dict(DECOMPOSITIONS))
         except Exception as error:
-            raise ModelError(
-                f"the model cannot be traced: {one_line(error)}; run it on one input of shape"
-                f" {tuple(example.shape[1:])} to see where it stops"
-            ) from None
+            raise stumble(error, module, example) from None
 
 
 @contextmanager

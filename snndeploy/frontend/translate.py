@@ -242,7 +242,8 @@ def _needed(results: Iterable[Any]) -> set[str]:
 def _shape(call: Any) -> tuple[int, ...]:
     """Traced shape of a call's (first) result."""
     value = call.meta["val"]
-    return tuple(int(size) for size in (value[0] if isinstance(value, tuple) else value).shape)
+    first = value[0] if isinstance(value, (list, tuple)) else value
+    return tuple(int(size) for size in first.shape)
 
 
 def _flat(arguments: Iterable[Any]) -> Iterator[Any]:

@@ -93,6 +93,11 @@ class _Reader:
             return self._unbound(arguments, value, module)
         if str(target) in ("aten.split.Tensor", "aten.split_with_sizes.default", "aten.chunk"):
             return self._parts(arguments, value, module)
+        if str(target) == "aten.broadcast_tensors.default":
+            return [
+                self.call(aten.expand.default, {"self": one, "size": list(part.shape)}, module)
+                for one, part in zip(arguments["tensors"], value, strict=True)
+            ]
         return self.call(target, arguments, module)
 
     def _known(self, argument: Any) -> Any:
