@@ -29,7 +29,11 @@ CHIP = (Path(__file__).resolve().parents[1] / "targets" / "loihi2.toml").read_te
         ("tiny_model.py:raises", "tiny_model.py:raises raises: ValueError: the factory says no"),
         ("tiny_model.py:stops", "tiny_model.py:stops raises: SystemExit: 0"),
         ("tiny_model.py:nothing", "tiny_model.py:nothing returns dict, not a torch module"),
-        ("tiny_model.py:torch", "tiny_model.py has no factory 'torch'"),
+        ("tiny_model.py:torch", "tiny_model.py has no factory 'torch'; there is tiny_model.py:net"),
+        ("tiny_model.py:net(open('x'))", "'open' is neither a name of tiny_model.py nor a module"
+         " under --path"),
+        ("tiny_model.py:net(torch.no_such)", "'torch.no_such' does not exist, in the arguments of"
+         " the SPEC"),
     ],
 )  # fmt: skip
 def test_specs_that_name_no_model(bench, spec, said):
@@ -38,12 +42,12 @@ def test_specs_that_name_no_model(bench, spec, said):
 
 @pytest.mark.parametrize(
     "call",
-    ["net(open('x'))", "net(", "net().eval()", "net(timesteps=T)", "a b", "net;net", "", "3",
-     "(" * 300, "lambda: 0", "net(*[1])", "net(**{'timesteps': 1})", "net(1, timesteps=[2)"],
+    ["net(", "net().eval()", "net(timesteps=[T])", "net(open('x').read())", "a b", "net;net", "",
+     "3", "(" * 300, "lambda: 0", "net(*[1])", "net(**{'timesteps': 1})", "net(1, timesteps=[2)"],
 )  # fmt: skip
 def test_arguments_are_literals(bench, call):
     assert compiling(bench, f"tiny_model.py:{call}") == (
-        f"{call!r} is not FACTORY(arguments) with literal arguments, for example"
+        f"{call!r} is not FACTORY(arguments) with arguments that are literals or names, for example"
         " gac.py:gac_digits(timesteps=4)"
     )
 
@@ -60,17 +64,19 @@ def test_an_unknown_model(tmp_path, name, tail):
     assert len(said) <= 2000
 
 
-def test_a_model_file_without_a_factory(bench):
+def test_a_model_file_without_a_factory_means_its_only_one(bench):
     said = refused(bench, "inspect", bench / "tiny_model.py")
     assert said.replace(f"{bench}/", "") == (
-        "tiny_model.py names a file but no factory; write tiny_model.py:FACTORY(arguments)"
+        "model tiny_model.py has no shipped weights; give --checkpoint FILE, or --random-weights to"
+        " look at its structure and costs"
     )
 
 
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package'"),
+        ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package';"
+         " install it, or give --path FOLDER, the folder that holds it"),
         ("def net(:", "SyntaxError: invalid syntax (bad.py, line 1)"),
         ("raise ValueError('two\\nlines')", "ValueError: two lines"),
         ("raise SystemExit(0)", "SystemExit: 0"),

@@ -17,7 +17,7 @@ from snndeploy.commands.console import (
     show,
     show_step,
 )
-from snndeploy.commands.model_options import SPEC_HELP, model_options
+from snndeploy.commands.model_options import SPEC_HELP, model_options, samples_said
 from snndeploy.errors import ProgramError
 from snndeploy.files.writing import check_folder, json_text, make_folder, write_bytes
 
@@ -127,7 +127,9 @@ def _of_model(
     from snndeploy.data import load_data
 
     given = load_data(data).take(samples)
-    _, graph = pipeline.load_graph(spec, step=show_step, lacks=AS_PROGRAM, **options)
+    _, graph = pipeline.load_graph(
+        spec, step=show_step, lacks=AS_PROGRAM, **samples_said(options, data)
+    )
     clear_step()
     entry = graph.input
     given.fit(entry.shape[1:], entry.attributes["signal"])

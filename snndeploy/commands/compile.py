@@ -29,9 +29,6 @@ from snndeploy.files.writing import check_folder, check_writable
 @click.option(
     "--target", default="loihi2", show_default=True, help="A shipped chip or a TOML file."
 )
-@click.option(
-    "--calibration", type=FILE, metavar="DATA.npz", help="Samples that set the integer scales."
-)
 @lowering_options
 @weights_option
 @click.option(

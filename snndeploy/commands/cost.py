@@ -20,6 +20,7 @@ from snndeploy.commands.console import (
     show,
     show_step,
 )
+from snndeploy.commands.model_options import samples_said, spec_options
 from snndeploy.errors import DataError, DeployError, one_line
 
 CONVENTION_HELP = (
@@ -193,11 +194,8 @@ def _measured(graph: Any, asked: Asked) -> Any:
 @click.option("--rate-b", type=RATE, metavar="R", help="Another rate for B.")
 @click.option("--rates-b", type=FILE, metavar="FILE.json", help="Other rates for B.")
 @click.option("--convention-b", metavar="NAME", help="Another convention for B.")
-@click.option("--checkpoint", type=FILE, metavar="FILE", help="Weights of A.")
 @click.option("--checkpoint-b", type=FILE, metavar="FILE", help="Weights of B.")
-@click.option("--random-weights", is_flag=True, help="With --data: random weights (seed 0).")
-@click.option("--adapters", type=FILE, metavar="FILE.py",
-              help="A file with a list ADAPTERS that recognises your neurons.")  # fmt: skip
+@spec_options
 @json_option("both")
 def compare(
     a: str,
@@ -211,16 +209,15 @@ def compare(
     rate_b: float | None,
     rates_b: Path | None,
     convention_b: str | None,
-    checkpoint: Path | None,
     checkpoint_b: Path | None,
-    random_weights: bool,
-    adapters: Path | None,
     json_file: Path | None,
+    **options: Any,
 ) -> None:
     """Two networks, or one by two conventions, side by side in the papers' figures.
 
-    A and B are SPECs or program files.  Without --data no weights are needed: the formula knows
-    none.  r_EE above 1 and r_REC below 0 mean that B takes less energy than A.
+    A and B are SPECs or program files; options of a model are for both, but --checkpoint, which is
+    A's.  Without --data no weights are needed: the formula knows none.
+    r_EE above 1 and r_REC below 0 mean that B takes less energy than A.
     """
     check_json(json_file)
     first = Asked(rate, input_rate, rates, data, samples).check()
@@ -239,18 +236,17 @@ def compare(
 
     read = parse_convention(convention or "default")
     read_b = parse_convention(convention_b) if convention_b else read
-    how = (adapters, random_weights, data is not None)
+    options = samples_said(options, data)
+    of_b = {**options, "checkpoint": checkpoint_b}
     found = Comparison(
-        _price(*_open(a, checkpoint, *how), first, read),
-        _price(*_open(b, checkpoint_b, *how), second, read_b),
+        _price(*_open(a, options, data is not None), first, read),
+        _price(*_open(b, of_b, data is not None), second, read_b),
     )
     clear_step()
     show(comparison_text(found), found.as_json(), json_file)
 
 
-def _open(
-    spec: str, checkpoint: Path | None, adapters: Path | None, random_weights: bool, measured: bool
-) -> tuple[Any, str, int]:
+def _open(spec: str, options: dict[str, Any], measured: bool) -> tuple[Any, str, int]:
     """Partitioned graph, name and parameters."""
     if spec.endswith(".snnp"):
         return program_graph(spec)
@@ -258,7 +254,6 @@ def _open(
     from snndeploy.frontend.door import TO_COST, TO_COUNT
 
     opened, graph = pipeline.load_graph(
-        spec, checkpoint, random_weights=random_weights, adapters=adapters,
-        need=TO_COST if measured else TO_COUNT, lacks=NO_LAYERS, step=show_step,
-    )  # fmt: skip
+        spec, need=TO_COST if measured else TO_COUNT, lacks=NO_LAYERS, step=show_step, **options
+    )
     return pipeline.inspect(graph)[0], opened.facts.name, opened.facts.parameters

@@ -17,13 +17,14 @@ from snndeploy.commands.console import (
 from snndeploy.commands.model_options import (
     SPEC_HELP,
     lowering_options,
-    structure_options,
+    model_options,
+    samples_said,
     weights_option,
 )
 
 
 @click.command(epilog=SPEC_HELP)
-@structure_options
+@model_options
 @click.option(
     "--target", "targets_", multiple=True, default=["loihi2"], show_default=True,
     help="A shipped chip or a TOML file; may be given several times.",
@@ -40,14 +41,15 @@ def fit(
     json_file: Path | None,
     **given: Any,
 ) -> None:
-    """Does it fit?  Before it is trained (no weights needed): all that stands against it at once,
-    or its cores, chips and what binds."""
+    """Does it fit?  Before it is trained (no weights are needed): all that stands against it at
+    once, or its cores, chips and what binds."""
     check_json(json_file)
     from snndeploy.pipeline.fit import fit_spec, fit_text
 
     show_step("trace and map the structure")
     found = fit_spec(
-        spec, targets_, host_attention=host_attention, shortcuts=shortcuts, weights=weights, **given
-    )
+        spec, targets_, host_attention=host_attention, shortcuts=shortcuts, weights=weights,
+        **samples_said(given),
+    )  # fmt: skip
     clear_step()
     show(fit_text(found), [answer.as_json() for answer in found], json_file)

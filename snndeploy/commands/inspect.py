@@ -21,7 +21,12 @@ from snndeploy.commands.cost import (
     graph_of,
     taken_activity,
 )
-from snndeploy.commands.model_options import SPEC_HELP, lowering_options, model_options
+from snndeploy.commands.model_options import (
+    SPEC_HELP,
+    lowering_options,
+    model_options,
+    samples_said,
+)
 
 
 @click.command(epilog=SPEC_HELP + " Or a program file NET.snnp, which takes no option of a model.")
@@ -74,6 +79,7 @@ def inspect(
     from snndeploy.verdict import judge, plan_before
 
     chip = Target.load(target) if target else None
+    options = samples_said(options, asked.data)
     lowering = {"host_attention": host_attention, "shortcuts": shortcuts}
     if energy:
         opened, graph = pipeline.load_graph(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -64,25 +65,32 @@ def _numbers(context: click.Context, option: click.Parameter, text: str | None) 
         raise click.BadParameter(f"{text!r} is not like 255,255,0") from None
 
 
+def samples_said(options: dict[str, Any], *others: Path | None) -> dict[str, Any]:
+    """Options of a SPEC, where what `compile` calibrates on only says what the input is; others:
+    the data of the command itself."""
+    data = next((path for path in (options["calibration"], *others) if path), None)
+    return {**{k: v for k, v in options.items() if k != "calibration"}, "data": data}
+
+
 def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What every command that takes a SPEC takes besides: `frontend.door.SpecOptions`."""
+    """A SPEC, and what every command that takes one takes besides: `frontend.door.SpecOptions`."""
+    return click.argument("spec")(spec_options(command))
+
+
+def spec_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of `model_options` alone, where SPECs are arguments by another name."""
     for option in reversed(
         (
             click.option("--checkpoint", type=FILE, metavar="FILE",
                          help="Weights: .safetensors, or a state_dict."),
             click.option("--random-weights", is_flag=True,
                          help="Random weights (seed 0): structure and costs only."),
-        )
-    ):  # fmt: skip
-        command = option(command)
-    return structure_options(command)
-
-
-def structure_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A SPEC, and what may be said of it where no weights are needed."""
-    for option in reversed(
-        (
-            click.argument("spec"),
+            click.option("--path", type=FILE, multiple=True, metavar="FOLDER",
+                         help="A folder whose modules the model's code imports; may be given"
+                              " several times."),
+            click.option("--calibration", type=FILE, metavar="DATA.npz",
+                         help="Samples that set the integer scales; and input shape and signal,"
+                              " where the model does not say."),
             click.option("--adapters", type=FILE, metavar="FILE.py",
                          help="A file with a list ADAPTERS that recognises your neurons."),
             click.option("--input-shape", metavar="C,H,W", callback=_shape,

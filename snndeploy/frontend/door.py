@@ -6,12 +6,13 @@ depends on the format: it gives a traced graph, or a network of integers, and fa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from snndeploy.data import Data
     from snndeploy.graph import Graph
     from snndeploy.network import Network
 
@@ -60,12 +61,16 @@ class ModelFacts:
 class SpecOptions:
     """What a user may say about a SPEC besides; a door refuses by name what it cannot use.
 
+    path: folders whose modules the model's code may import.
+    data: samples, or their file, that say shape and signal where the model does not.
     adapters: functions that recognise neurons (`frontend.adapters`), or the file that lists them.
     input_neuron: threshold, weight and decay of input neurons (the last two may be left out).
     """
 
     checkpoint: str | Path | None = None
     random_weights: bool = False
+    path: Sequence[str | Path] = ()
+    data: str | Path | Data | None = None
     adapters: Path | Iterable[Any] | None = None
     input_shape: tuple[int, ...] | None = None
     input_signal: str | None = None
@@ -73,8 +78,9 @@ class SpecOptions:
     input_neuron: tuple[int, ...] | None = None
 
     def given(self) -> tuple[str, ...]:
-        """The names of the options that say something."""
-        return tuple(field.name for field in fields(self) if getattr(self, field.name))
+        """The names of the options that say something; samples are there for more than this."""
+        names = (field.name for field in fields(self) if field.name != "data")
+        return tuple(name for name in names if getattr(self, name))
 
 
 @dataclass(frozen=True, eq=False)

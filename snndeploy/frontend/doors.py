@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from contextlib import suppress
 from pathlib import Path
 
 from snndeploy.errors import ModelError, OptionError
@@ -30,6 +32,9 @@ NO_SPEC = {
     ".toml": "is a chip file; give the model, then --target {spec}",
 }
 NO_SPEC |= dict.fromkeys((".pt", ".pth", ".ckpt", ".tar"), NO_SPEC[".safetensors"])
+
+MODULE_CLASS = re.compile(r"^class \w+\(.*\bModule\b.*\):", re.MULTILINE)
+MOST_FILES, MOST_LISTED = 1000, 5
 
 
 def open_spec(
@@ -97,7 +102,7 @@ def _no_spec(spec: str) -> ModelError:
     what = NO_SPEC.get(os.path.splitext(spec)[1].lower())
     forms = ", ".join(door.form for door in DOORS)
     if os.path.isdir(spec):
-        return ModelError(f"{spec} is a folder; a SPEC is one of: {forms}")
+        return ModelError(f"{spec} is a folder; {_code_in(spec)}a SPEC is one of: {forms}")
     if what:
         return ModelError(f"{spec} {what.format(spec=spec)}")
     if os.path.exists(spec):
@@ -109,3 +114,17 @@ def _no_spec(spec: str) -> ModelError:
     except ModelError as error:
         return error
     raise AssertionError(f"no door takes the shipped model {spec}")
+
+
+def _code_in(folder: str) -> str:
+    """How to name a network whose code is in a folder: its files that define torch modules."""
+    root, found = Path(folder), []
+    for path in sorted(root.rglob("*.py"))[:MOST_FILES]:
+        with suppress(OSError):
+            if MODULE_CLASS.search(path.read_text(encoding="utf-8", errors="replace")):
+                found.append(".".join(path.relative_to(root).with_suffix("").parts))
+    if not found:
+        return ""
+    listed = ", ".join(f"{name}:FACTORY(arguments)" for name in found[:MOST_LISTED])
+    more = f" and {len(found) - MOST_LISTED} more" if len(found) > MOST_LISTED else ""
+    return f"give --path {folder} and, of the modules in it, {listed}{more}; "

@@ -1,12 +1,14 @@
-"""The door of torch models: a shipped name, or FILE.py:FACTORY(arguments)."""
+"""The door of torch models: a shipped name, or code with a factory (`frontend.spec`)."""
 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snndeploy.frontend.door import Door, ModelFacts, Need, OpenedModel, SpecOptions, Step
+from snndeploy.frontend.spec import is_spec
 from snndeploy.shelf import catalog
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _takes(spec: str) -> bool:
-    return ".py:" in spec or spec.endswith(".py") or any(spec == e.name for e in catalog())
+    return is_spec(spec) or any(spec == entry.name for entry in catalog())
 
 
 def _open(spec: str, options: SpecOptions, need: Need, step: Step) -> OpenedModel:
@@ -30,18 +32,24 @@ def _open(spec: str, options: SpecOptions, need: Need, step: Step) -> OpenedMode
         options.checkpoint,
         random_weights=options.random_weights or not need.weights,
         input_shape=options.input_shape,
+        input_signal=options.input_signal,
+        timesteps=options.timesteps,
+        path=options.path,
+        data=options.data,
     )
     step("trace it and compare the graph with the model")
-    graph = trace(
-        loaded.module,
-        loaded.example,
-        timesteps=options.timesteps,
-        input_signal=options.input_signal,
-        adapters=adapters,
-        name=loaded.name,
-        verify=need.proof,
-        spiking=need.spikes,
-    )
+    with loaded.code:
+        graph = trace(
+            loaded.module,
+            loaded.example,
+            timesteps=loaded.timesteps,
+            input_signal=loaded.signal,
+            adapters=adapters,
+            name=loaded.name,
+            verify=need.proof,
+            spiking=need.spikes,
+        )
+    graph = replace(graph, notes=(*loaded.notes, *graph.notes))
     calibration = loaded.entry.calibration_data if loaded.entry else None
     return OpenedModel(_facts(loaded, graph), graph, calibration)
 
@@ -49,7 +57,7 @@ def _open(spec: str, options: SpecOptions, need: Need, step: Step) -> OpenedMode
 def _facts(loaded: Loaded, graph: Graph) -> ModelFacts:
     return ModelFacts(
         name=loaded.name,
-        spec=loaded.spec.rpartition("/")[2],
+        spec=loaded.spec,
         weights=loaded.weights or "random (seed 0)",
         parameters=sum(p.numel() for p in loaded.module.parameters()),
         parameters_sha256=state_hash(loaded.module),
@@ -69,11 +77,10 @@ def state_hash(module: Any) -> str:
 
 DOOR = Door(
     kind="a torch model",
-    form="a shipped model (snndeploy models list), FILE.py:FACTORY(arguments)",
+    form="a shipped model (snndeploy models list), FILE.py:FACTORY(arguments) or"
+    " PACKAGE.MODULE:FACTORY(arguments)",
     takes=_takes,
     gives="model",
-    options=frozenset(
-        {"checkpoint", "random_weights", "adapters", "input_shape", "input_signal", "timesteps"}
-    ),
+    options=frozenset(field.name for field in fields(SpecOptions)) - {"data", "input_neuron"},
     open=_open,
 )

@@ -17,7 +17,7 @@ from snndeploy.mapping.advice import Suggestion
 from snndeploy.network import Network
 from snndeploy.passes.signals import infer_signals
 from snndeploy.quantize.scales import Weights
-from snndeploy.report.lines import wrap
+from snndeploy.report.lines import bullets, wrap
 from snndeploy.report.verdict import plan_text, verdict_text
 from snndeploy.target import Target
 from snndeploy.verdict import Plan, Shortcuts, Verdict, judge
@@ -87,18 +87,28 @@ def fit_spec(
             known=known,
         )  # fmt: skip
 
+<<<<<<< HEAD
     return tuple(answered(judged(chip)) for chip in chips)
 
 
 def answered(verdict: Verdict) -> Fit:
     """A verdict as the answer for its target."""
+=======
+    return tuple(_answer(judged(chip), graph.notes) for chip in chips)
+
+
+def _answer(verdict: Verdict, notes: tuple[str, ...]) -> Fit:
+>>>>>>> d82e99f (Networks where they are: modules of packages and of folders, files alone; what a model does not say is found, and printed)
     if not verdict.ways:
-        return _fit(verdict.target, 0, "", Mapped(None, verdict.violations))
+        found = _fit(verdict.target, 0, "", Mapped(None, verdict.violations))
+        return replace(found, notes=notes)
     way = verdict.assumed[0]
     neurons = way.structure.neurons if way.structure else 0
     mapping = replace(way.mapping or Mapped(None), violations=verdict.violations)
+    found = _fit(verdict.target, neurons, way.network.shortcuts, mapping)
     return replace(
-        _fit(verdict.target, neurons, way.network.shortcuts, mapping),
+        found,
+        notes=(*notes, *found.notes),
         plan=verdict.plan(),
         depends_on_calibration=verdict.open,
     )
@@ -135,7 +145,9 @@ def _fit(target: Target, neurons: int, shortcuts: str, mapping: Mapped) -> Fit:
 
 def fit_text(found: Sequence[Fit]) -> str:
     """The answers as the terminal shows them."""
-    return "\n".join(_text(one) for one in found)
+    notes = dict.fromkeys(note for one in found for note in one.notes)
+    said = ["Notes\n" + bullets(notes) + "\n"] if notes else []
+    return "\n".join([*(_text(one) for one in found), *said])
 
 
 def _text(found: Fit) -> str:

@@ -89,6 +89,7 @@ def compile(
     door = door_of(spec)
     if door.gives == "network":
         refuse_options(door, spec, *given_of_real_numbers(options))
+    of_spec = of_spec if of_spec.data else replace(of_spec, data=options.calibration)
     return compile_opened(open_spec(spec, of_spec, step=step), chip, options, step)
 
 

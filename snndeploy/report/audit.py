@@ -29,6 +29,7 @@ def audit_json(facts: Mapping[str, Any]) -> dict[str, Any]:
         "layers": rows,
         "layers_by_input": counted,
         "partition": facts["flags"],
+        "notes": list(facts["notes"]),
         **({"plan": facts["plan"]} if "plan" in facts else {}),
     }
 
@@ -62,6 +63,8 @@ def audit_text(found: Mapping[str, Any]) -> str:
     parts.append(flag_lines(found["partition"]))
     if "plan" in found:
         parts.append(plan_text(found["plan"], compiles=found.get("compiles", True)))
+    if found["notes"]:
+        parts.append("Notes\n" + bullets(found["notes"]))
     return "\n\n".join(parts) + "\n"
 
 

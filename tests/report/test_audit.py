@@ -20,6 +20,7 @@ FACTS = {
     "audit": [row.as_json() for row in ROWS],
     "flags": {"synapses_binary": False, "needs_dynamic_multiply": False,
               "needs_full_window": True, "reasons": ["mlp: mixes time steps"] * 2},
+    "notes": ["time steps 4: from the model's T"],
 }  # fmt: skip
 
 WHOLE = """\
@@ -42,6 +43,9 @@ Is it spike-driven?
   needs a product of two signals on the chip                  no
   needs the whole time window on the chip                    yes
   - mlp: mixes time steps
+
+Notes
+  - time steps 4: from the model's T
 """
 
 
@@ -51,6 +55,7 @@ def test_json_counts_what_layers_read():
     assert found["layers_by_input"] == {"binary": 1, "integer": 1, "real": 2, "attention": 0}
     assert found["layers"] == [asdict(row) for row in ROWS]
     assert found["partition"]["needs_full_window"] is True
+    assert found["notes"] == FACTS["notes"]
 
 
 def test_whole_text():
@@ -70,5 +75,5 @@ def test_text_fits_with_long_names():
     long = [{**row.as_json(), "layer": f"{row.layer}.{'block.' * 30}"} for row in ROWS]
     model = {**FACTS["model"], "name": "model" * 30, "weights": "w" * 120}
     flags = {**FACTS["flags"], "reasons": ["x" * 200]}
-    text = audit_text(audit_json({"model": model, "audit": long, "flags": flags}))
+    text = audit_text(audit_json({"model": model, "audit": long, "flags": flags, "notes": []}))
     assert max(map(len, text.splitlines())) <= 90
