@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from snndeploy.commands.console import check_json, clear_step, json_option, show, show_step
-from snndeploy.commands.model_options import SPEC_HELP, model_options
+from snndeploy.commands.model_options import SPEC_HELP, model_options, samples_said
 
 
 @click.command(epilog=SPEC_HELP)
@@ -28,6 +28,6 @@ def doctor(spec: str, targets_: tuple[str, ...], json_file: Path | None, **given
     from snndeploy.pipeline.doctor import examine
     from snndeploy.report.doctor import doctor_text
 
-    found = examine(spec, targets_, step=show_step, **given).as_json()
+    found = examine(spec, targets_, step=show_step, **samples_said(given)).as_json()
     clear_step()
     show(doctor_text(found), found, json_file)

@@ -87,28 +87,22 @@ def fit_spec(
             known=known,
         )  # fmt: skip
 
-<<<<<<< HEAD
-    return tuple(answered(judged(chip)) for chip in chips)
+    return tuple(_noted(answered(judged(chip)), graph.notes) for chip in chips)
+
+
+def _noted(found: Fit, notes: tuple[str, ...]) -> Fit:
+    return replace(found, notes=(*notes, *found.notes))
 
 
 def answered(verdict: Verdict) -> Fit:
     """A verdict as the answer for its target."""
-=======
-    return tuple(_answer(judged(chip), graph.notes) for chip in chips)
-
-
-def _answer(verdict: Verdict, notes: tuple[str, ...]) -> Fit:
->>>>>>> d82e99f (Networks where they are: modules of packages and of folders, files alone; what a model does not say is found, and printed)
     if not verdict.ways:
-        found = _fit(verdict.target, 0, "", Mapped(None, verdict.violations))
-        return replace(found, notes=notes)
+        return _fit(verdict.target, 0, "", Mapped(None, verdict.violations))
     way = verdict.assumed[0]
     neurons = way.structure.neurons if way.structure else 0
     mapping = replace(way.mapping or Mapped(None), violations=verdict.violations)
-    found = _fit(verdict.target, neurons, way.network.shortcuts, mapping)
     return replace(
-        found,
-        notes=(*notes, *found.notes),
+        _fit(verdict.target, neurons, way.network.shortcuts, mapping),
         plan=verdict.plan(),
         depends_on_calibration=verdict.open,
     )

@@ -21,7 +21,7 @@ def options_of(command):
     return {parameter.name for parameter in command.params if isinstance(parameter, click.Option)}
 
 
-@pytest.mark.parametrize("name", ["compile", "inspect", "fit", "analyze", "compare"])
+@pytest.mark.parametrize("name", ["compile", "inspect", "fit", "analyze", "compare", "doctor"])
 def test_the_same_options_everywhere(name):
     wanted = options_of(click.command()(spec_options(lambda **options: None)))
     assert len(wanted) == 9 and wanted <= options_of(main.commands[name])
