@@ -102,6 +102,16 @@ def spec_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--input-neuron", metavar="THRESHOLD[,WEIGHT[,DECAY]]", callback=_numbers,
                          help="A .net file without input neurons: integrate the data as a bias and"
                               " fire."),
+            click.option("--dt", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+                         help="A .nir file: seconds of a time step, as the network was trained."),
+            click.option("--reset", type=click.Choice(["hard", "soft"]),
+                         help="A .nir file: a spike sets the membrane to v_reset (hard: assumed) or"
+                              " subtracts the threshold (soft)."),
+            click.option("--lower-bound", type=float, metavar="V",
+                         help="A .nir file: membranes do not fall below V (assumed: none)."),
+            click.option("--answer", type=click.Choice(["mean", "sum", "last", "all"]),
+                         help="A .nir file: what of its output over time is the answer (assumed:"
+                              " mean)."),
         )
     ):  # fmt: skip
         command = option(command)

@@ -65,6 +65,8 @@ class SpecOptions:
     data: samples, or their file, that say shape and signal where the model does not.
     adapters: functions that recognise neurons (`frontend.adapters`), or the file that lists them.
     input_neuron: threshold, weight and decay of input neurons (the last two may be left out).
+    dt: seconds of a time step.  reset: 'hard' or 'soft', what a spike does to the membrane.
+    lower_bound: of membranes.  answer: what of an output over time, 'mean', 'sum', 'last', 'all'.
     """
 
     checkpoint: str | Path | None = None
@@ -76,11 +78,21 @@ class SpecOptions:
     input_signal: str | None = None
     timesteps: int | None = None
     input_neuron: tuple[int, ...] | None = None
+    dt: float | None = None
+    reset: str | None = None
+    lower_bound: float | None = None
+    answer: str | None = None
 
     def given(self) -> tuple[str, ...]:
         """The names of the options that say something; samples are there for more than this."""
-        names = (field.name for field in fields(self) if field.name != "data")
-        return tuple(name for name in names if getattr(self, name))
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        del values["data"]
+        return tuple(name for name, value in values.items() if value or _is_number(value))
+
+
+def _is_number(value: object) -> bool:
+    """Also zero says something; an absent flag does not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, eq=False)

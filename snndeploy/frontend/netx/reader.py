@@ -1,4 +1,4 @@
-"""lava-dl NetX `.net` files (HDF5) -> Network.  The only reader of h5py.
+"""lava-dl NetX `.net` files (HDF5) -> Network.
 
 The file is a stranger's: links, external storage, virtual datasets and foreign filters are
 refused, and sizes are checked before anything is read.  What the layers mean is in
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +17,16 @@ import numpy as np
 
 from snndeploy.connections import Shape
 from snndeploy.errors import ModelError, UnsupportedError, near_names, one_line
+from snndeploy.frontend.hdf5 import Budget, h5py, member
 from snndeploy.frontend.netx.kinds import add_layer
 from snndeploy.frontend.netx.layers import Layer
 from snndeploy.frontend.netx.network import Builder, InputNeuron
 from snndeploy.network import Network
 
-try:
-    import h5py
-except ModuleNotFoundError:
-    raise ModelError("reading .net files needs h5py: pip install h5py") from None
-
 __all__ = ["InputNeuron", "load_netx"]
 
-MOST_BYTES = 1 << 30  # of all numbers in a file, as read
 MOST_LAYERS = 1024
 MOST_TIMESTEPS = 1 << 20
-LARGEST_INFLATION = 2048  # deflate reaches 1032:1; more than that is not stored data
-_BUILT_IN_FILTERS = {1, 2, 3, 4, 32000}  # deflate, shuffle, fletcher32, szip, lzf
 
 _LAYER_FIELDS = {
     "shape", "weight", "weight_rec", "bias", "delay", "stride", "padding", "dilation", "groups",
@@ -107,7 +100,7 @@ def _first_shape(layer: Layer, input_shape: Shape | None) -> Shape:
 @dataclass
 class _Reader:
     path: Path
-    bytes_left: int = MOST_BYTES
+    budget: Budget = field(default_factory=Budget)
 
     @property
     def name(self) -> str:
@@ -201,24 +194,18 @@ class _Reader:
     # --- the file format -------------------------------------------------------------------------
 
     def _child(self, group: h5py.Group, name: str, kind: type, where: str) -> Any:
-        member = self._optional_child(group, name, kind, where)
-        if member is None:
+        found = self._optional_child(group, name, kind, where)
+        if found is None:
             raise ModelError(f"{self.name}: {where} has no '{name}'")
-        return member
+        return found
 
     def _optional_child(
         self, group: h5py.Group, name: str, kind: type, where: str
     ) -> h5py.Group | h5py.Dataset | None:
-        """A direct member; soft and external links could name any file of this machine."""
-        link = group.get(name, getlink=True)
-        if link is None:
-            return None
-        if not isinstance(link, h5py.HardLink):
-            raise ModelError(f"{self.name}: {where} '{name}' is a link out of its place; refused")
-        member = group[name]
-        if not isinstance(member, kind):
+        found: h5py.Group | h5py.Dataset | None = member(group, name, f"{self.name}: {where}")
+        if found is not None and not isinstance(found, kind):
             raise ModelError(f"{self.name}: {where} '{name}' is not a {kind.__name__.lower()}")
-        return member
+        return found
 
     def _numbers(self, group: h5py.Group, name: str, where: str) -> np.ndarray | None:
         dataset = self._optional_child(group, name, h5py.Dataset, where)
@@ -227,7 +214,7 @@ class _Reader:
         refuse = self._refusal(where, name)
         if dataset.shape is None or dataset.dtype.kind not in "iufb":
             raise refuse(f"holds {dataset.dtype}, not numbers")
-        self._check_storage(dataset, refuse)
+        self.budget.check(dataset, refuse)
         return np.asarray(dataset[()])
 
     def _text(self, group: h5py.Group, name: str, where: str) -> str:
@@ -236,7 +223,7 @@ class _Reader:
         refuse = self._refusal(where, name)
         if dataset.shape not in ((), (1,)) or h5py.check_string_dtype(dataset.dtype) is None:
             raise refuse(f"has shape {dataset.shape} and type {dataset.dtype}; expected one string")
-        self._check_storage(dataset, refuse)
+        self.budget.check(dataset, refuse)
         raw = dataset[()] if dataset.shape == () else dataset[0]
         text = raw.decode("ascii", "replace") if isinstance(raw, bytes) else str(raw)
         text = text.rstrip("\0")
@@ -246,22 +233,3 @@ class _Reader:
 
     def _refusal(self, where: str, name: str) -> Callable[[str], ModelError]:
         return lambda about: ModelError(f"{self.name}: {where} field '{name}' {about}")
-
-    def _check_storage(self, dataset: h5py.Dataset, refuse: Callable[[str], ModelError]) -> None:
-        """Refuse, before reading, what is not stored in this file or is larger than it may be."""
-        if dataset.is_virtual or dataset.external:
-            raise refuse("is stored outside this file; refused")
-        properties = dataset.id.get_create_plist()
-        for index in range(properties.get_nfilters()):
-            code = properties.get_filter(index)[0]
-            if code not in _BUILT_IN_FILTERS:
-                raise refuse(f"uses HDF5 filter {code}; refused")
-        size = dataset.size * dataset.dtype.itemsize
-        if size > self.bytes_left:
-            raise refuse(
-                f"holds {size} bytes; {self.bytes_left} of {MOST_BYTES} are left for this file"
-            )
-        stored = dataset.id.get_storage_size()
-        if size > LARGEST_INFLATION * stored:
-            raise refuse(f"declares {size} bytes, but the file stores {stored}")
-        self.bytes_left -= size

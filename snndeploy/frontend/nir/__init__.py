@@ -1,0 +1,1 @@
+"""NIR's .nir files, read: primitives in continuous time become a graph of Euler steps."""
