@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from snndeploy.backends.backend import Backend, Written, refuse
 from snndeploy.backends.lava.backend import BACKEND as LAVA
 from snndeploy.backends.netx.backend import BACKEND as NETX
+from snndeploy.backends.nir.backend import BACKEND as NIR
 from snndeploy.backends.sanafe.backend import BACKEND as SANAFE
 from snndeploy.errors import DeployError, OptionError, near_names
 from snndeploy.files.writing import check_folder, check_writable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from snndeploy.program import Program
 
-BACKENDS: tuple[Backend, ...] = (LAVA, NETX, SANAFE)
+BACKENDS: tuple[Backend, ...] = (LAVA, NETX, NIR, SANAFE)
 
 
 def names(command: str) -> list[str]:

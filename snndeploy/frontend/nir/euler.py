@@ -31,6 +31,7 @@ LEAKING = ("CubaLI", "I", "LI")
 IN_TIME = ("CubaLI", "CubaLIF", "Delay", "LI", "LIF")  # what a time constant is part of
 
 ResetName = Literal["hard", "soft"]
+RESETS: tuple[ResetName, ...] = ("hard", "soft")
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ except ModuleNotFoundError:
 
 MOST_NODES = 4096
 DEEPEST = 16  # nested graphs
+METADATA = "snndeploy_"  # begins our own names in a graph's metadata
 PRIMITIVES = (
     "Affine", "AvgPool2d", "Conv1d", "Conv2d", "CubaLI", "CubaLIF", "Delay", "Flatten", "I", "IF",
     "Input", "LI", "LIF", "Linear", "NIRGraph", "Output", "Scale", "SumPool2d", "Threshold",
@@ -53,13 +54,17 @@ class Primitive:
 
 @dataclass(frozen=True, eq=False)
 class Primitives:
-    """nodes by name, and edges between them; inputs and outputs of the whole: those of `ends`."""
+    """nodes by name, and edges between them; inputs and outputs of the whole.
+
+    said: what this package wrote beside the graph when it exported it, by option.
+    """
 
     file: str
     nodes: Mapping[str, Primitive]
     edges: tuple[Edge, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    said: Mapping[str, Any]
 
     def into(self, name: str) -> list[str]:
         return [source for source, target in self.edges if target == name]
@@ -101,8 +106,17 @@ class _Reader:
         self._graph(root, "", 0)
         inputs, outputs = self.ends[""]
         return Primitives(
-            self.file, self.nodes, tuple(self._resolved()), tuple(inputs), tuple(outputs)
-        )
+            self.file, self.nodes, tuple(self._resolved()), tuple(inputs), tuple(outputs),
+            self._said(root),
+        )  # fmt: skip
+
+    def _said(self, root: h5py.Group) -> dict[str, Any]:
+        """Our own metadata; that of others is passed over."""
+        group = member(root, "metadata", self._where(""))
+        if not isinstance(group, h5py.Group):
+            return {}
+        names = [name for name in group if name.startswith(METADATA)]
+        return {n.removeprefix(METADATA): self._value(group, n, "") for n in names}
 
     # --- graphs ----------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""NIR: the float model of a program as a graph of its primitives."""
