@@ -29,8 +29,9 @@ Side = Literal["", "encoder", "body", "readout"]
 KINDS: tuple[Kind, ...] = ("binary", "integer", "real")
 NO_NEURON = (
     "no spiking neuron was recognised in the model; give its neurons a method neuron_parameters(),"
-    " or an adapter with --adapters; a network without spikes can only be costed (snndeploy inspect"
-    " --energy)"
+    " or an adapter with --adapters; an ANN (ReLU) becomes a spiking network with snndeploy compile"
+    " --convert --timesteps 32 --calibration DATA.npz; a network without spikes can only be costed"
+    " (snndeploy inspect --energy)"
 )
 
 

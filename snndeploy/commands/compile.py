@@ -55,6 +55,24 @@ from snndeploy.files.writing import check_folder, check_writable
 @click.option(
     "--held-back", type=FILE, metavar="DATA.npz", help="Samples on which --reduce is checked."
 )
+@click.option(
+    "--convert",
+    is_flag=True,
+    help="The model is an ANN: its ReLUs become integrate-and-fire neurons, balanced on the"
+    " calibration data, of --timesteps steps.",
+)
+@click.option(
+    "--percentile",
+    type=click.FloatRange(0, 100, min_open=True),
+    metavar="P",
+    help="With --convert: of a layer's positive activations, which becomes its threshold"
+    " [default: 99.9].",
+)
+@click.option(
+    "--max-pool",
+    type=click.Choice(["average", "any"]),
+    help="With --convert: what a max pool becomes, the average of spikes, or any spike.",
+)
 @click.option("--dump", type=FILE, metavar="FOLDER", help="Write every stage there as text.")
 @click.option("-o", "--output", type=FILE, required=True, metavar="NET.snnp")
 @json_option("what was decided")

@@ -21,9 +21,10 @@ from snndeploy.frontend.door import (
 )
 from snndeploy.frontend.netx import door as netx_door
 from snndeploy.frontend.nir import door as nir_door
+from snndeploy.frontend.onnx import door as onnx_door
 from snndeploy.shelf import model_entry
 
-DOORS: tuple[Door, ...] = (torch_door.DOOR, netx_door.DOOR, nir_door.DOOR)
+DOORS: tuple[Door, ...] = (torch_door.DOOR, netx_door.DOOR, nir_door.DOOR, onnx_door.DOOR)
 
 NO_SPEC = {
     ".snnp": "is a compiled program, and a model is needed; compile again from the model, or use a"

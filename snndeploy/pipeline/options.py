@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from snndeploy.conversion.facts import MaxPool
 from snndeploy.data import Data
 from snndeploy.errors import OptionError
 from snndeploy.frontend.door import SpecOptions
@@ -30,6 +31,8 @@ class Options:
     calibration data (`reduce.reduce`).  held_back: data on which that is checked.
     weights: in one part each, in two, or in two where one leaves too large an error
     (`quantize.scales`).
+    convert: the model is an ANN, whose ReLUs become integrate-and-fire neurons of T steps; with it
+    percentile and max_pool (`conversion.facts`).
     dump: a folder for every stage as text (`pipeline.stages`).
     """
 
@@ -41,15 +44,22 @@ class Options:
     reduce: Reduce = "off"
     held_back: str | Path | None = None
     weights: Weights = "auto"
+    convert: bool = False
+    percentile: float | None = None
+    max_pool: MaxPool | None = None
     dump: str | Path | None = None
 
     def __post_init__(self) -> None:
         if self.held_back and self.reduce == "off":
             raise OptionError("--held-back is what --reduce is checked on: give --reduce as well")
+        if not self.convert and (self.percentile is not None or self.max_pool is not None):
+            given = "--max-pool" if self.percentile is None else "--percentile"
+            raise OptionError(f"{given} is about how an ANN is converted: give --convert as well")
 
 
 OF_REAL_NUMBERS = (
     "calibration", "shortcuts", "host_attention", "reduce", "held_back", "weights",
+    "convert",
 )  # fmt: skip
 """The options that say nothing about a network that is integers already."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.conversion.facts import Conversion
 from snndeploy.data import Data
 from snndeploy.errors import FitError
 from snndeploy.frontend.door import (
@@ -30,6 +31,7 @@ from snndeploy.mapping import place
 from snndeploy.network import Network
 from snndeploy.neurons import Relay
 from snndeploy.passes.signals import infer_signals
+from snndeploy.pipeline.converted import open_converted
 from snndeploy.pipeline.facts import audit_facts, compiled_facts, network_facts
 from snndeploy.pipeline.golden import golden
 from snndeploy.pipeline.options import Options, given_of_real_numbers, split
@@ -75,7 +77,8 @@ def compile(
 ) -> Program:
     """From a SPEC to a program for one chip.
 
-    spec: a shipped model, FILE.py:FACTORY(arguments), or a lava-dl .net file (`frontend.doors`).
+    spec: a shipped model, FILE.py:FACTORY(arguments), NET.onnx, or a lava-dl .net file
+    (`frontend.doors`).
     given: the fields of `frontend.door.SpecOptions`, what to know of the SPEC, and of
     `pipeline.options.Options`, how it is compiled.
 
@@ -90,6 +93,9 @@ def compile(
     if door.gives == "network":
         refuse_options(door, spec, *given_of_real_numbers(options))
     of_spec = of_spec if of_spec.data else replace(of_spec, data=options.calibration)
+    if options.convert:
+        opened, conversion = open_converted(spec, of_spec, options, step)
+        return compile_opened(opened, chip, options, step, conversion=conversion)
     return compile_opened(open_spec(spec, of_spec, step=step), chip, options, step)
 
 
@@ -100,10 +106,12 @@ def compile_opened(
     step: Step = silent,
     *,
     scales: FixedScales | None = None,
+    conversion: Conversion | None = None,
 ) -> Program:
     """From an opened SPEC to a program; a network of integers enters where it is mapped.
 
-    scales: of `fix_scales`, of the same network with these weights or others.
+    scales: of `fix_scales`, of the same network with these weights or others.  conversion: how it
+    was made of an ANN.
 
     Raises:
         DeployError: one line, whatever cannot be done.
@@ -117,6 +125,7 @@ def compile_opened(
         found = _as_it_came(opened, options)
         step("map onto cores")
         program = _mapped(found, chip, options, dump)
+    program = replace(program, facts=replace(program.facts, conversion=conversion))
     if options.reduce != "off" and found.held_back is not None:
         step("reduce, and compare on held-back data")
         program = _reduced(program, found, options, dump)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from snndeploy.conversion.facts import Conversion
 from snndeploy.costs.layers import LayerCost
 from snndeploy.frontend.door import ModelFacts
 from snndeploy.lower.real_network import LoweringCost
@@ -27,7 +28,7 @@ class Facts:
     population; shortcuts: what each way to lower them costs; both are empty where integers were
     imported.  made_with: versions, by package.  reduction: what `--reduce` did (`verify.reduced`).
     plan: how the network was lowered and what the host does (`verdict`); flags are its answer.
-    input_range: of what calibration saw.
+    input_range: of what calibration saw.  conversion: how an ANN became this network.
     """
 
     model: ModelFacts
@@ -42,12 +43,13 @@ class Facts:
     reduction: Mapping[str, Any] | None = None
     plan: Plan | None = None
     input_range: InputRange | None = None
+    conversion: Conversion | None = None
 
     def as_json(self) -> dict[str, Any]:
         """JSON values; "reduction" is absent where nothing was asked to be reduced, "plan" and
-        "input_range" where integers were imported."""
+        "input_range" where integers were imported, "conversion" where nothing was converted."""
         found: dict[str, Any] = plain(self)
-        for key in ("reduction", "plan", "input_range"):
+        for key in ("reduction", "plan", "input_range", "conversion"):
             if getattr(self, key) is None:
                 del found[key]
         return found

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from snndeploy.program import Program
 from snndeploy.quantize.quantize import LayerQuantization
+from snndeploy.report.converted import conversion_lines
 from snndeploy.report.lines import bullets, wrap
 from snndeploy.report.reduced import reduction_text
 from snndeploy.report.terminal import mapping_text
@@ -37,6 +38,8 @@ def compiled_text(program: Program, output: Path) -> str:
         mapping_text(mapping),
         *_quantization(facts.quantization),
     ]
+    if facts.conversion is not None:
+        lines += ["", *conversion_lines(facts.conversion)]
     if facts.reduction is not None:
         lines += ["", reduction_text(facts.reduction)]
     if facts.plan is not None:
