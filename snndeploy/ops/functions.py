@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -48,6 +48,12 @@ def translate_clamp(call: Call) -> Translated:
     return Translated("clamp", {"minimum": numbers[0], "maximum": numbers[1]}, {})
 
 
+def translate_hardtanh(call: Call) -> Translated:
+    """ReLU6 too, whose limits are 0 and 6."""
+    limits = [float(call.get("min_val", -1.0)), float(call.get("max_val", 1.0))]
+    return Translated("clamp", {"minimum": limits[0], "maximum": limits[1]}, {})
+
+
 def function(
     name: str,
     evaluate: Callable[[Node, Any], Any],
@@ -57,6 +63,7 @@ def function(
     fixed: FixedPoint | None,
     record: Record,
     translate: Translator,
+    also: Mapping[str, Translator] | None = None,
 ) -> OpKind:
     """One value in, one out; why_not: what the chip would have to do."""
     return OpKind(
@@ -65,7 +72,7 @@ def function(
         axes=broadcast_axes, signal=signal, contracts_time=common.never,
         blocked=common.on_spikes_alone(why_not), chip=None, cost=common.FREE,
         traits=traits | Trait.FINISHES, fixed=fixed, record=record,
-        torch={f"aten.{name}.default": translate},
+        torch={f"aten.{name}.default": translate, **(also or {})},
     )  # fmt: skip
 
 
@@ -94,4 +101,5 @@ CLAMP = function(
     lambda node, x: torch.clamp(x, node.attributes["minimum"], node.attributes["maximum"]),
     "clips", clamp_signal, Trait.KEEPS_VALUE | Trait.SQUASHES, common.ROUNDED,
     Record(fewest=1, most=1, rule=clamp_record), translate_clamp,
+    {"aten.hardtanh.default": translate_hardtanh},
 )  # fmt: skip
