@@ -10,6 +10,7 @@ from snndeploy.backends.backend import Backend, Written, refuse
 from snndeploy.backends.lava.backend import BACKEND as LAVA
 from snndeploy.backends.netx.backend import BACKEND as NETX
 from snndeploy.backends.nir.backend import BACKEND as NIR
+from snndeploy.backends.onnx.backend import BACKEND as ONNX
 from snndeploy.backends.sanafe.backend import BACKEND as SANAFE
 from snndeploy.errors import DeployError, OptionError, near_names
 from snndeploy.files.writing import check_folder, check_writable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from snndeploy.program import Program
 
-BACKENDS: tuple[Backend, ...] = (LAVA, NETX, NIR, SANAFE)
+BACKENDS: tuple[Backend, ...] = (LAVA, NETX, NIR, ONNX, SANAFE)
 
 
 def names(command: str) -> list[str]:

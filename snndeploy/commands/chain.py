@@ -176,14 +176,18 @@ def deploy(
 @click.command()
 @click.argument("program_file", type=FILE, metavar="NET.snnp")
 @click.option("--format", "backend", type=BackendName("export"), required=True,
-              help="netx: lava-dl's .net, sequential networks.")  # fmt: skip
+              help="netx: lava-dl's .net, sequential networks; onnx: the float model.")  # fmt: skip
 @click.option("--round-biases", is_flag=True,
               help="Round biases, and leaks of weights made to fit 8 bits, to what .net can hold"
                    " (then not bit-exact).")  # fmt: skip
+@click.option("--part", type=click.Choice(["encoder", "network"]),
+              help="onnx: what the host computes, or all with its neurons [default: network].")  # fmt: skip
 @click.option("-o", "--output", type=FILE, required=True, metavar="FILE")
-def export(program_file: Path, backend: Backend, round_biases: bool, output: Path) -> None:
+def export(
+    program_file: Path, backend: Backend, round_biases: bool, part: str | None, output: Path
+) -> None:
     """Write a program in another tool's format (sanafe: a folder for SANA-FE 2.2.9)."""
-    refuse_options(backend, options := {"round_biases": round_biases})
+    refuse_options(backend, options := {"round_biases": round_biases, "part": part})
     check_output(backend, output)
     made = load_program(program_file)
     x = made.golden.x if made.golden else None

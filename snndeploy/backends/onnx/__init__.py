@@ -1,0 +1,1 @@
+"""The float model in standard ONNX operators."""
