@@ -101,6 +101,7 @@ class Backend:
     'export' another tool's format.  form: of the output.  options: those that `emit` takes.
     emit: (program, inputs (samples, ...), output, options); imports what it needs when called.
     run: runs what was emitted: (program, folder, samples, mode, timeout in seconds, progress).
+    allowed: of what a chip's integers may be; None: the float model is written.
     refusals: what lists of names cannot say, as numbers that are too large.
     """
 
@@ -108,7 +109,7 @@ class Backend:
     writes: str
     command: Literal["deploy", "export"]
     form: Literal["file", "folder"]
-    allowed: Allowed
+    allowed: Allowed | None
     emit: Callable[[Program, np.ndarray, Path, Mapping[str, Any]], Written]
     options: frozenset[str] = frozenset()
     refusals: Callable[[Program, Mapping[str, Any]], Iterable[UnsupportedError]] = lambda *_: ()

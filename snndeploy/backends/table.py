@@ -90,4 +90,5 @@ def require(backend: Backend, program: Program, options: Mapping[str, Any] | Non
         UnsupportedError: one line with every reason.
     """
     numbers = backend.refusals(program, options or {})
-    refuse(backend.allowed.refusals(program.network, numbers))
+    allowed = backend.allowed
+    refuse(tuple(numbers) if allowed is None else allowed.refusals(program.network, numbers))

@@ -181,7 +181,7 @@ def deploy(
               help="Round biases, and leaks of weights made to fit 8 bits, to what .net can hold"
                    " (then not bit-exact).")  # fmt: skip
 @click.option("--part", type=click.Choice(["encoder", "network"]),
-              help="onnx: what the host computes, or all with its neurons [default: network].")  # fmt: skip
+              help="onnx: what the host computes, or all [default: network].")  # fmt: skip
 @click.option("-o", "--output", type=FILE, required=True, metavar="FILE")
 def export(
     program_file: Path, backend: Backend, round_biases: bool, part: str | None, output: Path

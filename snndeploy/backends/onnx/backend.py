@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from snndeploy.backends.backend import Allowed, Backend, Written
+from snndeploy.backends.backend import Backend, Written
 from snndeploy.errors import UnsupportedError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from snndeploy.network import Network
+    from snndeploy.backends.onnx.export import Part
     from snndeploy.program import Program
-
-
-@dataclass(frozen=True)
-class AnyNetwork(Allowed):
-    """The integers of a chip are not written, so that none of them are refused."""
-
-    def refusals(
-        self, network: Network, others: Iterable[UnsupportedError] = ()
-    ) -> tuple[UnsupportedError, ...]:
-        return tuple(others)
-
-
-ALLOWED = AnyNetwork(title="ONNX", neurons={}, connections=frozenset(), features=frozenset())
 
 
 def _refusals(program: Program, options: Mapping[str, Any]) -> tuple[UnsupportedError, ...]:
@@ -37,13 +23,17 @@ def _refusals(program: Program, options: Mapping[str, Any]) -> tuple[Unsupported
         return (UnsupportedError(said, reason="onnx"),)
     from snndeploy.backends.onnx.export import missing
 
-    return tuple(missing(program, options.get("part") or "network"))
+    return tuple(missing(program, _part(options)))
+
+
+def _part(options: Mapping[str, Any]) -> Part:
+    return cast("Part", options.get("part") or "network")
 
 
 def _emit(program: Program, x: np.ndarray, output: Path, options: Mapping[str, Any]) -> Written:
     from snndeploy.backends.onnx.export import export_onnx
 
-    part = options.get("part") or "network"
+    part = _part(options)
     nodes, size = export_onnx(program, output, part)
     steps = program.model.timesteps
     return Written(
@@ -58,7 +48,7 @@ BACKEND = Backend(
     writes="an ONNX file of the float model",
     command="export",
     form="file",
-    allowed=ALLOWED,
+    allowed=None,
     emit=_emit,
     options=frozenset({"part"}),
     refusals=_refusals,

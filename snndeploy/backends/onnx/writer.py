@@ -42,7 +42,7 @@ class Writer:
         return made
 
     def constant(self, values: Any, kind: type = np.float32) -> str:
-        array = np.array(values, dtype=kind, order="C")
+        array: np.ndarray = np.array(values, dtype=kind, order="C")
         key = (array.shape, array.dtype.str, array.tobytes())
         if key not in self.constants:
             name = self.unique(f"constant_{len(self.constants)}")
