@@ -76,8 +76,10 @@ def _take(atoms: list[Atom], size: int) -> tuple[Dimension, list[Atom]]:
 def expand_axes(source: Axes, shape: Sequence[int], timesteps: int) -> Axes:
     """Axes after dimensions of size 1 grow to `shape`.
 
-    One of the two leading dimensions that grows to `timesteps` is time, unless the source has time.
+    One of the two leading dimensions that grows to `timesteps` is time, or the last of a sequence,
+    unless the source has time.
     """
+    last = len(shape) - 1 if len(shape) in SEQUENCE_RANKS else 1
     padded: list[Dimension] = [()] * (len(shape) - len(source)) + [tuple(d) for d in source]
     timed = _is_timed(source)
     result: list[Dimension] = []
@@ -87,7 +89,7 @@ def expand_axes(source: Axes, shape: Sequence[int], timesteps: int) -> Axes:
             result.append(dimension)
         elif before != 1:
             raise ValueError(f"repeating a dimension of {before} to {size} is not supported")
-        elif size == timesteps and not timed and index <= 1:
+        elif size == timesteps and not timed and index in (0, 1, last):
             result.append((("time", size),))
             timed = True
         else:

@@ -53,8 +53,18 @@ class Fitted:
     negated: bool = False
 
 
+DESCRIBED = (
+    "describe it by a method of its module: def neuron_parameters(self): return dict(threshold=1.0,"
+    ' decay=0.5, v_reset=0.0, fires_at="ge", reset="hard", time_axis=0)'
+)
+
+
 class NotAffine(Exception):
-    """Why a cycle is no neuron that the compiler knows."""
+    """Why a cycle is no neuron that the compiler knows, and what else to do than to describe it."""
+
+    def __init__(self, why: str, cure: str = "") -> None:
+        super().__init__(why)
+        self.cure = cure
 
 
 def _with(fitted: Fitted, **parameters: Any) -> Fitted:
@@ -106,15 +116,14 @@ def fit(cycle: Cycle) -> Fitted:
     try:
         return _Fit(cycle).found()
     except NotAffine as why:
-        raise refused(cycle, str(why)) from None
+        raise refused(cycle, str(why), why.cure) from None
 
 
-def refused(cycle: Cycle, why: str) -> UnsupportedError:
+def refused(cycle: Cycle, why: str, cure: str = "") -> UnsupportedError:
     where = f" in module {cycle.module!r}" if cycle.module else ""
     return UnsupportedError(
-        f"the neuron{where} is not one that the compiler reads from its loop: {why}; describe it"
-        " by a method of its module: def neuron_parameters(self): return dict(threshold=1.0,"
-        ' decay=0.5, v_reset=0.0, fires_at="ge", reset="hard", time_axis=0)',
+        f"the neuron{where} is not one that the compiler reads from its loop: {why};"
+        f" {cure or DESCRIBED}",
         node=cycle.module,
         reason=why,
     )
@@ -154,7 +163,19 @@ class _Fit:
         for way in ways:
             if not equation_of(way.parameters).faults() and simulates(self.cycle, self.step, way):
                 return way
+        if self._adapts():
+            raise NotAffine(
+                "its spikes alone move a state that moves its threshold (it adapts)",
+                "train it with a fixed threshold",
+            )
         raise NotAffine(f"on random input it does not fire as {equation_of(ways[0].parameters)}")
+
+    def _adapts(self) -> bool:
+        """A state that waits for spikes alone changes how far the membrane is from firing."""
+        states, inputs = self._states(), self._inputs()
+        margin = self._margin(states, inputs)
+        moved = ({**states, one: states[one] + 1} for one in self.held)
+        return any(bool((self._margin(one, inputs) != margin).any()) for one in moved)
 
     # points
 
@@ -220,7 +241,10 @@ class _Fit:
             self.gates = counted_gates(found, counts[0])
             found = counts
         if len(found) != 1:
-            raise NotAffine(f"{len(found)} comparisons a step decide whether it fires")
+            raise NotAffine(
+                f"{len(found)} comparisons a step decide whether it fires",
+                "train it with one threshold, or let every threshold be a neuron of its own",
+            )
         (main,) = found
         if strict(main) is None:
             raise NotAffine("heaviside gives neither 0 nor 1 at the threshold")
@@ -548,7 +572,11 @@ def _one(values: Any, what: str) -> float:
     """The one number that all channels have."""
     flat = values.reshape(-1)
     if not bool((flat - flat[0]).abs().max() <= AGREEMENT * max(1.0, float(flat.abs().max()))):
-        raise NotAffine(f"it has {len(torch.unique(flat))} different {what}")
+        raise NotAffine(
+            f"it has {len(torch.unique(flat))} different {what}, and one is needed for all its"
+            " channels",
+            "train one number for the layer, or make a module of its own for each",
+        )
     return float(flat[0])
 
 

@@ -169,8 +169,9 @@ class _Reader:
         }
         if torch.Tag.nondeterministic_seeded in target.tags and arguments.get("train", True):
             raise UnsupportedError(
-                f"operation {name.removesuffix('.default')} in module {module!r} draws random"
-                " numbers; compile a model that does the same at every run",
+                f"operation {name.removesuffix('.default')} in module {module or '(the model)'!r}"
+                " draws random numbers; compile a model that does the same at every run, and draw"
+                " spikes of an image before it: frames (time, ...) as data",
                 node=module,
                 reason="random numbers",
             )

@@ -295,7 +295,7 @@ class Roller:
         try:
             places = [self.zip(tuple(place)) for place in zip(*rows, strict=True)]
         except ConstantsDiffer as failure:
-            what = f"{_said(exemplar)} with {failure.what}"
+            what = f"{_said(exemplar)} with {failure.what}{_taking_turns(real)}"
             raise NotRolled(what, exemplar.module, failure.step) from None
         walked = iter(places)
         family.arguments = {
@@ -423,6 +423,14 @@ def _is_part(value: Any) -> bool:
 
 def _sort(value: Any) -> str:
     return value.name if isinstance(value, Call) else type(value).__name__
+
+
+def _taking_turns(members: list[Any]) -> str:
+    """Said of calls that each step makes in a module of its own."""
+    modules = list(dict.fromkeys(member.module for member in members))
+    if len(modules) != len(members):
+        return ""
+    return f" (each step has a module of its own, {modules[0]!r} to {modules[-1]!r}; share one)"
 
 
 def _said(value: Any) -> str:
