@@ -95,6 +95,6 @@ def ann():
 def converted():
     """`from_model` of an ANN; every step of an image's repetition."""
     network = from_model(
-        ann(), input_shape=(1, 8, 8), batch_size=1, num_timesteps=TIMESTEPS, add_spiking_output=False
+        ann(), input_shape=(1, 8, 8), num_timesteps=TIMESTEPS
     )
     return Repeated(network.spiking_model, squeezed=True)
