@@ -1,5 +1,6 @@
 """The README's code runs, its commands exist, and its report is what the demo prints."""
 
+import json
 import re
 import runpy
 from pathlib import Path
@@ -31,9 +32,27 @@ def desk(tmp_path, monkeypatch):
     return tmp_path
 
 
+def accuracy_trained(net):
+    """Of the digits that it is trained on, as a user would train it."""
+    torch.manual_seed(0)
+    with np.load(DIGITS) as digits:
+        x = torch.from_numpy(digits["x"][:300] * digits["scale"]).float()
+        y = torch.from_numpy(digits["y"][:300]).long()
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    for _ in range(8):
+        for batch in torch.randperm(len(x)).split(50):
+            loss = torch.nn.functional.cross_entropy(net(x[batch]), y[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    with torch.no_grad():
+        return float((net.eval()(x).argmax(1) == y).float().mean())
+
+
 def test_your_own_model(desk):
     (desk / "my_net.py").write_text(blocks("python")[0])
     net = runpy.run_path(str(desk / "my_net.py"))["Net"]()
+    assert accuracy_trained(net) > 0.9
     torch.save(net.state_dict(), "my_net.pt")
     commands = [line for line in blocks("sh")[1].splitlines() if line]
     assert [line.split()[1] for line in commands] == ["inspect", "compile", "simulate"]
@@ -41,7 +60,8 @@ def test_your_own_model(desk):
         arguments = re.findall(r'"[^"]*"|\S+', line)[1:]
         result = run(*(argument.strip('"') for argument in arguments))
         assert result.exit_code == 0, (line, result.output)
-    assert (desk / "run" / "report.json").is_file()
+    report = json.loads((desk / "run" / "report.json").read_text())
+    assert report["accuracy"]["chip"] > 0.85
 
 
 @pytest.mark.slow
