@@ -155,6 +155,15 @@ def _stack(reader: Any, a: dict[str, Any], module: str) -> Any:
     return None
 
 
+def _squeeze(reader: Any, a: dict[str, Any], module: str) -> Any:
+    """Without the dimensions of size one."""
+    shape = a["self"].shape
+    kept = [size for size in shape if size != 1]
+    if len(kept) == len(shape):
+        return a["self"]
+    return reader.call(aten.view.default, {"self": a["self"], "size": kept}, module)
+
+
 def _rsub(reader: Any, a: dict[str, Any], module: str) -> Any:
     """rsub(x, n) is n - x."""
     if a.get("alpha", 1) != 1:
@@ -216,6 +225,7 @@ SIMPLER: dict[str, Rule] = {
     "aten.select.int": _select,
     "aten.cat.default": _cat,
     "aten.stack.default": _stack,
+    "aten.squeeze.default": _squeeze,
     "aten.rsub.Scalar": _rsub,
     "aten.rsub.Tensor": _rsub,
     "aten.mul.Tensor": _mul,
