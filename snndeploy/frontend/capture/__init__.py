@@ -5,6 +5,7 @@ The module is exported as it is, with all its T copies of a step.  Then, one fil
   program     the exported calls as values: constants folded, equal expressions one, lists of steps
               that were written in place or grown put together
   roll        one backward walk over tuples of T calls finds what is the same at every step
+  first_step  the rules for a first step that differs; alike: what makes steps the same
   reductions  how a sequence of steps leaves the loop: put together, added up, the last one read
   cycles      what is inside a loop: linear filters, and one cycle a comparator
   fit         the cycle cut at the comparator: affine maps, read as a neuron's equation

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from snndeploy.frontend.capture.alike import NotRolled
 from snndeploy.frontend.capture.cycles import find_parts
 from snndeploy.frontend.capture.fit import fit
 from snndeploy.frontend.capture.merge import merge
@@ -15,7 +16,6 @@ from snndeploy.frontend.capture.operators import COMPARISONS
 from snndeploy.frontend.capture.program import read_program
 from snndeploy.frontend.capture.proof import Captured
 from snndeploy.frontend.capture.reductions import roll
-from snndeploy.frontend.capture.roll import NotRolled
 from snndeploy.frontend.capture.rolled import Input, reachable
 from snndeploy.frontend.capture.write import Neuron, Sequences
 from snndeploy.frontend.translate import Source, translate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from snndeploy.frontend.capture.roll import ANY
+from snndeploy.frontend.capture.alike import ANY
 from snndeploy.frontend.capture.rolled import Delay, Rolled, Steps, reachable
 
 

@@ -23,8 +23,8 @@ import torch
 
 from snndeploy.errors import ModelError, one_line
 from snndeploy.frontend.capture.operators import ROUNDINGS
+from snndeploy.frontend.capture.alike import ANY
 from snndeploy.frontend.capture.replay import Replay, stored_sizes
-from snndeploy.frontend.capture.roll import ANY
 from snndeploy.frontend.capture.rolled import Steps
 from snndeploy.frontend.capture.values import Call, Constant, Program, Value
 from snndeploy.frontend.capture.write import Neuron

@@ -9,8 +9,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+from snndeploy.frontend.capture.alike import ANY, NotRolled
 from snndeploy.frontend.capture.operators import COMPARISONS
-from snndeploy.frontend.capture.roll import ANY, NotRolled, Roller, fixed, given
+from snndeploy.frontend.capture.roll import Roller, fixed, given
 from snndeploy.frontend.capture.rolled import Rolled, Steps, Taken, Together, Total, Whole
 from snndeploy.frontend.capture.values import Call, Constant, Given, Program, Value, replaced
 
