@@ -11,6 +11,7 @@ from torch import nn
 
 from snndeploy.data import Data
 from snndeploy.frontend.capture import proof
+from snndeploy.frontend.capture.double import in_double
 from snndeploy.frontend.torch import trace
 from snndeploy.ops.evaluate import evaluate
 from snndeploy.pipeline import Options, compile_opened
@@ -96,3 +97,12 @@ def test_much_work_is_proved_on_few_samples(monkeypatch, features, samples):
     monkeypatch.setattr(proof, "MOST_WORK", 1)
     assert trace(net, torch.zeros(1, 12)).notes == ()
     assert seen[-1] == samples
+
+
+def test_a_difference_in_single_precision_is_looked_at_in_double(monkeypatch, traced):
+    """A deep network's rounding may turn into another spike; its own float32 tensors follow."""
+    net, _ = traced("buffers written by index")
+    monkeypatch.setitem(proof.TOLERANCE, torch.float32, -1.0)
+    assert trace(net, IMAGES[:1]).notes == ()
+    assert in_double(net, IMAGES).dtype == torch.float64
+    assert torch.get_default_dtype() == torch.float32
