@@ -215,8 +215,8 @@ def compare(
 ) -> None:
     """Two networks, or one by two conventions, side by side in the papers' figures.
 
-    A and B are SPECs or program files; options of a model are for both, but --checkpoint, which is
-    A's.  Without --data no weights are needed: the formula knows none.
+    A and B are SPECs or program files; options of a model are for both, but those of --checkpoint,
+    which is A's.  Without --data no weights are needed: the formula knows none.
     r_EE above 1 and r_REC below 0 mean that B takes less energy than A.
     """
     check_json(json_file)
@@ -238,6 +238,8 @@ def compare(
     read_b = parse_convention(convention_b) if convention_b else read
     options = samples_said(options, data)
     of_b = {**options, "checkpoint": checkpoint_b}
+    if checkpoint_b is None:
+        of_b |= {"key": None, "strip_prefix": None, "allow_unexpected": False}
     found = Comparison(
         _price(*_open(a, options, data is not None), first, read),
         _price(*_open(b, of_b, data is not None), second, read_b),

@@ -83,6 +83,12 @@ def spec_options(command: Callable[..., Any]) -> Callable[..., Any]:
         (
             click.option("--checkpoint", type=FILE, metavar="FILE",
                          help="Weights: .safetensors, or a state_dict."),
+            click.option("--key", metavar="NAME",
+                         help="Where in the checkpoint the weights are, dotted: ema.model"),
+            click.option("--strip-prefix", metavar="NAME.",
+                         help="Leave this out of the checkpoint's names."),
+            click.option("--allow-unexpected", is_flag=True,
+                         help="The checkpoint may have more than the model takes."),
             click.option("--random-weights", is_flag=True,
                          help="Random weights (seed 0): structure and costs only."),
             click.option("--path", type=FILE, multiple=True, metavar="FOLDER",

@@ -61,6 +61,7 @@ class ModelFacts:
 class SpecOptions:
     """What a user may say about a SPEC besides; a door refuses by name what it cannot use.
 
+    key, strip_prefix, allow_unexpected: of the checkpoint (`frontend.checkpoint.Naming`).
     path: folders whose modules the model's code may import.
     data: samples, or their file, that say shape and signal where the model does not.
     adapters: functions that recognise neurons (`frontend.adapters`), or the file that lists them.
@@ -70,6 +71,9 @@ class SpecOptions:
     """
 
     checkpoint: str | Path | None = None
+    key: str | None = None
+    strip_prefix: str | None = None
+    allow_unexpected: bool = False
     random_weights: bool = False
     path: Sequence[str | Path] = ()
     data: str | Path | Data | None = None

@@ -15,12 +15,12 @@ import torch
 
 from snndeploy.data import Data
 from snndeploy.errors import ModelError
-from snndeploy.frontend.checkpoint import load_weights
+from snndeploy.frontend.checkpoint import Naming, load_weights
 from snndeploy.frontend.declared import declared
 from snndeploy.frontend.factory import Made, make
 from snndeploy.frontend.spec import parse_spec
 from snndeploy.frontend.user_code import UserCode
-from snndeploy.shelf import ModelEntry, catalog
+from snndeploy.shelf import ModelEntry, catalog, models_folder
 
 RANDOM_WEIGHTS_SEED = 0
 BY_FACTORY = "loaded by the factory"
@@ -55,6 +55,7 @@ def load(
     spec: str,
     checkpoint: str | Path | None = None,
     *,
+    naming: Naming | None = None,
     random_weights: bool = False,
     input_shape: tuple[int, ...] | None = None,
     input_signal: str | None = None,
@@ -67,6 +68,7 @@ def load(
     Without a checkpoint a shipped model takes its shipped weights, and a factory may load its own;
     other models have random ones (seed 0) when `random_weights` says so, else they are refused.
 
+    naming: which tensors of the checkpoint are meant.
     path: folders whose modules the code may import.  data: samples that say what shape and signal
     the input has, where the model does not.
 
@@ -80,7 +82,7 @@ def load(
     with code:
         torch.manual_seed(RANDOM_WEIGHTS_SEED)
         made = make(parsed, code)
-        weights, notes = _weights(made, spec, entry, checkpoint, random_weights)
+        weights, notes = _weights(made, spec, entry, checkpoint, naming, random_weights)
         _refuse_not_finite(made.module, weights or spec)
         found = declared(
             made, code, timesteps=timesteps, input_shape=input_shape, input_signal=input_signal,
@@ -105,11 +107,13 @@ def _weights(
     spec: str,
     entry: ModelEntry | None,
     checkpoint: str | Path | None,
+    naming: Naming | None,
     random_weights: bool,
 ) -> tuple[str, tuple[str, ...]]:
     """Load them; what they are called, '' when random, and notes."""
     if checkpoint is not None:
-        return str(checkpoint), load_weights(made.module, Path(checkpoint))
+        twin = str(made.code.__file__).startswith(f"{models_folder()}/")
+        return str(checkpoint), load_weights(made.module, Path(checkpoint), naming, twin=twin)
     own = _loaded_by_factory(made)
     if random_weights:
         return "", ()

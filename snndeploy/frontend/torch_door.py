@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from snndeploy.errors import OptionError
 from snndeploy.frontend.door import Door, ModelFacts, Need, OpenedModel, SpecOptions, Step
 from snndeploy.frontend.spec import is_spec
 from snndeploy.shelf import catalog
@@ -21,15 +22,22 @@ def _takes(spec: str) -> bool:
 
 
 def _open(spec: str, options: SpecOptions, need: Need, step: Step) -> OpenedModel:
+    from snndeploy.frontend.checkpoint import Naming
     from snndeploy.frontend.load import load, load_adapters
     from snndeploy.frontend.torch import trace
 
+    if options.checkpoint is None:
+        named = {"key", "strip_prefix", "allow_unexpected"} & set(options.given())
+        if named:
+            first = min(named).replace("_", "-")
+            raise OptionError(f"--{first} says how a checkpoint is read: give --checkpoint as well")
     step("load the model")
     given = options.adapters
     adapters = load_adapters(given) if isinstance(given, Path) else given or ()
     loaded = load(
         spec,
         options.checkpoint,
+        naming=Naming(options.key, options.strip_prefix, options.allow_unexpected),
         random_weights=options.random_weights or not need.weights,
         input_shape=options.input_shape,
         input_signal=options.input_signal,

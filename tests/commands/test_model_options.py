@@ -24,7 +24,7 @@ def options_of(command):
 @pytest.mark.parametrize("name", ["compile", "inspect", "fit", "analyze", "compare", "doctor"])
 def test_the_same_options_everywhere(name):
     wanted = options_of(click.command()(spec_options(lambda **options: None)))
-    assert len(wanted) == 9 and wanted <= options_of(main.commands[name])
+    assert len(wanted) == 12 and wanted <= options_of(main.commands[name])
 
 
 @pytest.fixture
@@ -77,3 +77,23 @@ def test_a_folder_is_explained(silent, bench):
         f"{silent} is a folder; give --path {silent} and, of the modules in it,"
         " silent:FACTORY(arguments); a SPEC is one of: "
     )
+
+
+def test_how_a_checkpoint_is_read(bench):
+    import torch
+    from safetensors.torch import load_file
+
+    state = load_file(bench / "net.safetensors")
+    held = {"a": {f"x.{name}": value for name, value in state.items()}, "b": {"w": torch.ones(1)}}
+    held["a"]["loss.weight"] = torch.ones(1)
+    torch.save(held, bench / "net.pt")
+    given = ("inspect", bench / "tiny_model.py", "--checkpoint", bench / "net.pt")
+    assert "--key: a, b" in refused(bench, *given)
+    assert "--strip-prefix x." in refused(bench, *given, "--key", "a")
+    given = (*given, "--key", "a", "--strip-prefix", "x.", "--allow-unexpected")
+    result = run(*given)
+    assert result.exit_code == 0, result.output
+    assert "  - checkpoint net.pt: unexpected, left out: loss.weight\n" in result.stdout
+    result = run("inspect", bench / "tiny_model.py", "--key", "a")
+    assert result.exit_code == 2
+    assert "--key says how a checkpoint is read: give --checkpoint as well" in result.stderr

@@ -289,3 +289,57 @@ def test_data_say_shape_and_signal(tmp_path, x, scale, signal, said):
         f"{tmp_path}/net.py has no example(module) and the model no input_shape; give"
         " --input-shape, or --calibration DATA.npz, whose samples have it"
     )
+
+
+OWN_WEIGHTS = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    T = 2
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Linear(3, 3), nn.Linear(3, 2)
+
+def whole():
+    net = Net()
+    net.load_state_dict(torch.load(__file__[:-3] + ".pt"))
+    return net
+
+def part():
+    net = Net()
+    state = torch.load(__file__[:-3] + ".pt")
+    net.load_state_dict({k: v for k, v in state.items() if "body" in k}, strict=False)
+    return net
+
+def inside():
+    net = Net()
+    net.body.load_state_dict({"weight": torch.ones(3, 3), "bias": torch.ones(3)})
+    net.head.load_state_dict({"weight": torch.ones(2, 3), "bias": torch.ones(2)})
+    return nn.Sequential(net)
+"""
+
+
+def test_a_factory_that_loads_its_own_weights_counts_as_trained(tmp_path):
+    file = tmp_path / "own.py"
+    file.write_text(OWN_WEIGHTS)
+    torch.manual_seed(5)
+    state = {"body.weight": torch.rand(3, 3), "body.bias": torch.rand(3),
+             "head.weight": torch.rand(2, 3), "head.bias": torch.rand(2)}  # fmt: skip
+    torch.save(state, tmp_path / "own.pt")
+    loaded = load(f"{file}:whole", input_shape=(3,))
+    assert loaded.weights == "loaded by the factory"
+    assert loaded.notes[0] == "weights: whole loads them itself"
+    assert torch.equal(loaded.module.head.weight, state["head.weight"])
+    assert load(f"{file}:inside", input_shape=(3,)).weights == "loaded by the factory"
+    assert refused(f"{file}:part", random_weights=False, input_shape=(3,)) == (
+        f"{file}:part loads 50% of its weights itself and leaves the others random; give"
+        " --checkpoint FILE with all of them, or --random-weights"
+    )
+    assert refused(f"{file}:Net", random_weights=False).startswith(
+        f"model {file}:Net has no shipped"
+    )
+    other = {name: torch.zeros_like(value) for name, value in state.items()}
+    torch.save(other, tmp_path / "other.pt")
+    loaded = load(f"{file}:whole", tmp_path / "other.pt", input_shape=(3,))
+    assert loaded.weights == "other.pt" and not loaded.module.head.weight.any()
