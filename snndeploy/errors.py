@@ -54,9 +54,11 @@ class DeployError(Exception):
     """Anything the compiler refuses; `str(error)` is always a single printable line.
 
     violations: what each refusal is about, where there may be several.
+    known: what had been found out of the SPEC by then, in words.
     """
 
     violations: tuple[Violation, ...] = ()
+    known: tuple[str, ...] = ()
 
     def __init__(self, message: str) -> None:
         super().__init__(_printable(" ".join(message.split())))

@@ -33,6 +33,11 @@ NO_SPEC = {
     ".npz": "holds data, not a network; give the model, then --data or --calibration",
     ".toml": "is a chip file; give the model, then --target {spec}",
 }
+NO_SPEC[".pt2"] = (
+    "is an exported program, which torch reads by unpickling and evaluating what is in it, so it is"
+    " not read; give the model, or export it to ONNX; where you trust it, one line keeps its"
+    " weights: torch.save(torch.export.load('{spec}').state_dict, 'weights.pt')"
+)
 NO_SPEC |= dict.fromkeys((".pt", ".pth", ".ckpt", ".tar"), NO_SPEC[".safetensors"])
 
 MODULE_CLASS = re.compile(r"^class \w+\(.*\bModule\b.*\):", re.MULTILINE)

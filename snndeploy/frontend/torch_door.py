@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import fields, replace
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snndeploy.errors import OptionError
+from snndeploy.errors import DeployError, OptionError
 from snndeploy.frontend.door import Door, ModelFacts, Need, OpenedModel, SpecOptions, Step
 from snndeploy.frontend.spec import is_spec
 from snndeploy.shelf import catalog
@@ -15,6 +16,8 @@ from snndeploy.shelf import catalog
 if TYPE_CHECKING:
     from snndeploy.frontend.load import Loaded
     from snndeploy.graph import Graph
+
+RANDOM = "random (seed 0)"
 
 
 def _takes(spec: str) -> bool:
@@ -46,17 +49,21 @@ def _open(spec: str, options: SpecOptions, need: Need, step: Step) -> OpenedMode
         data=options.data,
     )
     step("trace it and compare the graph with the model")
-    with loaded.code:
-        graph = trace(
-            loaded.module,
-            loaded.example,
-            timesteps=loaded.timesteps,
-            input_signal=loaded.signal,
-            adapters=adapters,
-            name=loaded.name,
-            verify=need.proof,
-            spiking=need.spikes,
-        )
+    try:
+        with loaded.code:
+            graph = trace(
+                loaded.module,
+                loaded.example,
+                timesteps=loaded.timesteps,
+                input_signal=loaded.signal,
+                adapters=adapters,
+                name=loaded.name,
+                verify=need.proof,
+                spiking=need.spikes,
+            )
+    except DeployError as error:
+        error.known = _known(loaded)
+        raise
     graph = replace(graph, notes=(*loaded.notes, *graph.notes))
     calibration = loaded.entry.calibration_data if loaded.entry else None
     return OpenedModel(_facts(loaded, graph), graph, calibration)
@@ -66,12 +73,28 @@ def _facts(loaded: Loaded, graph: Graph) -> ModelFacts:
     return ModelFacts(
         name=loaded.name,
         spec=loaded.spec,
-        weights=loaded.weights or "random (seed 0)",
+        weights=loaded.weights or RANDOM,
         parameters=sum(p.numel() for p in loaded.module.parameters()),
         parameters_sha256=state_hash(loaded.module),
         timesteps=graph.timesteps,
         input_shape=graph.input.shape[1:],
         input_signal=graph.input.attributes["signal"],
+    )
+
+
+def _known(loaded: Loaded) -> tuple[str, ...]:
+    """What is known of a model that does not become a graph."""
+    module = loaded.module
+    parts = Counter(type(part).__name__ for part in module.modules() if not any(part.children()))
+    steps = loaded.timesteps or getattr(module, "timesteps", None)
+    shape = " x ".join(map(str, loaded.example.shape[1:]))
+    return (
+        f"{sum(p.numel() for p in module.parameters()):,} parameters, weights"
+        f" {loaded.weights or RANDOM}",
+        f"time steps: {steps or 'it does not say'}; one sample is {shape}"
+        f" ({loaded.signal or 'real'} values)",
+        "made of " + ", ".join(f"{count} {name}" for name, count in parts.most_common()),
+        *loaded.notes,
     )
 
 
@@ -83,12 +106,19 @@ def state_hash(module: Any) -> str:
     return digest.hexdigest()
 
 
+OPTIONS = frozenset(
+    {
+        "checkpoint", "key", "strip_prefix", "allow_unexpected", "random_weights", "path",
+        "adapters", "input_shape", "input_signal", "timesteps",
+    }
+)  # fmt: skip
+
 DOOR = Door(
     kind="a torch model",
     form="a shipped model (snndeploy models list), FILE.py:FACTORY(arguments) or"
     " PACKAGE.MODULE:FACTORY(arguments)",
     takes=_takes,
     gives="model",
-    options=frozenset(field.name for field in fields(SpecOptions)) - {"data", "input_neuron"},
+    options=OPTIONS,
     open=_open,
 )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from snndeploy.errors import ModelError
+from snndeploy.errors import DeployError, ModelError
 from snndeploy.frontend.door import (
     TO_COST,
     ModelFacts,
@@ -82,9 +82,25 @@ class Diagnosis:
         return {"schema": "snndeploy.doctor/1", **record, "fits": [f.as_json() for f in self.fits]}
 
 
+@dataclass(frozen=True)
+class Refused:
+    """As far as it came with a SPEC that is no graph.
+
+    known: what was found out before.  refused: why it went no further, and what to do.
+    """
+
+    kind: str
+    spec: str
+    known: tuple[str, ...]
+    refused: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"schema": "snndeploy.doctor/1", **asdict(self)}
+
+
 def examine(
     spec: str, targets: Sequence[str | Target] = (), *, step: Step = silent, **given: Any
-) -> Diagnosis:
+) -> Diagnosis | Refused:
     """One page on a SPEC; given: fields of `frontend.door.SpecOptions`.
 
     targets: those that are asked; none: every shipped one.
@@ -96,7 +112,12 @@ def examine(
     chips = [target if isinstance(target, Target) else Target.load(target) for target in named]
     options = SpecOptions(**given)
     kind = door_of(spec).kind
-    opened, unproved = _opened(spec, options, step)
+    try:
+        opened, unproved = _opened(spec, options, step)
+    except DeployError as error:
+        if not error.known:
+            raise
+        return Refused(kind, spec, error.known, str(error))
     asked = [chip for chip in chips if not chip.not_compiled]
     others = {chip.name: chip.not_compiled for chip in chips if chip.not_compiled}
     if isinstance(opened, OpenedNetwork):

@@ -14,12 +14,19 @@ MOST_LAYERS = 4  # that are named one by one where neurons share an equation
 
 
 def doctor_text(found: Mapping[str, Any]) -> str:
-    """found: the JSON of a `pipeline.doctor.Diagnosis`."""
+    """found: the JSON of a `pipeline.doctor.Diagnosis`, or of a `Refused`."""
+    if "refused" in found:
+        return _as_far_as_it_came(found)
     parts = [_model(found), _neurons(found["neurons"]), _proof(found)]
     if found["flags"]:
         parts.append(flag_lines(found["flags"]))
     parts += [_targets(found), _host(found["fits"])]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _as_far_as_it_came(found: Mapping[str, Any]) -> str:
+    head = f"{found['spec']}\n" + bullets([found["kind"], *found["known"]])
+    return f"{head}\n\nIt did not become a graph\n{bullets([found['refused']])}\n"
 
 
 def _model(found: Mapping[str, Any]) -> str:

@@ -75,3 +75,43 @@ def test_a_network_that_is_misdescribed_still_gets_its_page(bench: Path):
 def test_what_is_no_network_is_refused_in_one_line(bench: Path):
     said = refused(bench, "doctor", bench / "net.safetensors")
     assert "is a checkpoint: give the model, then --checkpoint" in said
+
+
+NEURON_OF_ITS_OWN = """
+import torch
+from torch import nn
+
+
+class Cosine(nn.Module):
+    def forward(self, x):
+        v, spikes = torch.zeros_like(x[:, 0]), []
+        for t in range(x.shape[1]):
+            v = torch.cos(v) + x[:, t]
+            spikes.append((v > 1).float())
+        return torch.stack(spikes, 1)
+
+
+def net(num_steps=4):
+    return nn.Sequential(nn.Linear(3, 5), Cosine(), nn.Linear(5, 2))
+"""
+
+
+def test_what_does_not_become_a_graph_is_described_as_far_as_it_came(bench: Path):
+    (bench / "odd.py").write_text(NEURON_OF_ITS_OWN, encoding="utf-8")
+    given = (f"{bench}/odd.py", "--random-weights", "--input-shape", "4,3")
+    said = refused(bench, "inspect", *given)
+    result = run("doctor", *given)
+    assert result.exit_code == 0, result.output
+    page = result.stdout
+    assert max(len(line) for line in page.splitlines()[1:]) <= 80
+    for part in (
+        "  - 32 parameters, weights random (seed 0)\n",
+        "  - time steps: 4; one sample is 4 x 3 (real values)\n",
+        "  - made of 2 Linear, 1 Cosine\n",
+        "  - time steps 4: from the argument num_steps of net\n",
+        "It did not become a graph\n",
+    ):
+        assert part in page, page
+    found = json.loads(run("doctor", *given, "--json", "-").stdout)
+    assert found["refused"].replace(f"{bench}/", "") == said.replace(f"{bench}/", "")
+    assert " ".join(found["refused"].split()) in " ".join(page.split())

@@ -137,8 +137,12 @@ def test_a_fact_of_another_type_is_our_fault_and_writes_nothing(toys, monkeypatc
         ("chain.npz", "chain.npz holds data, not a network; give the model, then --data or"
                       " --calibration"),
         ("my.toml", "my.toml is a chip file; give the model, then --target my.toml"),
+        ("net.pt2", "net.pt2 is an exported program, which torch reads by unpickling and"
+                    " evaluating what is in it, so it is not read; give the model, or export it to"
+                    " ONNX; where you trust it, one line keeps its weights:"
+                    " torch.save(torch.export.load('net.pt2').state_dict, 'weights.pt')"),
         (".", ". is a folder; a SPEC is one of: "),
-        ("gone/net.onnx", "gone/net.onnx does not exist; a SPEC is one of: "),
+        ("gone/net.tflite", "gone/net.tflite does not exist; a SPEC is one of: "),
     ],
 )  # fmt: skip
 def test_other_kinds_are_named_as_what_they_are(toys, command, spec, said):
