@@ -27,9 +27,11 @@ from snndeploy.ops import Role, Trait, has, kind_of
 
 BATCH: Dimension = (("batch", 1),)
 LINEAR = (Role.LAYER, Role.VIEW, Role.LINEAR)
-MAX_POOL = "{label} takes the maximum of rates, and the maximum of spikes is another number: give" \
-    " --max-pool average or --max-pool any (a spike wherever one is in the window), and read what" \
-    " it costs in the accuracy; or train with average pools"  # fmt: skip
+MAX_POOL = (
+    "{label!r} takes the maximum of rates, and the maximum of spikes is another number: give"
+    " --max-pool average or --max-pool any (a spike wherever one is in the window), and read what"
+    " it costs in the accuracy; or train with average pools"
+)
 
 
 @dataclass

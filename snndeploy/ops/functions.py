@@ -49,9 +49,12 @@ def translate_clamp(call: Call) -> Translated:
 
 
 def translate_hardtanh(call: Call) -> Translated:
-    """ReLU6 too, whose limits are 0 and 6."""
     limits = [float(call.get("min_val", -1.0)), float(call.get("max_val", 1.0))]
     return Translated("clamp", {"minimum": limits[0], "maximum": limits[1]}, {})
+
+
+def translate_relu6(call: Call) -> Translated:
+    return Translated("clamp", {"minimum": 0.0, "maximum": 6.0}, {})
 
 
 def function(
@@ -101,5 +104,5 @@ CLAMP = function(
     lambda node, x: torch.clamp(x, node.attributes["minimum"], node.attributes["maximum"]),
     "clips", clamp_signal, Trait.KEEPS_VALUE | Trait.SQUASHES, common.ROUNDED,
     Record(fewest=1, most=1, rule=clamp_record), translate_clamp,
-    {"aten.hardtanh.default": translate_hardtanh},
+    {"aten.hardtanh.default": translate_hardtanh, "aten.relu6.default": translate_relu6},
 )  # fmt: skip

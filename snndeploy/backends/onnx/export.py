@@ -61,7 +61,7 @@ def export_onnx(program: Program, output: Path, part: Part) -> tuple[int, int]:
         UnsupportedError: larger than a protobuf may be.
         DeployError: the file cannot be written.
     """
-    model = onnx_model(part_of(program, part), program, part)
+    model = onnx_model(part_of(program, part), program.name, part)
     if model.ByteSize() > LARGEST_FILE:
         raise UnsupportedError(
             f"{output}: the model takes {model.ByteSize():,} bytes; an ONNX file has at most"
@@ -73,19 +73,19 @@ def export_onnx(program: Program, output: Path, part: Part) -> tuple[int, int]:
     return len(model.graph.node), len(content)
 
 
-def onnx_model(graph: Graph, program: Program, part: Part) -> Any:
+def onnx_model(graph: Graph, name: str, part: Part) -> Any:
     write = Writer()
     entry = write.unique("input")
     values = dict(_written(write, graph, entry, ""))
     outputs = [
-        (write.add("Identity", f"output_{name}", values[name]), graph.by_name[name])
-        for name in graph.outputs
+        (write.add("Identity", f"output_{output}", values[output]), graph.by_name[output])
+        for output in graph.outputs
     ]
     made = helper.make_graph(
         write.nodes,
-        f"{program.name}_{part}",
+        f"{name}_{part}",
         [_declared(entry, graph.input)],
-        [_declared(name, node) for name, node in outputs],
+        [_declared(output, node) for output, node in outputs],
         list(write.constants.values()),
     )
     imports = [helper.make_opsetid("", OPSET)]

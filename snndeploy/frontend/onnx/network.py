@@ -17,6 +17,7 @@ from onnx.reference import ReferenceEvaluator
 
 from snndeploy.errors import DeployError, ModelError, UnsupportedError, one_line
 from snndeploy.frontend.onnx.call import NodeCall, Refused
+from snndeploy.frontend.onnx.fuse import fused
 from snndeploy.frontend.onnx.layers import prepared
 from snndeploy.frontend.onnx.operators import FOLDED, OPERATORS
 from snndeploy.frontend.onnx.reader import OnnxModel, OnnxNode
@@ -35,11 +36,11 @@ class OnnxNetwork(torch.nn.Module):
     def __init__(self, model: OnnxModel) -> None:
         super().__init__()
         self.description = model
-        folding = {name: array for name, array in model.arrays.items()}
+        folding = dict(model.arrays)
         live = {model.input}
         self.live: list[tuple[OnnxNode, str]] = []
         self.folding = folding
-        for node in model.nodes:
+        for node in fused(model):
             if node.operator != "Shape" and not live & set(node.inputs):
                 folding.update(folded(model, node, [folding.get(name) for name in node.inputs]))
             elif node.operator == "Shape" and node.inputs[0] in folding:

@@ -80,13 +80,13 @@ def read(spec: str, input_shape: tuple[int, ...] | None = None) -> OnnxModel:
     proto = _parsed(path)
     opset = _opset(proto, path)
     nodes = tuple(_node(path, node, index, opset) for index, node in enumerate(proto.graph.node))
+    entry = _input(proto, path)
     load_beside(proto, path)
     try:
         onnx.checker.check_model(proto)
         arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
     except Exception as error:  # the checker and protobuf raise many kinds
         raise ModelError(f"{path} is not a valid ONNX model: {one_line(error)}") from None
-    entry = _input(proto, path, arrays)
     batch, sample = _shape(entry, path, input_shape)
     said = {entry.key: entry.value for entry in proto.metadata_props}
     return OnnxModel(
@@ -171,8 +171,9 @@ def _attributes(where: str, node: Any) -> dict[str, Any]:
     return found
 
 
-def _input(proto: Any, path: Path, arrays: Mapping[str, np.ndarray]) -> Any:
-    entries = [entry for entry in proto.graph.input if entry.name not in arrays]
+def _input(proto: Any, path: Path) -> Any:
+    held = {tensor.name for tensor in proto.graph.initializer}
+    entries = [entry for entry in proto.graph.input if entry.name not in held]
     if len(entries) != 1:
         names = ", ".join(entry.name for entry in entries) or "none"
         raise UnsupportedError(f"{path} has {len(entries)} inputs ({names}); one is needed")
