@@ -18,6 +18,9 @@ from typing import Any
 from snndeploy import pipeline
 from snndeploy.data import Data
 from snndeploy.errors import DeployError
+from snndeploy.frontend.door import SpecOptions, silent
+from snndeploy.passes.signals import infer_signals
+from snndeploy.pipeline.converted import open_converted
 from snndeploy.pipeline.options import Options
 from snndeploy.program import Program
 from snndeploy.simulator.run import Simulation, simulate
@@ -95,7 +98,12 @@ def _walk(
     options: Options,
     given: dict[str, Any],
 ) -> Any:
-    opened, graph = pipeline.load_graph(spec, **given)
+    if options.convert:
+        balanced = replace(options, calibration=data)
+        opened, _ = open_converted(spec, SpecOptions(**given), balanced, silent)
+        graph = infer_signals(opened.graph)
+    else:
+        opened, graph = pipeline.load_graph(spec, **given)
     left_open = tuple(note for note in graph.notes if "not verified" in note)
     found = replace(found, opened=opened)
     yield _at(found, "traced", "; ".join(left_open))
