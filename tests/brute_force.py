@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from snndeploy.connections import Conv, Dense
+from snndeploy.connections import Conv, Dense, Transposed
 
 HOST_MESSAGE_BYTES, BIAS_BYTES, READOUT_BYTES = 4, 2, 4
 
@@ -44,7 +44,20 @@ def taps_of_dense(dense, source, target):
                 yield (c, y, x), (o, 0, 0), (o, c, row, column)
 
 
-TAPS = {Conv: taps_of_conv, Dense: taps_of_dense}
+def taps_of_transposed(transposed, source, target):
+    outputs, per_group, kernel_h, kernel_w = transposed.weight.shape
+    for i, sy, sx in np.ndindex(source):
+        group, within = divmod(i, per_group)
+        for ky, kx in np.ndindex(kernel_h, kernel_w):
+            y = sy * transposed.stride[0] + ky - transposed.padding[0]
+            x = sx * transposed.stride[1] + kx - transposed.padding[1]
+            if 0 <= y < target[1] and 0 <= x < target[2]:
+                each = outputs // transposed.groups
+                for o in range(group * each, (group + 1) * each):
+                    yield (i, sy, sx), (o, y, x), (o, within, ky, kx)
+
+
+TAPS = {Conv: taps_of_conv, Dense: taps_of_dense, Transposed: taps_of_transposed}
 
 
 def synapses_of(projection, source, target):

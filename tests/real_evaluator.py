@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from snndeploy.connections import Dense
+from snndeploy.connections import Dense, Transposed
 from snndeploy.ops.evaluate import by_step, evaluate
 
 
@@ -83,6 +83,18 @@ def connect(connection, sent):
         frames = frames.unflatten(3, (columns, wide)).unflatten(2, (rows, high)).sum((3, 5))
         result = frames.flatten(1) @ torch.tensor(connection.weight).flatten(1).T
         result = result[:, :, None, None]
+    elif isinstance(connection, Transposed):
+        weight = torch.tensor(connection.weight)
+        parts = [
+            torch.nn.functional.conv_transpose2d(
+                read, taps.transpose(0, 1), None, connection.stride, connection.padding,
+                connection.extra,
+            )
+            for read, taps in zip(
+                frames.chunk(connection.groups, 1), weight.chunk(connection.groups), strict=True
+            )
+        ]  # fmt: skip
+        result = torch.cat(parts, 1)
     else:
         result = torch.nn.functional.conv2d(
             frames,

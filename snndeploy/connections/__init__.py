@@ -6,11 +6,12 @@ from snndeploy.connections.connection import Connection, Range
 from snndeploy.connections.conv import Conv
 from snndeploy.connections.dense import Dense
 from snndeploy.connections.shape import Shape
+from snndeploy.connections.transposed import Transposed
 
-__all__ = ["CONNECTIONS", "Connection", "Conv", "Dense", "Range", "Shape", "listed"]
+__all__ = ["CONNECTIONS", "Connection", "Conv", "Dense", "Range", "Shape", "Transposed", "listed"]
 
 # A connection that is not in this list is neither written to a program file nor read from one.
-CONNECTIONS: tuple[type[Connection], ...] = (Conv, Dense)
+CONNECTIONS: tuple[type[Connection], ...] = (Conv, Dense, Transposed)
 
 
 def listed(kind: str) -> type[Connection]:

@@ -8,23 +8,22 @@ windows from index `rows` on.  Outer convs without padding compose always.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import gcd, prod
+from math import prod
 
 import numpy as np
 
 from snndeploy.connections.connection import Connection
 from snndeploy.connections.conv import Conv
 from snndeploy.connections.dense import Dense
+from snndeploy.connections.product import NotComposable as NotComposable
+from snndeploy.connections.product import kernel_product, spread
 from snndeploy.connections.shape import Shape
+from snndeploy.connections.transposed import Transposed
+from snndeploy.connections.transposing import behind_transposed, transposed_adjoint
 from snndeploy.tensors import convolve_transposed
 
 # A composed dense layer larger than this is not built (weights).
 LARGEST_DENSE = 50_000_000
-
-
-class NotComposable(Exception):
-    """Two layers have no common kernel; the text says why."""
 
 
 def identity(channels: int) -> Conv:
@@ -51,17 +50,6 @@ def symmetric(
         columns = (max(right - left, 0), max(left - right, 0))
         weight = np.pad(weight, ((0, 0), (0, 0), rows, columns))
     return weight, (max(top, bottom), max(left, right)), dilation
-
-
-def spread(weight: np.ndarray, dilation: tuple[int, int]) -> np.ndarray:
-    """The kernel with its dilation written out as zero taps."""
-    if dilation == (1, 1):
-        return weight
-    outputs, inputs, rows, columns = weight.shape
-    shape = ((rows - 1) * dilation[0] + 1, (columns - 1) * dilation[1] + 1)
-    wide = np.zeros((outputs, inputs, *shape))
-    wide[:, :, :: dilation[0], :: dilation[1]] = weight
-    return wide
 
 
 def scale_outputs(connection: Connection, factor: np.ndarray) -> Connection:
@@ -111,8 +99,8 @@ def sum_of(first: Connection, second: Connection) -> Connection | None:
     return first.with_weight(first.weight + second.weight)
 
 
-def compose_conv(outer: Conv, inner: Connection, source: Shape) -> Conv:
-    """outer . inner as one conv from `source`.
+def compose_conv(outer: Conv, inner: Connection, source: Shape) -> Conv | Transposed:
+    """outer . inner as one connection from `source`.
 
     Raises:
         NotComposable: when no single kernel computes the same.
@@ -122,6 +110,8 @@ def compose_conv(outer: Conv, inner: Connection, source: Shape) -> Conv:
     match inner:
         case Conv():
             return _compose_convs(outer, inner, source)
+        case Transposed():
+            return behind_transposed(outer, inner)
         case Dense():
             raise NotComposable("a convolution behind a dense layer")
         case other:
@@ -132,7 +122,7 @@ def _compose_convs(outer: Conv, inner: Conv, source: Shape) -> Conv:
     middle = inner.output_shape(source)
     for axis in (0, 1):
         _check_padding(outer, inner, source, middle, axis)
-    weight, groups = _compose_weights(outer, inner)
+    weight, groups = kernel_product(outer, inner)
     stride = (outer.stride[0] * inner.stride[0], outer.stride[1] * inner.stride[1])
     padding = (
         inner.padding[0] + outer.padding[0] * inner.stride[0],
@@ -157,73 +147,6 @@ def _check_padding(outer: Conv, inner: Conv, source: Shape, middle: Shape, axis:
         )
 
 
-def _compose_weights(outer: Conv, inner: Conv) -> tuple[np.ndarray, int]:
-    """K[o, i, a*s + u, b*s + v] = sum over m of outer[o, m, a, b] * inner[m, i, u, v], groups."""
-    first, second = spread(outer.weight, outer.dilation), spread(inner.weight, inner.dilation)
-    if _is_depthwise(inner):
-        each = np.arange(len(first)) // (len(first) // outer.groups) * first.shape[1]
-        middle = each[:, None] + np.arange(first.shape[1])  # middle channel of (o, i)
-        return _overlay(first, second[:, 0][middle], inner.stride, _each_pair), outer.groups
-    if _is_depthwise(outer):
-        return _overlay(first, second, inner.stride, _each_output), inner.groups
-    groups = gcd(outer.groups, inner.groups)
-    first, second = (
-        _regrouped(first, outer.groups, groups),
-        _regrouped(second, inner.groups, groups),
-    )
-    parts = [_overlay(f, s, inner.stride, _all_middle) for f, s in zip(first, second, strict=True)]
-    return np.concatenate(parts), groups
-
-
-def _is_depthwise(conv: Conv) -> bool:
-    return conv.groups == conv.weight.shape[0] and conv.weight.shape[1] == 1
-
-
-def _each_pair(tap: np.ndarray, kernels: np.ndarray) -> np.ndarray:
-    return tap[:, :, None, None] * kernels
-
-
-def _each_output(tap: np.ndarray, kernels: np.ndarray) -> np.ndarray:
-    return tap[:, :1, None, None] * kernels
-
-
-def _all_middle(tap: np.ndarray, kernels: np.ndarray) -> np.ndarray:
-    product = tap @ kernels.reshape(len(kernels), -1)
-    return product.reshape(len(tap), *kernels.shape[1:])
-
-
-def _overlay(
-    outer: np.ndarray,
-    inner: np.ndarray,
-    stride: tuple[int, int],
-    times: Callable[[np.ndarray, np.ndarray], np.ndarray],
-) -> np.ndarray:
-    """Sum over the taps of `outer` of (tap times `inner`), each at the tap's place times stride."""
-    taps, (rows, columns) = outer.shape[2:], inner.shape[2:]
-    weight: np.ndarray | None = None
-    for a in range(taps[0]):
-        for b in range(taps[1]):
-            product = times(outer[:, :, a, b], inner)
-            if weight is None:
-                shape = ((taps[0] - 1) * stride[0] + rows, (taps[1] - 1) * stride[1] + columns)
-                weight = np.zeros((*product.shape[:2], *shape))
-            top, left = a * stride[0], b * stride[1]
-            weight[:, :, top : top + rows, left : left + columns] += product
-    assert weight is not None
-    return weight
-
-
-def _regrouped(weight: np.ndarray, groups: int, fewer: int) -> np.ndarray:
-    """A grouped kernel as one kernel a group, of fewer groups: the finer ones are zero blocks."""
-    outputs, inputs, *taps = weight.shape
-    each = groups // fewer
-    parts = weight.reshape(fewer, each, outputs // groups, inputs, *taps)
-    blocks = np.zeros((fewer, each, outputs // groups, each, inputs, *taps))
-    for index in range(each):
-        blocks[:, index, :, index] = parts[:, index]
-    return blocks.reshape(fewer, outputs // fewer, each * inputs, *taps)
-
-
 def compose_dense(weight: np.ndarray, inner: Connection, source: Shape) -> Dense:
     """A dense layer (targets, middle channels, rows, columns) behind `inner`, from `source`.
 
@@ -236,6 +159,9 @@ def compose_dense(weight: np.ndarray, inner: Connection, source: Shape) -> Dense
             return Dense(np.tensordot(flat, inner.weight, axes=(1, 0)), inner.pool)
         case Conv():
             return _dense_behind_conv(weight, inner, source)
+        case Transposed():
+            _require_small(weight, source)
+            return Dense(transposed_adjoint(weight, inner))
         case other:
             raise NotComposable(f"a dense layer behind connection {other.kind!r}")
 
@@ -244,10 +170,14 @@ def _dense_behind_conv(weight: np.ndarray, inner: Conv, source: Shape) -> Dense:
     if is_pooling(inner):
         factor = inner.weight[:, 0, 0, 0]
         return Dense(weight * factor[None, :, None, None], inner.stride)
+    _require_small(weight, source)
+    return Dense(_adjoint(weight, inner, source))
+
+
+def _require_small(weight: np.ndarray, source: Shape) -> None:
     size = weight.shape[0] * prod(source)
     if size > LARGEST_DENSE:
         raise NotComposable(f"the composed dense layer would have {size:,} weights")
-    return Dense(_adjoint(weight, inner, source))
 
 
 def _adjoint(weight: np.ndarray, inner: Conv, source: Shape) -> np.ndarray:

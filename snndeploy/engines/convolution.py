@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from snndeploy.connections import Connection, Conv, Dense, Shape
+from snndeploy.connections import Connection, Conv, Dense, Shape, Transposed
 from snndeploy.engines import onednn
 from snndeploy.engines.kernels import gather_sums
 from snndeploy.errors import DeployError
@@ -157,6 +157,27 @@ class ConvForm:
         return sums.permute(0, 2, 3, 1).contiguous().numpy()
 
 
+class TransposedForm(ConvForm):
+    """As a convolution of payloads with zeros between them."""
+
+    def __init__(self, transposed: Transposed, source: Shape) -> None:
+        self.stride, self.wide = transposed.stride, transposed.spread_out(source)
+        super().__init__(transposed.as_conv(), self.wide)
+
+    def _spread(self, payload: np.ndarray) -> np.ndarray:
+        images, rows, columns, channels = payload.shape
+        (high, wide), size = self.stride, self.wide[1:]
+        spread = np.zeros((images, *size, channels), dtype=payload.dtype)
+        spread[:, : rows * high : high, : columns * wide : wide] = payload
+        return spread
+
+    def gathered(self, payload: np.ndarray) -> np.ndarray:
+        return super().gathered(self._spread(payload))
+
+    def arriving(self, payload: np.ndarray, largest: int) -> tuple[np.ndarray, int]:
+        return super().arriving(self._spread(payload), largest)
+
+
 class DenseForm:
     """The same of a dense layer: window sums by columns in the order of the payloads, (H, W, C)."""
 
@@ -199,6 +220,7 @@ class DenseForm:
 FORMS: dict[type[Connection], Callable[[Any, Shape], ConvForm | DenseForm]] = {
     Conv: ConvForm,
     Dense: DenseForm,
+    Transposed: TransposedForm,
 }
 
 

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 import torch.nn.functional as functional
 
-from snndeploy.connections import Connection, Conv, Dense
+from snndeploy.connections import Connection, Conv, Dense, Transposed
+from snndeploy.connections.transposed import sources_first
 from snndeploy.engines.functional import misaligned
 from snndeploy.errors import UnsupportedError
 from snndeploy.network import Injection, Network, Population, Projection
@@ -35,7 +36,7 @@ def require_trainable(network: Network) -> None:
     late = {projection.name for projection, _ in misaligned(network)}
     for projection in network.projections:
         what = ""
-        if not isinstance(projection.connection, (Conv, Dense)):
+        if not isinstance(projection.connection, (Conv, Dense, Transposed)):
             what = f"is a connection {projection.connection.kind!r}"
         elif projection.axonal_delay is not None or projection.name in late:
             what = "has a delay"
@@ -138,6 +139,11 @@ def _sums(connection: Connection, frames: Any) -> Any:
         sums = functional.conv2d(
             given, weight, None, connection.stride, connection.padding, connection.dilation,
             connection.groups,
+        )  # fmt: skip
+    elif isinstance(connection, Transposed):
+        sums = functional.conv_transpose2d(
+            given, tensor(sources_first(connection.weight, connection.groups), kind), None,
+            connection.stride, connection.padding, connection.extra, connection.groups,
         )  # fmt: skip
     else:
         assert isinstance(connection, Dense)

@@ -25,7 +25,7 @@ from snndeploy import connections
 from snndeploy.backends.lava.bundle import write_bundle
 from snndeploy.backends.netx.export import export_netx
 from snndeploy.backends.sanafe.export import export_sanafe
-from snndeploy.connections import CONNECTIONS, Connection, Conv, Dense
+from snndeploy.connections import CONNECTIONS, Connection, Conv, Dense, Transposed
 from snndeploy.connections.algebra import (
     NotComposable,
     compose_conv,
@@ -87,6 +87,9 @@ SAMPLES = {
     "grouped": (Conv(weights(6, 2, 3, 3), padding=(1, 1), groups=3), (6, 5, 4)),
     "identity": (identity(3).with_weight(weights(3, 1, 1, 1)), (3, 4, 3)),
     "dense": (Dense(weights(5, 3, 4, 2)), (3, 4, 2)),
+    "transposed": (Transposed(weights(4, 3, 3, 4), (2, 3), (1, 0), (1, 2)), (3, 4, 3)),
+    "grouped transposed": (Transposed(weights(6, 2, 2, 2), (2, 2), groups=3), (6, 3, 4)),
+    "transposed 1x1": (Transposed(weights(3, 1, 1, 1), groups=3), (3, 4, 3)),
     "pooled": (Dense(weights(5, 3, 3, 2), (2, 2)), (3, 7, 5)),
 }
 
@@ -116,6 +119,9 @@ SHAPES = {
     Conv: lambda c, s: (len(c.weight), *(windows(s[1 + a], c.weight.shape[2 + a], c.stride[a],
                                                  c.padding[a], c.dilation[a]) for a in (0, 1))),
     Dense: lambda c, s: (len(c.weight), 1, 1),
+    Transposed: lambda c, s: (len(c.weight), *(
+        range(c.weight.shape[2 + a] + c.extra[a], 10**6, c.stride[a])[s[1 + a] - 1]
+        - 2 * c.padding[a] for a in (0, 1))),
     Local: lambda c, s: (len(c.weight), *(windows(s[1 + a], c.weight.shape[2 + a], c.stride)
                                           for a in (0, 1))),
 }  # fmt: skip
