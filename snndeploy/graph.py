@@ -50,10 +50,11 @@ class Signal:
 
 @dataclass(frozen=True)
 class Block:
-    """Why the chip cannot do a node; `flag` names what it would need."""
+    """Why the chip cannot do a node; `flag` names what it would need, `advice` what it can do."""
 
     reason: str
     flag: str = ""
+    advice: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,6 +55,7 @@ DOORS = {
     "torch": (
         "frontend/torch.py",
         "frontend/decompositions.py",
+        "frontend/lines.py",
         "frontend/equality.py",
         "frontend/neuron_call.py",
         "frontend/neuron_probe.py",

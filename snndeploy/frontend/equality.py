@@ -24,10 +24,10 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from snndeploy.errors import ModelError, one_line
+from snndeploy.frontend.copying import copied
 from snndeploy.frontend.neuron_call import (
     bound_arguments,
     checked_spikes,
-    copied,
     says_something,
     spikes_of,
     undescribed,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -11,20 +10,11 @@ from typing import Any
 import torch
 
 from snndeploy.errors import ModelError, one_line
+from snndeploy.frontend.copying import copied
 from snndeploy.graph import Node
 
 DIMENSIONS = (3, 5, 4, 2)  # time, batch and features, the usual ones first
 SIZES = (2, 3, 4, 5, 6)  # all different, so that the time axis shows
-
-
-def copied(module: Any) -> Any:
-    try:
-        return copy.deepcopy(module)
-    except Exception as error:
-        raise ModelError(
-            f"the model cannot be copied: {one_line(error)}; reset the state that it keeps between"
-            " calls before compiling it"
-        ) from None
 
 
 def call_alone(node: Node, module: Any, x: Any, time_axis: int) -> Any:

@@ -15,7 +15,8 @@ from typing import Any
 import torch
 
 from snndeploy.errors import DescriptionError, ModelError
-from snndeploy.frontend.neuron_call import call_alone, copied
+from snndeploy.frontend.copying import copied
+from snndeploy.frontend.neuron_call import call_alone
 from snndeploy.frontend.probe_drive import Driven, driven, nearness
 from snndeploy.frontend.probe_ties import ties_decided
 from snndeploy.graph import Graph, Node

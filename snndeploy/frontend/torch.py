@@ -22,8 +22,10 @@ from snndeploy.frontend.capture.capture import capture, compares, loops
 from snndeploy.frontend.capture.proof import Captured, prove_captured
 from snndeploy.frontend.capture.twin import twin
 from snndeploy.frontend.completed import completions
+from snndeploy.frontend.copying import copied
 from snndeploy.frontend.decompositions import DECOMPOSITIONS
-from snndeploy.frontend.neuron_call import copied, other_results
+from snndeploy.frontend.lines import LINES
+from snndeploy.frontend.neuron_call import other_results
 from snndeploy.frontend.proof import prove
 from snndeploy.frontend.stumbles import quietly, stumble
 from snndeploy.frontend.time_last import TIME_LAST, time_is_last, time_second
@@ -161,20 +163,19 @@ def _translation(
     spiking: bool,
 ) -> Callable[[], tuple[Graph, Captured | None]]:
     """Translates the exported module, which shares the module's parameters."""
-    refused: UnsupportedError | None = None
-    for axis in _batch_axes(example, timesteps):
+    refused: list[tuple[bool, ModelError | UnsupportedError]] = []
+    for axis, timed in _readings(example, timesteps):
         exported = _export(twin(module), list(found), _traced_input(example, axis))
         if spiking and not found and not compares(exported):
             raise ModelError(NO_NEURON)
-        source = Source(list(found.items()), timesteps, signal, axis, name)
+        source = Source(list(found.items()), timesteps, signal, axis, name, timed)
         try:
             first = [_read(exported, module, source)]
-        except UnsupportedError as error:
-            refused = refused or error
+        except (ModelError, UnsupportedError) as error:
+            refused.append((timed, error))
             continue
         return lambda: first.pop() if first else _read(exported, module, source)
-    assert refused is not None
-    raise refused
+    raise next((error for timed, error in refused if timed), refused[0][1])
 
 
 def _read(exported: Any, module: Any, source: Source) -> tuple[Graph, Captured | None]:
@@ -249,14 +250,24 @@ def _traced_input(example: Any, axis: int) -> Any:
     return example.detach().float().expand(shape)
 
 
-def _batch_axes(example: Any, timesteps: int) -> tuple[int, ...]:
-    """The batch dimension: 1 for (T, 1, ...), else 0; both are tried for a single step."""
+def _readings(example: Any, timesteps: int) -> tuple[tuple[int, bool], ...]:
+    """What the input may be, the likelier first: its batch dimension, and whether it has time.
+
+    (T, 1, ...) has the batch second; of a single step both are tried.  Sequences of features and
+    of images have time; (1, C, L) and (1, T, C, L) are a line of values and lines over time.
+    """
     shape = tuple(example.shape)
     if len(shape) not in (2, 3, 4, 5):
         raise ModelError(f"an input of shape {shape} is neither image nor sequence")
-    if len(shape) not in SEQUENCE_RANKS or shape[:2] != (timesteps, 1):
-        return (0,)
-    return (1,) if timesteps != 1 else (0, 1)
+    if len(shape) == 2:
+        return ((0, False),)
+    first, second = (((1, True),) if shape[:2] == (timesteps, 1) else ()), ((0, True),)
+    if len(shape) in SEQUENCE_RANKS:
+        in_time = first if first and timesteps != 1 else second + first
+        line = len(shape) == 3 and shape[0] == 1
+        return (*in_time, *(((0, False),) if line else ()))
+    image = () if first and shape[0] != 1 else ((0, False),)
+    return image + (second if shape[:2] == (1, timesteps) else ()) + first
 
 
 def _export(module: Any, neurons: list[str], example: Any) -> Any:
@@ -278,7 +289,7 @@ def _exported(module: Any, example: Any) -> Any:
         try:
             with quietly():
                 program = torch.export.export(module.eval(), (example,), strict=False)
-                return program.run_decompositions(dict(DECOMPOSITIONS))
+                return program.run_decompositions({**DECOMPOSITIONS, **LINES})
         except Exception as error:
             raise stumble(error, module, example) from None
 

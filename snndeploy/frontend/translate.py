@@ -31,6 +31,7 @@ class Source:
 
     neurons: path and parameters of every neuron module, in the order of the custom op's index.
     batch_axis: the batch dimension of the model's input; the graph's own is always the first.
+    timed: the input's other leading dimension is time.
     """
 
     neurons: Sequence[tuple[str, dict[str, Any]]]
@@ -38,6 +39,7 @@ class Source:
     signal: str
     batch_axis: int
     name: str = ""
+    timed: bool = False
 
 
 def translate(exported: Any, source: Source) -> Graph:
@@ -78,7 +80,9 @@ class _Translation:
     def _input(self, call: Any) -> None:
         """The input node; its samples come first, even where the model takes time first."""
         try:
-            axes = input_axes(_shape(call), self.source.batch_axis, self.source.timesteps)
+            axes = input_axes(
+                _shape(call), self.source.batch_axis, self.source.timesteps, timed=self.source.timed
+            )
         except ValueError as error:
             raise ModelError(str(error)) from None
         attributes = {"signal": self.source.signal}
@@ -102,10 +106,10 @@ class _Translation:
                 " results; its description states nothing else"
             )
         data = [a for a in _flat((call.args, call.kwargs.values())) if self._is_data(a)]
-        if not data and call.all_input_nodes:
-            self.constants[call.name] = self._folded(call)
+        if not data:
+            self.constants[call.name] = self._folded(call, target, module)
             return
-        if not data or any(a.name not in self.alias for a in data):
+        if any(a.name not in self.alias for a in data):
             reason = "it does not depend on the input in a known way"
             raise _refused(target, module, reason)
         inputs = tuple(self.alias[a.name] for a in data)
@@ -118,16 +122,25 @@ class _Translation:
         else:
             self._add(node, call)
 
-    def _folded(self, call: Any) -> np.ndarray:
-        """The value of a call that reads stored tensors alone."""
-        tensors = {
-            key: tensor(value) if isinstance(value, np.ndarray) else value
-            for key, value in self._arguments(call).items()
-        }
-        return np.asarray(call.target(**tensors))
+    def _folded(self, call: Any, target: str, module: str) -> Any:
+        """The value of a call that reads stored tensors and numbers alone, or its results.
+
+        Raises:
+            UnsupportedError: it draws random numbers.
+        """
+        if any(tag.name == "nondeterministic_seeded" for tag in call.target.tags):
+            raise _refused(target, module, "it draws random numbers")
+        given = {key: _as_tensor(value) for key, value in self._arguments(call).items()}
+        found = call.target(**given)
+        results = found if isinstance(found, (tuple, list)) else [found]
+        arrays = [result.detach().cpu().numpy() for result in results]
+        return arrays if isinstance(found, (tuple, list)) else arrays[0]
 
     def _getitem(self, call: Any, module: str) -> None:
         source, index = call.args
+        if source.name in self.constants:
+            self.constants[call.name] = self.constants[source.name][index]
+            return
         if index != 0:
             raise _refused(str(source.target), module, f"its result number {index} is used")
         self.alias[call.name] = self.alias[source.name]
@@ -225,6 +238,12 @@ def _constants(exported: Any) -> dict[str, np.ndarray]:
             if target in state:
                 found[placeholder] = state[target].detach().cpu().numpy()
     return found
+
+
+def _as_tensor(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_as_tensor(part) for part in value]
+    return tensor(value) if isinstance(value, np.ndarray) else value
 
 
 def _needed(results: Iterable[Any]) -> set[str]:

@@ -181,7 +181,7 @@ class _Lowering:
             return self._neuron(node, sources[0])
         over_time = kind.linear is not None and kind.linear.over_time is not None
         if node.block and not (over_time and node.side == "readout"):
-            raise self._refuse(node, node.block.reason + _place(node))
+            raise self._refuse(node, node.block.reason + _place(node), node.block.advice)
         if isinstance(kind.chip, OnSpikes):
             firing = kind.chip.firing(node, before, sources[0].shape)
             if firing is not None:
@@ -507,8 +507,8 @@ class _Lowering:
         found = Violation(region.label, said, node.label, region.reason, node.op, advice=advice)
         return _refused(found)
 
-    def _refuse(self, node: Node, reason: str) -> UnsupportedError:
-        way_out = (
+    def _refuse(self, node: Node, reason: str, advice: str = "") -> UnsupportedError:
+        way_out = advice or (
             "move it into the encoder, fold a static scaling into the weights, or drop it and"
             " fine-tune"
         )

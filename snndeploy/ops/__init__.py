@@ -7,6 +7,7 @@ from snndeploy.ops.arrange import EXPAND, INPUT, PERMUTE, VIEW
 from snndeploy.ops.compare import COMPARE
 from snndeploy.ops.conv import CONV, PAD
 from snndeploy.ops.delay import DELAY
+from snndeploy.ops.extend import EXTEND
 from snndeploy.ops.finish import ARGMAX, LOG_SOFTMAX, SOFTMAX
 from snndeploy.ops.functions import CLAMP, FLOOR, RELU, ROUND, SIGMOID, TANH
 from snndeploy.ops.kind import OpKind, Role, Trait
@@ -18,6 +19,9 @@ from snndeploy.ops.parts import CONCATENATE, TAKE
 from snndeploy.ops.pool import AVERAGE_POOL, MAXIMUM_POOL
 from snndeploy.ops.rank import TOP_K
 from snndeploy.ops.reduce import MAX, MEAN, MIN, SUM
+from snndeploy.ops.standardize import GROUP_NORM, LAYER_NORM
+from snndeploy.ops.transposed import CONV_TRANSPOSE, UPSAMPLE
+from snndeploy.ops.windows import MAX_WINDOWS, MEAN_WINDOWS
 
 __all__ = ["KINDS", "OpKind", "Role", "Trait", "has", "is_layer", "kind_of"]
 
@@ -25,7 +29,9 @@ KINDS: dict[str, OpKind] = {
     kind.name: kind
     for kind in (
         INPUT, NEURON, DELAY,
-        CONV, PAD, LINEAR, NORM, AVERAGE_POOL, MAXIMUM_POOL,
+        CONV, CONV_TRANSPOSE, PAD, EXTEND, UPSAMPLE, LINEAR,
+        NORM, GROUP_NORM, LAYER_NORM,
+        AVERAGE_POOL, MAXIMUM_POOL, MEAN_WINDOWS, MAX_WINDOWS,
         ADD, SUBTRACT, MULTIPLY, DIVIDE, SCALE, RELU, SIGMOID, TANH,
         FLOOR, ROUND, CLAMP, COMPARE,
         MEAN, SUM, MAX, MIN, TOP_K,

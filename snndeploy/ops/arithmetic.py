@@ -57,6 +57,8 @@ def _translator(op: str) -> Translator:
     def translate(call: Call) -> Translated:
         if op == "multiply" and (over_time := _weights_of_time(call)):
             return over_time
+        if by_channel := _stored_by_channel(call, op):
+            return by_channel
         first, second = number(call.arguments.get("self")), number(call.arguments.get("other"))
         alpha = float(call.get("alpha", 1))
         if first is None and second is None:
@@ -85,6 +87,27 @@ def _weights_of_time(call: Call) -> Translated | None:
     weights = [float(value) for value in stored.reshape(-1)]
     attributes = {"weights": weights, "time_axis": timed[0], "timesteps": call.timesteps}
     return Translated("weigh", attributes, {})
+
+
+def _stored_by_channel(call: Call, op: str) -> Translated | None:
+    """One number for each place along one dimension, and the same along all others: a norm."""
+    second = call.array("self") is None
+    stored = call.array("other") if second else call.array("self")
+    if stored is None or stored.size == 1 or stored.ndim > len(call.shape):
+        return None
+    varies = [index for index, size in enumerate(stored.shape) if size > 1]
+    along = varies[0] + len(call.shape) - stored.ndim
+    if len(varies) != 1 or {label for label, _ in call.axes[along]} != {"feature"}:
+        return None
+    numbers_, alpha = stored.reshape(-1).astype(np.float64), float(call.get("alpha", 1))
+    if op == "divide" and (not second or np.any(numbers_ == 0)):
+        raise ValueError("dividing by a value computed at run time, or by zero, is not supported")
+    pairs = [
+        _SECOND_IS_NUMBER[op](n * alpha) if second else _FIRST_IS_NUMBER[op](n, alpha)
+        for n in numbers_
+    ]
+    scale, shift = (np.array(part) for part in zip(*pairs, strict=True))
+    return Translated("norm", {"channel_axis": along}, {"scale": scale, "shift": shift})
 
 
 # factor and offset of x, when the other operand is a number n

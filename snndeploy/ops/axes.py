@@ -101,14 +101,14 @@ def _is_timed(axes: Axes) -> bool:
     return any(label == "time" for dimension in axes for label, _ in dimension)
 
 
-def input_axes(shape: Sequence[int], batch_axis: int, timesteps: int) -> Axes:
-    """Axes of the model's input: (batch, ...), or with time before or behind the batch.
+def input_axes(shape: Sequence[int], batch_axis: int, timesteps: int, *, timed: bool) -> Axes:
+    """Axes of the model's input: (batch, ...), or (timed) with time before or behind the batch.
 
     Raises ValueError for a sequence whose length is not `timesteps`.
     """
     names: list[Dimension] = [(("feature", size),) for size in shape]
     names[batch_axis] = (("batch", 1),)
-    if len(shape) in SEQUENCE_RANKS:
+    if timed:
         time_axis = 1 - batch_axis
         if shape[time_axis] != timesteps:
             raise ValueError(

@@ -69,9 +69,10 @@ def weights(call: Call) -> dict[str, np.ndarray]:
 def number(value: Any) -> float | None:
     """A number known at compile time, or None for a tensor computed at run time."""
     if isinstance(value, np.ndarray):
-        if value.size != 1:
-            raise ValueError("adding or multiplying a stored tensor is not supported")
-        return float(value.reshape(()))
+        first = float(value.flat[0])
+        if np.any(value != value.flat[0]):
+            raise ValueError("a stored tensor that varies along more than the channels is no norm")
+        return first
     return float(value) if isinstance(value, (int, float)) else None
 
 

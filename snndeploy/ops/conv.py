@@ -231,12 +231,16 @@ def pad_record(node: Node, inputs: Sequence[Sequence[int]], found: Sequence[int]
 
 def translate_pad(call: Call) -> Translated:
     amounts = [int(v) for v in call.get("pad")]
-    if call.get("value", 0) or call.get("mode", "constant") != "constant":
-        raise ValueError("only padding with zeros is supported")
+    mode = call.get("mode", "constant")
+    if call.get("value", 0):
+        raise ValueError("only padding with zeros, or with what lies at the edges, is supported")
     if any(amounts[4:]) or any(amount < 0 for amount in amounts):
         raise ValueError("only rows and columns can be padded, and not by negative amounts")
     left, right, top, bottom = (*amounts, 0, 0, 0, 0)[:4]
-    return Translated("pad", {"padding": [top, bottom, left, right]}, {})
+    padding = {"padding": [top, bottom, left, right]}
+    if mode != "constant":
+        return Translated("extend", {**padding, "mode": mode}, {})
+    return Translated("pad", padding, {})
 
 
 PAD = OpKind(

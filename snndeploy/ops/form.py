@@ -3,6 +3,7 @@
     Same       nothing
     Scaled     every channel times a factor
     Kernel     a convolution
+    Transpose  a transposed convolution
     Matrix     a dense layer
     Channels   a matrix on the channels of every position
     Delayed    nothing, some steps later
@@ -20,14 +21,16 @@ from typing import Protocol
 
 import numpy as np
 
-from snndeploy.connections import Connection, Conv, Shape
+from snndeploy.connections import Connection, Conv, Shape, Transposed
 from snndeploy.connections.algebra import (
     LARGEST_DENSE,
     NotComposable,
     compose_conv,
     compose_dense,
+    is_identity,
     scale_outputs,
 )
+from snndeploy.connections.transposing import compose_transposed
 from snndeploy.graph import Node
 
 
@@ -71,6 +74,21 @@ class Kernel:
 
     def behind(self, inner: Connection, source: Shape) -> Connection:
         return compose_conv(self.conv, inner, source)
+
+
+@dataclass(frozen=True)
+class Transpose:
+    transposed: Transposed
+    before: Shape
+
+    @property
+    def result(self) -> Shape:
+        return self.transposed.output_shape(self.before)
+
+    def behind(self, inner: Connection, source: Shape) -> Connection:
+        if is_identity(inner):
+            return self.transposed
+        return compose_transposed(self.transposed, inner)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ class Role(Enum):
     LINEAR = auto()  # linear (affine) in its inputs, step by step, without weights
     FUNCTION = auto()  # of each value
     SELECTION = auto()  # the largest or smallest of several values
+    STATISTIC = auto()  # several values, by their own mean and deviation
     POOLING = auto()  # the largest of each window of the plane
     PRODUCT = auto()  # of two signals
     QUOTIENT = auto()  # of two signals

@@ -82,6 +82,23 @@ def translate(call: Call) -> Translated:
     return Translated("linear", {}, weights(call))
 
 
+def translate_product(call: Call) -> Translated:
+    """x W"""
+    weight = call.array("other") if "other" in call.arguments else call.array("mat2")
+    if weight is None or weight.ndim != 2 or call.array("self") is not None:
+        raise ValueError("it is no product of a signal with a stored matrix from the right")
+    return Translated("linear", {}, {"weight": np.ascontiguousarray(weight.T)})
+
+
+def translate_sum_with_product(call: Call) -> Translated:
+    """bias + x W"""
+    weight, bias = call.array("mat2"), call.array("self")
+    plain = call.get("alpha", 1) == call.get("beta", 1) == 1
+    if weight is None or bias is None or bias.ndim != 1 or not plain:
+        raise ValueError("it is no sum of a stored bias and a product with a stored matrix")
+    return Translated("linear", {}, {"weight": np.ascontiguousarray(weight.T), "bias": bias})
+
+
 LINEAR = OpKind(
     name="linear", role=Role.LAYER,
     evaluate=evaluate, axes=axes, signal=common.real, contracts_time=contracts_time,
@@ -92,5 +109,10 @@ LINEAR = OpKind(
     ),
     cost=Cost(summed=common.no_spikes, multiplications=macs, work=common.layer_work(macs)),
     traits=Trait.NONE, fixed=common.WEIGHTED, record=Record(fewest=1, most=1, rule=record),
-    torch={"aten.linear.default": translate},
+    torch={
+        "aten.linear.default": translate,
+        "aten.matmul.default": translate_product,
+        "aten.mm.default": translate_product,
+        "aten.addmm.default": translate_sum_with_product,
+    },
 )  # fmt: skip

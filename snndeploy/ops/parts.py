@@ -149,7 +149,8 @@ def concatenate_axes(node: Node, inputs: Sequence[Axes]) -> Axes:
         joined = sum(prod(size for _, size in axes[along]) for axes in inputs)
     timed = any(common.has_time(dimension) for axes in inputs for dimension in axes)
     steps = joined == node.attributes["timesteps"] and not timed and along <= 1
-    in_front = len(found) in SEQUENCE_RANKS and any(found[1 - along]) if along <= 1 else False
+    sequence = len(found) in SEQUENCE_RANKS or (len(found) == 4 and along == 0)
+    in_front = sequence and any(found[1 - along]) if along <= 1 else False
     single = all(node.attributes["new"] or not axes[along] for axes in inputs)
     found[along] = (("time", joined),) if steps and in_front and single else common.feature(joined)
     return tuple(found)

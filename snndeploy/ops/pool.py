@@ -1,4 +1,7 @@
-"""avg_pool and max_pool over windows of the plane (no padding in avg_pool; -inf in max_pool)."""
+"""avg_pool and max_pool over equal windows of the plane (no padding in avg_pool; -inf in max_pool).
+
+Pools with other windows become `ops.windows`.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,7 @@ from snndeploy.ops.kind import (
     Trait,
 )
 from snndeploy.ops.record import extents
+from snndeploy.ops.window_tables import adaptive, sliding, tables
 
 MOST_LEVELS = 16  # of counts: a population and a pooling each
 
@@ -79,7 +83,10 @@ def maximum_blocked(node: Node, inputs: Sequence[Node], driven: bool) -> Block |
         return None
     bound = (inputs[0].signal and inputs[0].signal.bound) or 0
     many = f" up to {bound:g} (counts up to {MOST_LEVELS} can be done)"
-    return Block(f"takes the maximum of {kind} values{many if bound > MOST_LEVELS else ''}")
+    return Block(
+        f"takes the maximum of {kind} values{many if bound > MOST_LEVELS else ''}",
+        advice="pool behind the neurons, where it takes the maximum of spikes, or average instead",
+    )
 
 
 def any_spike(node: Node, inputs: Sequence[Node], shape: Shape) -> Firing:
@@ -101,43 +108,48 @@ def maximum_record(node: Node, inputs: Sequence[Sequence[int]], found: Sequence[
 
 
 def translate_average(call: Call) -> Translated:
-    kernel = pair(call.get("kernel_size"))
-    if any(pair(call.get("padding", [0, 0]))) or call.get("ceil_mode", False):
-        raise ValueError("padded or ceil-mode average pooling is not supported")
     if call.get("divisor_override") is not None:
         raise ValueError("average pooling with a divisor of its own is not supported")
-    stride = pair(call.get("stride") or kernel)
-    return Translated("avg_pool", {"kernel": kernel, "stride": stride}, {})
-
-
-def translate_adaptive_average(call: Call) -> Translated:
-    kernel = _adaptive_kernel(call)
-    return Translated("avg_pool", {"kernel": kernel, "stride": kernel}, {})
-
-
-def _adaptive_kernel(call: Call) -> list[int]:
-    output = pair(call.get("output_size"))
-    plane = call.shape[-2:]
-    if any(size % out for size, out in zip(plane, output, strict=True)):
-        raise ValueError(f"adaptive pooling of {tuple(plane)} to {tuple(output)} is not even")
-    return [size // out for size, out in zip(plane, output, strict=True)]
+    padded = bool(call.get("count_include_pad", True))
+    return _translated(call, "avg_pool", "mean_windows", padded=padded)
 
 
 def translate_maximum(call: Call) -> Translated:
+    if pair(call.get("dilation", [1, 1])) != [1, 1]:
+        raise ValueError("dilated max pooling is not supported")
+    return _translated(call, "max_pool", "max_windows", padded=False)
+
+
+def _translated(call: Call, even: str, uneven: str, *, padded: bool) -> Translated:
+    """A pool of equal windows, or the table of all windows."""
     kernel = pair(call.get("kernel_size"))
-    if pair(call.get("dilation", [1, 1])) != [1, 1] or call.get("ceil_mode", False):
-        raise ValueError("dilated or ceil-mode max pooling is not supported")
-    attributes = {
-        "kernel": kernel,
-        "stride": pair(call.get("stride") or kernel),
-        "padding": pair(call.get("padding", [0, 0])),
-    }
-    return Translated("max_pool", attributes, {})
+    stride = pair(call.get("stride") or kernel)
+    padding, ceil = pair(call.get("padding", [0, 0])), bool(call.get("ceil_mode", False))
+    geometry = list(zip(call.shape[-2:], kernel, stride, padding, strict=True))
+    found = [sliding(*axis, ceil=ceil, padded=padded) for axis in geometry]
+    as_without = found == [sliding(*axis, ceil=False, padded=padded) for axis in geometry]
+    pads = even == "max_pool"
+    if as_without and (pads or not any(padding)):
+        given = {"padding": padding} if pads else {}
+        return Translated(even, {"kernel": kernel, "stride": stride, **given}, {})
+    return Translated(uneven, tables(*found), {})
+
+
+def translate_adaptive_average(call: Call) -> Translated:
+    return _adaptive(call, "avg_pool", "mean_windows", {})
 
 
 def translate_adaptive_maximum(call: Call) -> Translated:
-    kernel = _adaptive_kernel(call)
-    return Translated("max_pool", {"kernel": kernel, "stride": kernel, "padding": [0, 0]}, {})
+    return _adaptive(call, "max_pool", "max_windows", {"padding": [0, 0]})
+
+
+def _adaptive(call: Call, even: str, uneven: str, given: dict[str, Any]) -> Translated:
+    plane, output = call.shape[-2:], call.result[-2:]
+    if any(size % out for size, out in zip(plane, output, strict=True)):
+        found = [adaptive(size, out) for size, out in zip(plane, output, strict=True)]
+        return Translated(uneven, tables(*found), {})
+    kernel = [size // out for size, out in zip(plane, output, strict=True)]
+    return Translated(even, {"kernel": kernel, "stride": kernel, **given}, {})
 
 
 AVERAGE_POOL = OpKind(

@@ -1,6 +1,7 @@
 """The conformance kit for operations: one file and one line add one, and nothing may be left out.
 
-Two toys that the compiler does not have: a linear layer and a function.
+Two toys, a linear layer and a function.  The compiler has the first by another way: the toy is put
+in its place, and its own passes the same kit.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from torch import nn
 from toy_conv_transpose import CONV_TRANSPOSE
 from toy_erf import ERF
 
+from snndeploy import ops
 from snndeploy.errors import DeployError, UnsupportedError
 from snndeploy.frontend.torch import trace
 from snndeploy.graph import Block, Node
@@ -24,6 +26,12 @@ from snndeploy.ops import common, form, kind_of
 from snndeploy.ops.kind import Record, Role, Trait, Work
 
 pytestmark = pytest.mark.torch
+
+
+@pytest.fixture(autouse=True)
+def without_its_own(monkeypatch):
+    """The compiler before it had a transposed convolution."""
+    monkeypatch.delitem(ops.KINDS, ops.CONV_TRANSPOSE.name)
 
 
 def transposed(module, x):
@@ -49,6 +57,15 @@ class Erf(nn.Module):
 TOYS = {
     "a linear layer": Toy(
         kind=CONV_TRANSPOSE,
+        module=lambda: nn.ConvTranspose2d(3, 2, 3, 2, 1),
+        score=lambda: nn.ConvTranspose2d(1, 1, 3, 1, 1),
+        gate=lambda layer, x: torch.sigmoid(layer(x.mean(1, keepdim=True))),
+        reference=transposed,
+        block=None,
+        layer=True,
+    ),
+    "transposed convolution": Toy(
+        kind=ops.CONV_TRANSPOSE,
         module=lambda: nn.ConvTranspose2d(3, 2, 3, 2, 1),
         score=lambda: nn.ConvTranspose2d(1, 1, 3, 1, 1),
         gate=lambda layer, x: torch.sigmoid(layer(x.mean(1, keepdim=True))),

@@ -205,14 +205,15 @@ class Changed(Net):
         (lambda x: functional.pad(x, (0, 0, 0, 0, 0, 1))[:, :1],
          "operation aten.pad cannot be compiled: only rows and columns can be padded, and not by"
          " negative amounts"),
-        (lambda x: functional.pad(x, (1, 1, 1, 1), "reflect"),
-         "operation aten.pad cannot be compiled: only padding with zeros is supported"),
+        (lambda x: functional.pad(x, (1, 1, 1, 1), value=2.0),
+         "operation aten.pad cannot be compiled: only padding with zeros, or with what lies at the"
+         " edges, is supported"),
         (lambda x: x + x.mean(),
          "operation aten.mean cannot be compiled: it reduces over the batch dimension, so that"
          " samples see each other"),
         (lambda x: x * STORED,
-         "operation aten.mul.Tensor cannot be compiled: adding or multiplying a stored tensor is"
-         " not supported"),
+         "operation aten.mul.Tensor cannot be compiled: a stored tensor that varies along more"
+         " than the channels is no norm"),
         (lambda x: 1 / (x + 2),
          "operation aten.reciprocal cannot be compiled: the compiler does not know it"),
         (lambda x: x.topk(6, largest=False).values,
@@ -235,9 +236,9 @@ class Changed(Net):
          " samples see each other"),
         (lambda x: x.int().float(),
          "operation aten._to_copy cannot be compiled: it converts values to int32"),
-        (nn.AvgPool2d(2, padding=1),
-         "operation aten.avg_pool2d in module 'change' cannot be compiled: padded or ceil-mode"
-         " average pooling is not supported"),
+        (nn.AvgPool2d(2, divisor_override=3),
+         "operation aten.avg_pool2d in module 'change' cannot be compiled: average pooling with a"
+         " divisor of its own is not supported"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_compiled_is_named(change, message):
@@ -340,8 +341,8 @@ def test_growth_to_the_number_of_steps_is_time_only_in_front():
 
 
 def test_input_axes():
-    assert input_axes((61, 3, 8, 8), 0, 4) == (BATCH, *features(3, 8, 8))
-    assert input_axes((4, 61, 9), 1, 4) == (time(4), BATCH, *features(9))
+    assert input_axes((61, 3, 8, 8), 0, 4, timed=False) == (BATCH, *features(3, 8, 8))
+    assert input_axes((4, 61, 9), 1, 4, timed=True) == (time(4), BATCH, *features(9))
 
 
 # thresholds a channel

@@ -21,10 +21,10 @@ from typing import Any
 import torch
 
 from snndeploy.errors import UnsupportedError
+from snndeploy.frontend.capture.counts import counted_gates, most_counted
 from snndeploy.frontend.capture.cycles import Cycle
 from snndeploy.frontend.capture.operators import short
 from snndeploy.frontend.capture.rolled import Delay, Rolled, Steps
-from snndeploy.frontend.capture.counts import counted_gates, most_counted
 from snndeploy.frontend.capture.step import Step, Values, is_lower_bound, is_rounding, strict
 from snndeploy.neurons import equation_of
 

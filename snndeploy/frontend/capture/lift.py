@@ -120,7 +120,9 @@ def _with_constant(
         try:
             return _by_channel(writer, data[0], factor, offset, call.module, timed=timed)
         except ValueError:
-            pass
+            if not timed:  # along the last dimension, say: `ops.arithmetic` knows its axes
+                held = writer.constant(value.expand(arguments[stored[0]].shape).contiguous())
+                return _call(writer, call, {**arguments, stored[0]: held})
     raise UnsupportedError(
         f"operation {name} in module {call.module!r} takes a stored tensor of shape"
         f" {tuple(arguments[stored[0]].shape)}; one number, or one of each channel, compiles",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
-from snndeploy.errors import ModelError, one_line
+from snndeploy.frontend.copying import copied
 
 
 def twin(module: Any) -> Any:
@@ -15,13 +14,7 @@ def twin(module: Any) -> Any:
         ModelError: it keeps something that cannot be copied, as what a run left behind.
     """
     shared = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
-    try:
-        found = copy.deepcopy(module, shared)
-    except Exception as error:
-        raise ModelError(
-            f"the model cannot be copied: {one_line(error)}; reset the state that it keeps between"
-            " calls before compiling it"
-        ) from None
+    found = copied(module, shared)
     for child in found.modules():
         for name, buffer in list(child.named_buffers(recurse=False)):
             if buffer.dim() == 0 and not buffer.is_floating_point():
