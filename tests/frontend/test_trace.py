@@ -183,7 +183,7 @@ def test_calls_without_use_are_left_out():
     assert operations(trace(Careless(), IMAGE)) == operations(trace(Net(), IMAGE))
 
 
-STORED = torch.arange(6.0)
+STORED = torch.arange(36.0).view(6, 6)
 STORED_ROWS = torch.zeros(61, 1, 2, 6)  # of as many samples as are traced
 
 
