@@ -27,6 +27,12 @@ def copied(module: Any, shared: Mapping[int, Any] | None = None) -> Any:
         ) from None
 
 
+def of_other_precision(module: Any) -> bool:
+    """It has floating-point numbers that are not float32, in which models are traced."""
+    held = (*module.parameters(), *module.buffers())
+    return any(str(t.dtype) != "torch.float32" and t.is_floating_point() for t in held)
+
+
 def _made(module: Any) -> Iterator[Any]:
     """Weights that a module makes of its parameters at each call, and torch does not copy."""
     for child in module.modules():

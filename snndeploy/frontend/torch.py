@@ -22,7 +22,7 @@ from snndeploy.frontend.capture.capture import capture, compares, loops
 from snndeploy.frontend.capture.proof import Captured, prove_captured
 from snndeploy.frontend.capture.twin import twin
 from snndeploy.frontend.completed import completions
-from snndeploy.frontend.copying import copied
+from snndeploy.frontend.copying import copied, of_other_precision
 from snndeploy.frontend.decompositions import DECOMPOSITIONS
 from snndeploy.frontend.lines import LINES
 from snndeploy.frontend.neuron_call import other_results
@@ -103,6 +103,15 @@ def traced(
             "the model does not say its number of time steps; give it an attribute `timesteps`"
         )
     module = module.eval()
+    if of_other_precision(module):
+        given = {
+            "timesteps": timesteps, "input_signal": input_signal, "adapters": adapters,
+            "name": name, "spiking": spiking,
+        }  # fmt: skip
+        graph, _ = traced(copied(module).float(), example, **given, verify=verify)
+        return graph, lambda: replace(
+            traced(copied(module).float(), example, **given, verify=False)[0], notes=graph.notes
+        )
     if time_is_last(example, timesteps):
         with time_second(module):
             graph, again = traced(
