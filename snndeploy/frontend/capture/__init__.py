@@ -6,10 +6,12 @@ The module is exported as it is, with all its T copies of a step.  Then, one fil
               that were written in place or grown put together
   roll        one backward walk over tuples of T calls finds what is the same at every step
   first_step  the rules for a first step that differs; alike: what makes steps the same
+  numbers_by_step  constants that differ by step: weights over time, or a refusal
   reductions  how a sequence of steps leaves the loop: put together, added up, the last one read
   cycles      what is inside a loop: linear filters, and one cycle a comparator
   fit         the cycle cut at the comparator: affine maps, read as a neuron's equation
   write       the rolled program, in torch's operators on whole sequences
   proof       the rolled graph computes what the module does, at spikes that are forced and real
+  double      the module in double precision, where single does not decide
   capture     all of it
 """

@@ -40,10 +40,6 @@ class NotRolled(Exception):
         )
 
 
-class ConstantsDiffer(NotRolled):
-    """Steps that read different constants; whoever reads them says who it is."""
-
-
 def is_part(value: Any) -> bool:
     return isinstance(value, Call) and value.name == "aten.select.int"
 

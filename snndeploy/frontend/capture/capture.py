@@ -12,6 +12,7 @@ from snndeploy.frontend.capture.alike import NotRolled
 from snndeploy.frontend.capture.cycles import find_parts
 from snndeploy.frontend.capture.fit import fit
 from snndeploy.frontend.capture.merge import merge
+from snndeploy.frontend.capture.numbers_by_step import refuse_in_loops
 from snndeploy.frontend.capture.operators import COMPARISONS
 from snndeploy.frontend.capture.program import read_program
 from snndeploy.frontend.capture.proof import Captured
@@ -51,6 +52,11 @@ def capture(exported: Any, module: Any, source: Source) -> Captured:
         except NotRolled as failure:
             raise failure.refusal() from None
     parts = find_parts(output)
+    try:
+        refuse_in_loops(node for cycle in parts.cycles for node in cycle.order)
+        refuse_in_loops(node for part in parts.filters for node in part.order)
+    except NotRolled as failure:
+        raise failure.refusal() from None
     fits = {cycle: fit(cycle) for cycle in parts.cycles}
     known = len(source.neurons)
     writer = Sequences(parts, fits, source.timesteps, known)

@@ -89,12 +89,17 @@ def _aligned(writer: Writer, value: Any, timed: set[Any], rank: int, module: str
     """Dimensions of one put behind time, so that those of a step meet those of a step."""
     if not isinstance(value, torch.fx.Node) or value not in timed:
         return value
-    shape = writer.shape(value)
+    return widened(writer, value, rank, module)
+
+
+def widened(writer: Writer, x: Any, rank: int, module: str) -> Any:
+    """A sequence whose steps have as many dimensions."""
+    shape = writer.shape(x)
     missing = rank - (len(shape) - 1)
     if not missing:
-        return value
+        return x
     wide = [shape[0], *[1] * missing, *shape[1:]]
-    return writer.call(aten.view.default, value, wide, module=module)
+    return writer.call(aten.view.default, x, wide, module=module)
 
 
 def _with_constant(

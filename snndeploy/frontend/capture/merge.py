@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from snndeploy.frontend.capture.alike import ANY
-from snndeploy.frontend.capture.rolled import Delay, Rolled, Steps, reachable
+from snndeploy.frontend.capture.rolled import Delay, Numbers, Rolled, Steps, reachable
 
 
 def merge(output: Rolled) -> Rolled:
@@ -29,6 +29,8 @@ def merge(output: Rolled) -> Rolled:
 def _key(node: Rolled) -> Any:
     if isinstance(node, Steps):
         return node.call.name, *((name, _frozen(value)) for name, value in node.arguments.items())
+    if isinstance(node, Numbers):
+        return "numbers", node.numbers, node.shape
     if isinstance(node, Delay):
         value = node.initial.uniform
         return "delay", node.source, node.initial if value is None else value

@@ -22,9 +22,9 @@ import numpy as np
 import torch
 
 from snndeploy.errors import ModelError, one_line
-from snndeploy.frontend.capture.operators import ROUNDINGS
 from snndeploy.frontend.capture.alike import ANY
 from snndeploy.frontend.capture.double import in_double
+from snndeploy.frontend.capture.operators import ROUNDINGS
 from snndeploy.frontend.capture.replay import Replay, stored_sizes
 from snndeploy.frontend.capture.rolled import Steps
 from snndeploy.frontend.capture.values import Call, Constant, Program, Value

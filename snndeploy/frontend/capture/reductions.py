@@ -1,7 +1,8 @@
 """How a sequence of steps leaves its loop, and how values outside a loop are walked.
 
-Steps are put together (stacked, written by index, grown), added up one by one, or one of them is
-read.  Whatever is none of these is an ordinary call on ordinary values.
+Steps are put together (stacked, written by index, grown) or added up one by one, all or those
+behind a burn-in, or one of them is read.  Whatever is none of these is an ordinary call on
+ordinary values.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from snndeploy.frontend.capture.alike import ANY, NotRolled
+from snndeploy.frontend.capture.alike import ANY, NotRolled, sort
 from snndeploy.frontend.capture.operators import COMPARISONS
 from snndeploy.frontend.capture.roll import Roller, fixed, given
 from snndeploy.frontend.capture.rolled import Rolled, Steps, Taken, Together, Total, Whole
@@ -89,13 +90,26 @@ class _Walk:
         if call.name not in ("aten.stack.default", "aten.cat.default"):
             return None
         members, new = call.arguments["tensors"], call.name == "aten.stack.default"
-        if len(members) != self.timesteps or self.timesteps == 1:
-            return None
-        steps = self.roller.tried(lambda: self.roller.zip(tuple(members)))
-        if steps is None or not steps.timed:
+        found = self._consecutive(members)
+        if found is None:
             return None
         along = call.arguments.get("dim", 0) % len(call.shape)
-        return Together(call.shape, call.dtype, call.module, steps, along, new)
+        return Together(call.shape, call.dtype, call.module, found[0], along, new, found[1])
+
+    def _consecutive(self, members: list[Any]) -> tuple[Rolled, range] | None:
+        """The sequence of which the members are the steps, all of them or some behind each other,
+        most likely the last."""
+        count, every = len(members), self.timesteps
+        alike = len({(sort(one), getattr(one, "module", "")) for one in members}) == 1
+        if every == 1 or not 2 <= count <= every or (count < every and not alike):
+            return None
+        for first in (every - count, *range(every - count)):
+            after = every - count - first
+            column = (*[ANY] * first, *members, *[ANY] * after)
+            steps = self.roller.tried(lambda column=column: self.roller.zip(column))  # type: ignore[misc]
+            if steps is not None and steps.timed:
+                return steps, range(first, first + count)
+        return None
 
     def _owned(self, call: Call) -> Rolled | None:
         for family, step in self.roller.owners.get(call, ()):
@@ -103,7 +117,7 @@ class _Walk:
         return None
 
     def _total(self, call: Call) -> Rolled | None:
-        """acc = acc + s[t], T times."""
+        """acc = acc + s[t], T times, or at some steps behind each other."""
         spine: list[Any] = [call]
         while True:
             before = spine[-1].arguments
@@ -112,7 +126,7 @@ class _Walk:
             if not _is_sum(spine[-1]) or not sums:
                 break
             spine.append(sums[0])
-        if len(spine) < self.timesteps - 1 or not _is_sum(call) or self.timesteps == 1:
+        if not _is_sum(call) or self.timesteps == 1:
             return None
         terms = [self._term(one, two) for one, two in pairwise(spine)]
         if terms and _reads(terms[0], spine[1]):
@@ -121,7 +135,15 @@ class _Walk:
             found = self._summed(call, spine, terms, depth)
             if found is not None:
                 return found
-        return None
+        return self._some_summed(call, spine[-1].arguments, terms)
+
+    def _some_summed(self, call: Call, inner: Any, terms: list[Value]) -> Rolled | None:
+        members = [inner["self"], inner["other"], *reversed(terms)]
+        members = [one for one in members if not _is_zero(one)]
+        if len(members) >= self.timesteps or any(one.shape != call.shape for one in members):
+            return None
+        found = self._consecutive(members)
+        return found and Total(call.shape, call.dtype, call.module, *found)
 
     def _term(self, call: Call, before: Call) -> Value:
         first, second = call.arguments["self"], call.arguments["other"]
@@ -140,14 +162,14 @@ class _Walk:
         members = [*reversed(added)]
         if depth == self.timesteps - 1:
             members = [start, *members]
-        elif not (isinstance(start, Constant) and start.uniform == 0):
+        elif not _is_zero(start):
             return None
         if any(member.shape != call.shape for member in members):
             return None
         steps = self.roller.tried(lambda: self.roller.zip(tuple(members)))
         if steps is None or not steps.timed:
             return None
-        return Total(call.shape, call.dtype, call.module, steps)
+        return Total(call.shape, call.dtype, call.module, steps, range(self.timesteps))
 
     def _last_read(self, call: Call) -> Rolled | None:
         steps = self._ends(call)
@@ -235,6 +257,10 @@ def _reads(value: Value, before: Call) -> bool:
             seen.update(fresh)
             stack += fresh
     return False
+
+
+def _is_zero(value: Value) -> bool:
+    return isinstance(value, Constant) and value.uniform == 0
 
 
 def _is_sum(value: Any) -> bool:

@@ -24,7 +24,6 @@ from typing import Any
 from snndeploy.frontend.capture.alike import (
     ANY,
     Column,
-    ConstantsDiffer,
     NotRolled,
     is_part,
     literals,
@@ -33,10 +32,15 @@ from snndeploy.frontend.capture.alike import (
     turned,
 )
 from snndeploy.frontend.capture.first_step import COMMUTE, FIRST_STEP
+from snndeploy.frontend.capture.numbers_by_step import (
+    numbers_differ,
+    numbers_of,
+    refuse_numbers,
+)
 from snndeploy.frontend.capture.rolled import Axis, Delay, Fixed, Input, Rolled, Steps
 from snndeploy.frontend.capture.values import Call, Constant, Given, Program, Value, replaced
 
-MOST_ATTEMPTS = 2000  # ways back, of one program: a bound against trees of alternatives
+MOST_ATTEMPTS = 2000  # ways back, of a program of as many calls: against trees of alternatives
 
 
 class Roller:
@@ -50,7 +54,7 @@ class Roller:
         self.delays: dict[Any, Delay] = {}
         self.single: Callable[[Value], Rolled]  # how a value outside the loop is walked
         self.journal: list[Callable[[], Any]] = []
-        self.attempts = 0
+        self.attempts, self.most = 0, max(MOST_ATTEMPTS, len(program.calls))
         self.failure: NotRolled | None = None
 
     # alternatives
@@ -60,7 +64,7 @@ class Roller:
         """All that was made inside is forgotten when it fails."""
         start = len(self.journal)
         self.attempts += 1
-        if self.attempts > MOST_ATTEMPTS:
+        if self.attempts > self.most:
             raise NotRolled("too many ways to read it were tried", "")
         try:
             yield
@@ -108,7 +112,7 @@ class Roller:
         return None if alone else self.single(real[0])
 
     def _axis(self, column: Column) -> Rolled | None:
-        first = column[0]
+        first = next(member for member in column if member is not ANY)
         if not is_part(first):
             return None
         base, along = first.arguments["self"], first.arguments["dim"]
@@ -233,10 +237,8 @@ class Roller:
         first = column[0]
         real = [member for member in column if member is not ANY]
         if all(isinstance(member, Constant) for member in real):
-            usual = max(real, key=real.count)
-            step = next(i for i, m in enumerate(column) if m is not usual and m is not ANY)
-            what = f"{said(column[step])} where other steps have {said(usual)}"
-            raise ConstantsDiffer(what, "", step)
+            numbers = numbers_of(column)
+            raise NotRolled(f"it has {numbers.what}", "", numbers.step)
         failure: NotRolled | None = None
         for rule in (Roller._call, *FIRST_STEP):
             try:
@@ -266,11 +268,9 @@ class Roller:
         family = Steps(exemplar.shape, exemplar.dtype, exemplar.module, exemplar, column)
         self.remember(self.memo, column, family)
         self.own(family)
-        try:
-            places = [self.zip(tuple(place)) for place in zip(*rows, strict=True)]
-        except ConstantsDiffer as failure:
-            what = f"{said(exemplar)} with {failure.what}{_taking_turns(real)}"
-            raise NotRolled(what, exemplar.module, failure.step) from None
+        columns = [tuple(place) for place in zip(*rows, strict=True)]
+        places = [numbers_of(own) if numbers_differ(own) else self.zip(own) for own in columns]
+        refuse_numbers(exemplar, places, real)
         walked = iter(places)
         family.arguments = {
             key: replaced(value, lambda _: next(walked))
@@ -302,11 +302,3 @@ def fixed(value: Constant) -> Fixed:
 
 def given(value: Given) -> Input:
     return Input(value.shape, value.dtype, "", value)
-
-
-def _taking_turns(members: list[Any]) -> str:
-    """Said of calls that each step makes in a module of its own."""
-    modules = list(dict.fromkeys(member.module for member in members))
-    if len(modules) != len(members):
-        return ""
-    return f" (each step has a module of its own, {modules[0]!r} to {modules[-1]!r}; share one)"

@@ -62,6 +62,18 @@ class Steps(Rolled):
 
 
 @dataclass(eq=False)
+class Numbers(Rolled):
+    """A constant of each step.  numbers: one a step, None where they are tensors.  step: the first
+    at which it is not the usual one; what is said of it."""
+
+    timed: ClassVar[bool] = True
+
+    numbers: tuple[float, ...] | None
+    step: int
+    what: str
+
+
+@dataclass(eq=False)
 class Axis(Rolled):
     """The parts of an ordinary value along its dimension of time."""
 
@@ -89,11 +101,12 @@ class Delay(Rolled):
 
 @dataclass(eq=False)
 class Together(Rolled):
-    """All steps in one value: along a new dimension, or behind each other along one of theirs."""
+    """Steps in one value: along a new dimension, or behind each other along one of theirs."""
 
     source: Rolled
     along: int
     new: bool
+    steps: range
 
     def sources(self) -> list[Rolled]:
         return [self.source]
@@ -112,9 +125,10 @@ class Taken(Rolled):
 
 @dataclass(eq=False)
 class Total(Rolled):
-    """The sum over all steps."""
+    """The sum over some steps."""
 
     source: Rolled
+    steps: range
 
     def sources(self) -> list[Rolled]:
         return [self.source]

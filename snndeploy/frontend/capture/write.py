@@ -13,12 +13,14 @@ from snndeploy.frontend.capture.cycles import Cycle, Filter, Parts
 from snndeploy.frontend.capture.feedback import fed_back
 from snndeploy.frontend.capture.fit import Fitted, refused
 from snndeploy.frontend.capture.linear import Integrator
+from snndeploy.frontend.capture.numbers_by_step import weighing
 from snndeploy.frontend.capture.operators import ELEMENTWISE
 from snndeploy.frontend.capture.rolled import (
     Axis,
     Delay,
     Fixed,
     Input,
+    Numbers,
     Rolled,
     Steps,
     Taken,
@@ -84,17 +86,41 @@ class Sequences:
         if isinstance(node, Axis):
             return lift.moved(self.writer, source, node.along, 0, node.module)
         if isinstance(node, Together):
+            source = self._steps(source, node)
             return lift.together(self.writer, source, node.along, node.new, node.module)
         if isinstance(node, Taken):
             return self._taken(node)
         if isinstance(node, Total):
+            source = self._steps(source, node)
             return self.writer.call(aten.sum.dim_IntList, source, [0], module=node.module)
         assert isinstance(node, (Whole, Steps))
+        weights = weighing(node)
+        if weights is not None:
+            assert isinstance(node, Steps)
+            return self._weighed(node, weights)
         arguments = {key: self._argument(node, value) for key, value in node.arguments.items()}
         if isinstance(node, Whole):
             return lift.plain(self.writer, node.call, arguments)
         timed = {self.value(s) for s in node.sources() if s.timed}
         return lift.lifted(self.writer, node.call, arguments, timed)
+
+    def _steps(self, source: Any, node: Together | Total) -> Any:
+        """Those steps of a sequence that are meant."""
+        if len(node.steps) == self.timesteps:
+            return source
+        first, stop = node.steps.start, node.steps.stop
+        return self.writer.call(aten.slice.Tensor, source, 0, first, stop, module=node.module)
+
+    def _weighed(self, node: Steps, weights: Numbers) -> Any:
+        """Every step times its number."""
+        (sequence,) = (source for source in node.sources() if source is not weights)
+        x = lift.widened(self.writer, self.value(sequence), len(node.shape), node.module)
+        factors = torch.tensor(weights.numbers, dtype=torch.float64)
+        if node.call.name == "aten.div.Tensor":
+            factors = 1 / factors
+        factors = factors.reshape(-1, *[1] * len(node.shape))
+        stored = self.writer.constant(factors, (node.call.name, weights))
+        return self.writer.call(aten.mul.Tensor, x, stored, module=node.module)
 
     def _argument(self, node: Whole | Steps, value: Any) -> Any:
         if isinstance(value, (list, tuple)):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from loop_nets import drawn, stated
+from spiking_graphs import opened
 from torch import nn
 
+from snndeploy.data import Data
 from snndeploy.errors import UnsupportedError
 from snndeploy.frontend.torch import trace
 from snndeploy.ops.evaluate import evaluate
+from snndeploy.pipeline import Options, compile_opened
+from snndeploy.simulator.run import simulate
+from snndeploy.target import Target
 
 pytestmark = pytest.mark.torch
 
@@ -145,6 +151,62 @@ def test_the_graph_has_one_call_a_layer():
     ]  # fmt: skip
 
 
+# steps behind a burn-in, and steps with weights of their own
+
+
+def fired(net, x):
+    v, spikes = torch.zeros(len(x), 8), []
+    for t in range(STEPS):
+        u = v + net.first(x[:, t])
+        spikes.append((u >= 1).float())
+        v = 0.5 * u * (1 - spikes[-1])
+    return spikes
+
+
+def scored(net, x):
+    return [net.last(s) for s in fired(net, x)]
+
+
+READOUTS = {
+    "behind a burn-in": (lambda net, x: torch.stack(scored(net, x)[2:]).mean(0), "take mean"),
+    "summed behind a burn-in": (lambda net, x: sum(scored(net, x)[2:]) / 3, "take sum scale"),
+    "the last two spikes": (lambda net, x: sum(fired(net, x)[-2:]), "take sum"),
+    "the first three": (lambda net, x: torch.stack(scored(net, x)[:3]).mean(0), "take mean"),
+    "falling weights": (
+        lambda net, x: sum(y * 0.5**t for t, y in enumerate(scored(net, x))), "weigh sum"),
+    "divided": (
+        lambda net, x: torch.stack([y / (t + 1) for t, y in enumerate(scored(net, x))]).mean(0),
+        "weigh mean"),
+    "learned weights": (
+        lambda net, x: sum(w * y for w, y in zip(net.weights, scored(net, x), strict=True)),
+        "weigh sum"),
+    "learned weights behind a burn-in": (
+        lambda net, x: sum(net.weights[t] * y for t, y in enumerate(scored(net, x)) if t > 1),
+        "weigh take sum"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", READOUTS)
+def test_some_steps_and_weights_of_steps_stay_on_the_chip(name):
+    readout, ops = READOUTS[name]
+    net = Net(readout)
+    net.weights = nn.Parameter(torch.tensor([0.5, -1.0, 2.0, 0.25, 3.0]))
+    graph = trace(net, EXAMPLE)
+    assert [n.op for n in graph.nodes if n.op not in ("input", "permute", "linear", "neuron")] == (
+        ops.split()
+    )
+    x = torch.randint(0, 2, (40, STEPS, 6), generator=torch.Generator().manual_seed(2)).float()
+    with torch.no_grad():
+        assert (evaluated(graph, x) - net(x)).abs().max() < 1e-5
+    program = compile_opened(
+        opened(graph),
+        Target.load("loihi2"),
+        Options(calibration=Data(x.numpy(), None, 1.0, "events"), mapping="tiles"),
+    )
+    ((chip, real),) = simulate(program, x.numpy()).answers()
+    assert np.corrcoef(chip.reshape(-1), real.reshape(-1))[0, 1] > 0.98
+
+
 # what differs by step
 
 
@@ -169,7 +231,7 @@ def _loop(net, steps, **changes):
         if "mask" in changes and t > 1:
             s = s * (1 - spikes[t - 2])
         v = decay * u if odd and "reset" in changes else decay * u * (1 - s)
-        spikes.append(s * (t + 1) if "weighted" in changes else s)
+        spikes.append(s)
     return net.last(sum(spikes))
 
 
@@ -207,10 +269,14 @@ def test_a_loop_that_differs_by_step_is_refused(name):
     assert says in str(caught.value)
 
 
-def test_steps_that_count_differently_stay_single_and_exact():
-    net = Net(changed("weighted"))
-    graph = trace(net, EXAMPLE)
-    assert len(graph.neurons()) == 1
-    x = torch.randint(0, 2, (40, STEPS, 6), generator=torch.Generator().manual_seed(2)).float()
+def tilted(net, x):
+    """A bias and a tensor of each step: neither is a factor."""
+    return net.last(sum(s + t for t, s in enumerate(fired(net, x))))
+
+
+def test_numbers_of_steps_are_factors_alone():
+    graph = trace(Net(tilted), EXAMPLE)
+    assert "weigh" not in {node.op for node in graph.nodes}
+    x = torch.ones(4, STEPS, 6)
     with torch.no_grad():
-        assert (evaluated(graph, x) - net(x)).abs().max() < 1e-4
+        assert (evaluated(graph, x) - Net(tilted)(x)).abs().max() < 1e-4
