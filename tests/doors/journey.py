@@ -103,7 +103,7 @@ def _walk(
         opened, _ = open_converted(spec, SpecOptions(**given), balanced, silent)
         graph = infer_signals(opened.graph)
     else:
-        opened, graph = pipeline.load_graph(spec, **given)
+        opened, graph = pipeline.load_graph(spec, data=data, **given)
     left_open = tuple(note for note in graph.notes if "not verified" in note)
     found = replace(found, opened=opened)
     yield _at(found, "traced", "; ".join(left_open))

@@ -9,7 +9,6 @@ of CIFAR images, in which every layer fires.  What is made for 224 x 224 runs at
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,14 +28,12 @@ SAMPLES = 8
 
 @dataclass(frozen=True)
 class Published:
-    """folder: what the authors' scripts run in.  steps: their number of time steps, an attribute or
-    a global of the module.  side: of the images."""
+    """folder: what the authors' scripts run in.  steps: what their code says.  side: of images."""
 
     system: str
     version: str
     folder: str
-    file: str
-    call: str
+    spec: str
     steps: int
     side: int
     target: str
@@ -50,19 +47,17 @@ ATT = ("Att-Res-SNN", "TPAMI 2023")
 HOST = Options(host_attention=True)
 NETS = {
     "gac_cifar": Published(
-        *GAC, "GAC/CODE/CIFAR", "models/MS_ResNet.py", "msresnet18()", 6, 32, "loihi2", 18
+        *GAC, "GAC/CODE/CIFAR", "models.MS_ResNet:msresnet18()", 6, 32, "loihi2", 18
     ),
     "gac_imagenet": Published(
-        *GAC, "GAC/CODE/ImageNet", "models/MS_ResNet.py", "resnet18()", 4, 64, "loihi2", 18
+        *GAC, "GAC/CODE/ImageNet", "models.MS_ResNet:resnet18()", 4, 64, "loihi2", 18
     ),
-    "ms_resnet18": Published(
-        *MS, "MS-ResNet", "models/MS_ResNet.py", "resnet18()", 6, 64, "loihi2", 17
-    ),
+    "ms_resnet18": Published(*MS, "MS-ResNet", "models.MS_ResNet:resnet18()", 6, 64, "loihi2", 17),
     "att_resnet18": Published(
-        *ATT, "MA-SNN/Att_Res_SNN", "models/resnet_2.py", "resnet18()", 1, 64, "hybrid45nm", 17
+        *ATT, "MA-SNN/Att_Res_SNN", "models.resnet_2:resnet18()", 1, 64, "hybrid45nm", 17
     ),
     "att_resnet18_host": Published(
-        *ATT, "MA-SNN/Att_Res_SNN", "models/resnet_2.py", "resnet18()", 1, 64, "loihi2", 17, HOST
+        *ATT, "MA-SNN/Att_Res_SNN", "models.resnet_2:resnet18()", 1, 64, "loihi2", 17, HOST
     ),
 }
 
@@ -84,35 +79,34 @@ def images(shared_data: Path, side: int) -> Data:
     return Data(np.ascontiguousarray(x), y.astype(np.int64), 1.0, "cifar10")
 
 
-def checkpoint(spec: str, data: Data, path: Path) -> Path:
-    """The module's own initial weights, norms with a factor that fires and statistics of the data."""
-    module = load(spec, random_weights=True, input_shape=data.x.shape[1:]).module
+def checkpoint(net: Published, folder: Path, data: Data, path: Path) -> Path:
+    """Initial weights of the module, its norms with statistics of the data: every layer fires."""
+    found = load(net.spec, random_weights=True, path=[folder], data=data)
+    module = found.module
     for norm in module.modules():
         if isinstance(norm, torch.nn.modules.batchnorm._BatchNorm):
             norm.momentum = None
             torch.nn.init.constant_(norm.weight, 1.0)
-    with torch.no_grad():
+    with torch.no_grad(), found.code:
         module.train()(torch.from_numpy(data.inputs()))
     torch.save(module.state_dict(), path)
     return path
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_as_published(name, repositories, shared_data, monkeypatch, tmp_path):
+def test_as_published(name, repositories, shared_data, tmp_path):
     net = NETS[name]
     folder = repositories / net.folder
     if net.system == ATT[0]:
         pytest.importorskip("einops", reason="NOT TESTED: the repository needs einops")
-    monkeypatch.syspath_prepend(str(folder))
-    for module in [m for m in sys.modules if m.split(".")[0] in ("models", "module")]:
-        monkeypatch.delitem(sys.modules, module)
-    spec, data = f"{folder / net.file}:{net.call}", images(shared_data, net.side)
+    data = images(shared_data, net.side)
     found = journey(
-        net.system, net.version, net.call, spec, data,
-        target=net.target, options=net.options, timesteps=net.steps,
-        input_shape=data.x.shape[1:], checkpoint=checkpoint(spec, data, tmp_path / "weights.pt"),
+        net.system, net.version, name.replace("_", " "), net.spec, data, target=net.target,
+        options=net.options, path=[folder],
+        checkpoint=checkpoint(net, folder, data, tmp_path / "weights.pt"),
     )  # fmt: skip
     assert (found.row.reached, found.row.said) == ("simulated", "")
+    assert found.opened.facts.timesteps == net.steps
     rates = live(found.opened.graph, data)
     assert len(rates) == net.neurons and all(0.01 < rate < 0.6 for rate in rates.values()), rates
     ((chip, real),) = found.simulation.answers()
