@@ -23,12 +23,12 @@ def numbers_differ(column: Column) -> bool:
 
 
 def numbers_of(column: Column) -> Numbers:
-    """Of constants, one a step; a step that nobody reads has 0."""
+    """Of constants, one a step; a step that nobody reads has 1."""
     real = [member for member in column if member is not ANY]
     usual = max(real, key=real.count)
     step = next(i for i, m in enumerate(column) if m is not usual and m is not ANY)
     what = f"{said(column[step])} where other steps have {said(usual)}"
-    found = tuple(0.0 if member is ANY else member.uniform for member in column)
+    found = tuple(1.0 if member is ANY else member.uniform for member in column)
     single = None not in found and len({member.shape for member in real}) == 1
     return Numbers(usual.shape, usual.dtype, "", found if single else None, step, what)
 

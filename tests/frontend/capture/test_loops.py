@@ -174,9 +174,9 @@ READOUTS = {
     "the first three": (lambda net, x: torch.stack(scored(net, x)[:3]).mean(0), "take mean"),
     "falling weights": (
         lambda net, x: sum(y * 0.5**t for t, y in enumerate(scored(net, x))), "weigh sum"),
-    "divided": (
-        lambda net, x: torch.stack([y / (t + 1) for t, y in enumerate(scored(net, x))]).mean(0),
-        "weigh mean"),
+    "divided behind a burn-in": (
+        lambda net, x: torch.stack([y / (t + 1) for t, y in enumerate(scored(net, x))][2:]).sum(0),
+        "weigh take sum"),
     "learned weights": (
         lambda net, x: sum(w * y for w, y in zip(net.weights, scored(net, x), strict=True)),
         "weigh sum"),
