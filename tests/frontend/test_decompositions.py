@@ -31,7 +31,6 @@ class OverSequence(nn.Module):
 CASES = {
     "average of each step": (nn.AdaptiveAvgPool3d(1), False, "mean"),
     "maximum of each step": (nn.AdaptiveMaxPool3d(1), False, "max"),
-    "average of each channel": (nn.AdaptiveAvgPool3d(1), True, "mean"),
     "average of each plane": (nn.AdaptiveAvgPool3d((None, 1, 1)), False, "mean"),
     "halves of each plane": (nn.AdaptiveAvgPool3d((None, 3, 4)), False, "avg_pool"),
     "maxima of each plane": (nn.AdaptiveMaxPool3d((None, 3, 4)), False, "max_pool"),

@@ -97,7 +97,7 @@ class ListBlock(nn.Module):
 class GatedNet(nn.Module):
     """GAC for CIFAR."""
 
-    def __init__(self, steps=4):
+    def __init__(self, steps=3):
         super().__init__()
         self.T = self.timesteps = steps
         self.stem = Folded(nn.Conv2d(3, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6))

@@ -177,9 +177,6 @@ READOUTS = {
     "divided behind a burn-in": (
         lambda net, x: torch.stack([y / (t + 1) for t, y in enumerate(scored(net, x))][2:]).sum(0),
         "weigh take sum"),
-    "learned weights": (
-        lambda net, x: sum(w * y for w, y in zip(net.weights, scored(net, x), strict=True)),
-        "weigh sum"),
     "learned weights behind a burn-in": (
         lambda net, x: sum(net.weights[t] * y for t, y in enumerate(scored(net, x)) if t > 1),
         "weigh take sum"),
