@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from snndeploy.frontend.neuron_call import copied
+from snndeploy.frontend.copying import copied
 
 
 class _Doubled(TorchDispatchMode):
