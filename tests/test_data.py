@@ -143,7 +143,7 @@ def test_a_zip_bomb(path, monkeypatch):
     npz(path, content)
     assert path.stat().st_size < 100_000
     assert load_data(path).x.shape == (10, 5_000_000)
-    monkeypatch.setattr("snndeploy.data.LARGEST_BYTES", 1 << 24)
+    monkeypatch.setattr("snndeploy.data.npz.LARGEST_BYTES", 1 << 24)
     assert refused(path) == (f"{path} unpacks to 0.0 GiB; at most 0 GiB are read: split it")
 
 

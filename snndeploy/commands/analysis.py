@@ -17,7 +17,12 @@ from snndeploy.commands.console import (
     show,
     show_step,
 )
-from snndeploy.commands.model_options import SPEC_HELP, model_options, samples_said
+from snndeploy.commands.model_options import (
+    SPEC_HELP,
+    binning_options,
+    model_options,
+    samples_said,
+)
 from snndeploy.errors import ProgramError
 from snndeploy.files.writing import check_folder, json_text, make_folder, write_bytes
 
@@ -29,7 +34,8 @@ AS_PROGRAM = "is analysed as a program: compile it first"
 
 @click.command(epilog=SPEC_HELP + " Or a program file NET.snnp, which takes no model option.")
 @model_options
-@click.option("--data", type=FILE, required=True, metavar="DATA.npz",
+@binning_options
+@click.option("--data", type=FILE, required=True, metavar="DATA",
               help="x, optional scale; labels are not needed.")  # fmt: skip
 @click.option("--samples", type=click.IntRange(1), help="The first N samples only.")
 @click.option(
@@ -105,7 +111,8 @@ def _of_program(
             f"{spec} was imported as integers and holds no float model; use --of chip"
         )
     entry = made.model.input
-    found = load_data(data).take(samples).fit(entry.shape[1:], entry.attributes["signal"])
+    given = load_data(data, made.facts.binning, samples)
+    found = given.fit(entry.shape[1:], entry.attributes["signal"])
     with Progress("analyze", len(found.x)) as progress:
         if of == "model":
             return analyze_model(made.model, found.inputs(), settings, progress), found.name
@@ -126,10 +133,9 @@ def _of_model(
     from snndeploy.analysis import analyze_model
     from snndeploy.data import load_data
 
-    given = load_data(data).take(samples)
-    _, graph = pipeline.load_graph(
-        spec, step=show_step, lacks=AS_PROGRAM, **samples_said(options, data)
-    )
+    given = load_data(data, options.pop("binning"), samples)
+    said = {**samples_said(options), "data": given}
+    _, graph = pipeline.load_graph(spec, step=show_step, lacks=AS_PROGRAM, **said)
     clear_step()
     entry = graph.input
     given.fit(entry.shape[1:], entry.attributes["signal"])

@@ -34,7 +34,7 @@ def _inputs(made: Any, data: Path | None, samples: int | None) -> Any:
 
     if data is None:
         return golden_inputs(made)[:samples]
-    found = load_data(data).take(samples)
+    found = load_data(data, made.facts.binning, samples)
     entry = made.model.input
     found.fit(entry.shape[1:], entry.attributes["signal"], None)
     return found.inputs()

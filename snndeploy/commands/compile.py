@@ -17,6 +17,7 @@ from snndeploy.commands.console import (
 )
 from snndeploy.commands.model_options import (
     SPEC_HELP,
+    binning_options,
     lowering_options,
     model_options,
     weights_option,
@@ -29,6 +30,7 @@ from snndeploy.files.writing import check_folder, check_writable
 @click.option(
     "--target", default="loihi2", show_default=True, help="A shipped chip or a TOML file."
 )
+@binning_options
 @lowering_options
 @weights_option
 @click.option(

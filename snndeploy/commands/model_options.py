@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 from snndeploy.commands.console import FILE
 from snndeploy.frontend.doors import DOORS
 
+BINNING = ("bin_us", "frames", "events", "polarity", "sensor")
 LARGEST_INPUT = 1 << 28  # values of one sample
 SPEC_HELP = f"SPEC is one of: {', '.join(door.form for door in DOORS)}."
 
@@ -39,6 +41,52 @@ def weights_option(command: Callable[..., Any]) -> Callable[..., Any]:
         help="double: a high and a low part of each weight, in two projections; auto: only where"
         " one part leaves too large an error.",
     )(command)
+
+
+def binning_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How events become frames, as one argument `binning`."""
+
+    @wraps(command)
+    def called(*arguments: Any, **options: Any) -> Any:
+        given = {name: options.pop(name) for name in BINNING}
+        return command(*arguments, binning=_binning(**given), **options)
+
+    for option in reversed(
+        (
+            click.option("--bin-us", type=click.IntRange(1), metavar="US",
+                         help="Events: microseconds of a frame, which counts them."),
+            click.option("--frames", type=click.IntRange(1), metavar="T",
+                         help="Events: frames of a sample; without --bin-us, T of equal length."),
+            click.option("--events", type=click.Choice(["counts", "binary"]),
+                         help="Events: how many fell on a pixel (assumed), or whether any did."),
+            click.option("--polarity", type=click.Choice(["split", "merged", "on"]),
+                         help="Events: a channel each for OFF and ON (assumed), one for both, or ON"
+                              " alone."),
+            click.option("--sensor", metavar="HEIGHT,WIDTH", callback=_shape,
+                         help="Events: pixels of the sensor, where the file does not say."),
+        )
+    ):  # fmt: skip
+        called = option(called)
+    return called
+
+
+def _binning(
+    bin_us: int | None,
+    frames: int | None,
+    events: Any,
+    polarity: Any,
+    sensor: tuple[int, ...] | None,
+) -> Any:
+    if not (bin_us or frames):
+        if events or polarity or sensor:
+            raise click.UsageError("events become frames by --bin-us or --frames: give one of them")
+        return None
+    from snndeploy.data import Binning
+
+    if sensor and len(sensor) != 2:
+        raise click.UsageError("--sensor takes HEIGHT,WIDTH")
+    height, width = sensor or (None, None)
+    return Binning(bin_us, frames, events or "counts", polarity or "split", height, width)
 
 
 def _shape(context: click.Context, option: click.Parameter, text: str | None) -> Any:

@@ -66,8 +66,8 @@ def simulate(
     check_json(json_file)
     from snndeploy.data import load_data
 
-    found = load_data(data).take(samples)
     made = load_program(program_file)
+    found = load_data(data, made.facts.binning, samples)
     if made.network.readout is None:
         raise ProgramError(f"{program_file} has no readout, so a run would have no answer")
     from snndeploy.report import render, summarize

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib import metadata
 
-import numpy as np
-
 from snndeploy.costs import layer_costs
 from snndeploy.frontend.door import ModelFacts, Opened, OpenedModel
 from snndeploy.graph import Graph
@@ -15,6 +13,7 @@ from snndeploy.network import Network
 from snndeploy.passes.audit import Audit, AuditRow, Flags, audit
 from snndeploy.passes.partition import partition
 from snndeploy.passes.signals import infer_signals
+from snndeploy.pipeline.samples import Samples
 from snndeploy.program import Facts
 from snndeploy.program.input_range import InputRange
 from snndeploy.quantize.quantize import Quantized
@@ -50,17 +49,19 @@ def compiled_facts(
     quantized: Quantized,
     plan: Plan,
     notes: Sequence[str],
-    calibration: np.ndarray,
+    samples: Samples,
 ) -> Facts:
-    """A model's facts with what lowering and quantizing it added; calibration: its samples."""
+    """A model's facts with what lowering and quantizing it added; samples: of its calibration."""
+    binned = (f"events become frames: {samples.binning}",) if samples.binning else ()
     return replace(
         known,
-        calibration_samples=len(calibration),
-        input_range=InputRange.of(calibration),
+        calibration_samples=len(samples.calibration),
+        input_range=InputRange.of(samples.calibration),
+        binning=samples.binning,
         quantization=quantized.layers,
         shortcuts=plan.prices,
         plan=plan,
-        notes=(*known.notes, *notes, *quantized.notes),
+        notes=(*known.notes, *binned, *notes, *quantized.notes),
     )
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from snndeploy.conversion.facts import MaxPool
-from snndeploy.data import Data
+from snndeploy.data import Binning, load_data
 from snndeploy.errors import OptionError
 from snndeploy.frontend.door import SpecOptions
 from snndeploy.mapping import Mode, Objective
 from snndeploy.quantize.scales import Weights
 from snndeploy.verdict import Shortcuts
+
+CALIBRATION_SAMPLES = 64
 
 Reduce = Literal["off", "exact", "calibrated"]
 
@@ -21,8 +23,8 @@ Reduce = Literal["off", "exact", "calibrated"]
 class Options:
     """How a network becomes a program.
 
-    calibration: samples that set the integer scales, or the file that holds them; None: those
-    that belong to the model.
+    calibration: samples that set the integer scales, or what `data.load_data` takes for them;
+    None: those that belong to the model.  binning: how its events become frames, if it has any.
     shortcuts: how membrane shortcuts become spike-driven; auto: what costs less.
     host_attention: where the target has no unit for attention in the body, the host computes it
     between two steps; else that is refused.
@@ -36,7 +38,8 @@ class Options:
     dump: a folder for every stage as text (`pipeline.stages`).
     """
 
-    calibration: str | Path | Data | None = None
+    calibration: Any = None
+    binning: Binning | None = None
     shortcuts: Shortcuts = "auto"
     host_attention: bool = False
     mapping: Mode = "anneal"
@@ -55,10 +58,33 @@ class Options:
         if not self.convert and (self.percentile is not None or self.max_pool is not None):
             given = "--max-pool" if self.percentile is None else "--percentile"
             raise OptionError(f"{given} is about how an ANN is converted: give --convert as well")
+        if self.binning and self.calibration is None:
+            raise OptionError(
+                "--bin-us and --frames say how events become frames: give events with --calibration"
+            )
+
+    def with_frames(self) -> Options:
+        """Its calibration as samples, where it was more than a file of them.
+
+        Raises:
+            DataError: it cannot be read.
+            OptionError: a binning of what is no events.
+        """
+        if self.calibration is None or (self.binning is None and _is_file(self.calibration)):
+            return self
+        most = None if self.reduce != "off" else CALIBRATION_SAMPLES
+        data = load_data(self.calibration, self.binning, most)
+        if self.binning and not data.binning:
+            raise OptionError(f"{data.name} has frames already: leave out --bin-us and --frames")
+        return replace(self, calibration=data, binning=None)
+
+
+def _is_file(source: Any) -> bool:
+    return isinstance(source, str | Path) and Path(source).is_file()
 
 
 OF_REAL_NUMBERS = (
-    "calibration", "shortcuts", "host_attention", "reduce", "held_back", "weights",
+    "calibration", "binning", "shortcuts", "host_attention", "reduce", "held_back", "weights",
     "convert",
 )  # fmt: skip
 """The options that say nothing about a network that is integers already."""

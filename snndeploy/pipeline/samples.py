@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from snndeploy.data import Data, load_data
+from snndeploy.data import Binning, Data, load_data
 from snndeploy.errors import DataError
 from snndeploy.graph import Graph, Node
 from snndeploy.lower.real_network import RealNetwork
-from snndeploy.pipeline.options import Options
+from snndeploy.pipeline.options import CALIBRATION_SAMPLES, Options
 from snndeploy.quantize.calibration import Calibration, calibrate
 
-CALIBRATION_SAMPLES = 64
 CALIBRATION_VALUES = 150_000_000  # recorded values, all samples together
 RANDOM_SAMPLES = 2
 
@@ -27,6 +27,7 @@ class Samples:
     calibration: np.ndarray
     held_back: Data | None
     notes: tuple[str, ...] = ()
+    binning: Binning | None = None
 
 
 def take_samples(options: Options, entry: Node, shipped: Path | None) -> Samples:
@@ -37,10 +38,12 @@ def take_samples(options: Options, entry: Node, shipped: Path | None) -> Samples
     Raises:
         DataError: a file cannot be read or does not fit the input, or nothing is held back.
     """
-    source = options.calibration or shipped
+    source = shipped if options.calibration is None else options.calibration
     notes: tuple[str, ...] = ()
+    binning = None
     if source is not None:
-        data = _data(source).take(CALIBRATION_SAMPLES)
+        data = load_data(source).take(CALIBRATION_SAMPLES)
+        binning = data.binning
         calibration = data.fit(entry.shape[1:], entry.attributes["signal"]).inputs()
     else:
         calibration = _random(entry)
@@ -48,11 +51,7 @@ def take_samples(options: Options, entry: Node, shipped: Path | None) -> Samples
             "no calibration data was given: scales rest on two random inputs (uniform in 0..1, or"
             " Poisson events); give --calibration DATA.npz for figures that mean something",
         )
-    return Samples(calibration, _held_back(options, entry, source, calibration), notes)
-
-
-def _data(source: str | Path | Data) -> Data:
-    return source if isinstance(source, Data) else load_data(source)
+    return Samples(calibration, _held_back(options, entry, source, calibration), notes, binning)
 
 
 def observed(graph: Graph, choices: Sequence[RealNetwork], x: np.ndarray) -> Calibration:
@@ -70,7 +69,7 @@ def _random(entry: Node) -> np.ndarray:
 
 
 def _held_back(
-    options: Options, entry: Node, source: str | Path | Data | None, calibrated_on: np.ndarray
+    options: Options, entry: Node, source: Any, calibrated_on: np.ndarray
 ) -> Data | None:
     """Samples to compare a reduced program on: the user's, else those that calibration left over.
 
@@ -84,8 +83,9 @@ def _held_back(
         return None
     shape, signal = entry.shape[1:], entry.attributes["signal"]
     if options.held_back is not None:
-        return load_data(options.held_back).fit(shape, signal)
-    data = _data(source) if source else None
+        binning = source.binning if isinstance(source, Data) else None
+        return load_data(options.held_back, binning).fit(shape, signal)
+    data = None if source is None else load_data(source)
     if data is not None and len(data.x) > CALIBRATION_SAMPLES:
         rest = slice(CALIBRATION_SAMPLES, None)
         labels = None if data.y is None else data.y[rest]

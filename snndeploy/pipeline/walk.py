@@ -92,6 +92,7 @@ def compile(
     door = door_of(spec)
     if door.gives == "network":
         refuse_options(door, spec, *given_of_real_numbers(options))
+    options = options.with_frames()
     of_spec = of_spec if of_spec.data else replace(of_spec, data=options.calibration)
     if options.convert:
         opened, conversion = open_converted(spec, of_spec, options, step)
@@ -226,7 +227,7 @@ def _quantized(
     return _Integers(
         made.network,
         with_host_nodes(parted, [chosen]),
-        compiled_facts(known, made, found.plan(rates), notes, samples.calibration),
+        compiled_facts(known, made, found.plan(rates), notes, samples),
         seen.values,
         samples.calibration,
         samples.held_back,

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from snndeploy.conversion.facts import Conversion
 from snndeploy.costs.layers import LayerCost
+from snndeploy.data import Binning
 from snndeploy.frontend.door import ModelFacts
 from snndeploy.lower.real_network import LoweringCost
 from snndeploy.passes.audit import AuditRow, Flags
@@ -29,6 +30,7 @@ class Facts:
     imported.  made_with: versions, by package.  reduction: what `--reduce` did (`verify.reduced`).
     plan: how the network was lowered and what the host does (`verdict`); flags are its answer.
     input_range: of what calibration saw.  conversion: how an ANN became this network.
+    binning: how events become its input.
     """
 
     model: ModelFacts
@@ -44,12 +46,14 @@ class Facts:
     plan: Plan | None = None
     input_range: InputRange | None = None
     conversion: Conversion | None = None
+    binning: Binning | None = None
 
     def as_json(self) -> dict[str, Any]:
         """JSON values; "reduction" is absent where nothing was asked to be reduced, "plan" and
-        "input_range" where integers were imported, "conversion" where nothing was converted."""
+        "input_range" where integers were imported, "conversion" where nothing was converted,
+        "binning" where no events were given."""
         found: dict[str, Any] = plain(self)
-        for key in ("reduction", "plan", "input_range", "conversion"):
+        for key in ("reduction", "plan", "input_range", "conversion", "binning"):
             if getattr(self, key) is None:
                 del found[key]
         return found

@@ -21,9 +21,9 @@ ALLOWED = Allowed(
     title="NIR",
     neurons={name: tuple(field.name for field in fields(kind)) for name, kind in NEURONS.items()},
     connections=frozenset(connection.kind for connection in CONNECTIONS),
-    features=frozenset(FEATURES),
+    features=frozenset(FEATURES) - {"attention"},
 )
-"""All of them: what is written is not the integers, but the model that they stand for."""
+"""All but attention: what is written is not the integers, but the model that they stand for."""
 
 
 def _refusals(program: Program, options: Mapping[str, Any]) -> Iterable[UnsupportedError]:

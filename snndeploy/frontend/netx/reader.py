@@ -17,7 +17,7 @@ import numpy as np
 
 from snndeploy.connections import Shape
 from snndeploy.errors import ModelError, UnsupportedError, near_names, one_line
-from snndeploy.frontend.hdf5 import Budget, h5py, member
+from snndeploy.files.hdf5 import Budget, h5py, member
 from snndeploy.frontend.netx.kinds import add_layer
 from snndeploy.frontend.netx.layers import Layer
 from snndeploy.frontend.netx.network import Builder, InputNeuron

@@ -65,16 +65,22 @@ class _Asked:
 
 
 def _asked(primitives: Primitives, options: SpecOptions) -> _Asked:
+    from snndeploy.data import load_data
     from snndeploy.frontend.nir.euler import RESETS
     from snndeploy.frontend.nir.network import ANSWERS
 
     said, file = primitives.said, primitives.file
+    data = None if options.data is None else load_data(options.data)
     timesteps = options.timesteps or _number(file, said, "timesteps")
+    if timesteps is None and data is not None and data.x.ndim > 2:
+        timesteps = data.x.shape[1]
     if timesteps is None:
         raise OptionError(
             f"{file} does not say how many time steps a sample has, and NIR cannot; give"
-            " --timesteps T"
+            " --timesteps T, or data whose samples have them first"
         )
+    signal = options.input_signal or said.get("input_signal")
+    signal = signal or (SIGNAL if data is None else data.signal)
     dt = _number(file, said, "dt") if options.dt is None else options.dt
     bound = options.lower_bound
     return _Asked(
@@ -83,7 +89,7 @@ def _asked(primitives: Primitives, options: SpecOptions) -> _Asked:
         _one_of("reset", options.reset or said.get("reset", "hard"), RESETS),
         _number(file, said, "lower_bound") if bound is None else bound,
         _one_of("answer", options.answer or said.get("answer", "mean"), ANSWERS),
-        _one_of("input-signal", options.input_signal or said.get("input_signal", SIGNAL), KINDS),
+        _one_of("input-signal", signal, KINDS),
     )
 
 

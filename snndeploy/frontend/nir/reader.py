@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from snndeploy.errors import ModelError, near_names, one_line
-from snndeploy.frontend.hdf5 import Budget, h5py, member
+from snndeploy.files.hdf5 import Budget, h5py, member
 
 try:
     import nir

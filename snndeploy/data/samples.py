@@ -1,36 +1,41 @@
-"""Data files: `.npz` with `x` (samples first), optional labels `y` and optional `scale`.
-
-`y` holds integer classes, one a sample or one a position of a map, or real targets.
-
-`scale` is what one unit of an integer `x` is worth: the model's input is x * scale (images stored
-as bytes have 1/255).
-"""
+"""Samples with their labels: what a model is calibrated on, run with and judged by."""
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from snndeploy.errors import DataError, near_names, one_line
-from snndeploy.files.plain_array import NotPlain, read_plain
+from snndeploy.data.binning import Binning
+from snndeploy.errors import DataError
 from snndeploy.metrics import Meaning, labels_are
 
 LARGEST_BYTES = 16 << 30
-NPY_VERSIONS = (1, 2)
-KEYS = ("x", "y", "scale")
+
+Kind = Literal["binary", "integer", "real"]
 
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """x: (samples, ...); y: None, (samples, ...) integer classes, or real targets."""
+    """x: (samples, ...); y: None, (samples, ...) integer classes, or real targets.
+
+    binning: how x was made of events, where it was.
+    """
 
     x: np.ndarray
     y: np.ndarray | None
     scale: float
     name: str
+    binning: Binning | None = None
+
+    @property
+    def signal(self) -> Kind:
+        """What its values are, as the input of a model."""
+        x = self.x if self.scale == 1 else self.inputs()
+        if ((x == 0) | (x == 1)).all():
+            return "binary"
+        return "integer" if x.dtype.kind in "iu" or (x == np.rint(x)).all() else "real"
 
     def take(self, samples: int | None) -> Data:
         """The first `samples` (all when None)."""
@@ -106,72 +111,25 @@ class Data:
             )
 
 
-def load_data(path: str | Path) -> Data:
-    """Read a data file; nothing in it is unpickled, and sizes are checked before memory is taken.
+def checked(data: Data, where: object) -> Data:
+    """Itself, when its arrays belong together; where: what they come from, in words.
 
     Raises:
-        DataError: the file is missing, is no plain .npz, or its arrays do not belong together.
+        DataError: they do not.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"data file {path} does not exist")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            arrays = _read(archive, path)
-    except DataError:
-        raise
-    except Exception as error:  # zipfile raises many kinds for a damaged file
-        raise DataError(f"{path} is not a readable .npz file: {one_line(error)}") from None
-    x, y = arrays["x"], arrays.get("y")
-    return _checked(Data(x, y, _scale(arrays.get("scale"), path), path.name), path)
-
-
-def _read(archive: zipfile.ZipFile, path: Path) -> dict[str, np.ndarray]:
-    members = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
-    if "x" not in members:
-        there = ", ".join(list(members)[:8]) or "nothing"
-        raise DataError(f"{path} has no array x (it has {there}){near_names('x', members)}")
-    wanted = {key: members[key] for key in KEYS if key in members}
-    size = sum(entry.file_size for entry in wanted.values())
-    if size > LARGEST_BYTES:
-        raise DataError(
-            f"{path} unpacks to {size / 2**30:,.1f} GiB; at most {LARGEST_BYTES >> 30} GiB are"
-            " read: split it"
-        )
-    return {key: _array(archive, entry, path) for key, entry in wanted.items()}
-
-
-def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> np.ndarray:
-    try:
-        with archive.open(entry) as stream:
-            return read_plain(stream, entry.file_size, NPY_VERSIONS)
-    except NotPlain as error:
-        name = entry.filename.removesuffix(".npy")
-        raise DataError(f"{path}: array {name} cannot be used: {error}") from None
-
-
-def _scale(array: np.ndarray | None, path: Path) -> float:
-    if array is None:
-        return 1.0
-    if array.size != 1 or not np.isfinite(array).all() or not array.all():
-        raise DataError(f"{path}: scale must be one finite number other than zero")
-    return float(array.reshape(-1)[0])
-
-
-def _checked(data: Data, path: Path) -> Data:
     if data.x.ndim < 2 or 0 in data.x.shape:
-        raise DataError(f"{path}: x has shape {data.x.shape}; samples first are needed")
+        raise DataError(f"{where}: x has shape {data.x.shape}; samples first are needed")
     if data.x.dtype.kind == "f" and not np.isfinite(data.x).all():
         bad = int((~np.isfinite(data.x)).sum())
-        raise DataError(f"{path}: x has {bad} values that are NaN or infinite")
+        raise DataError(f"{where}: x has {bad} values that are NaN or infinite")
     if data.y is None:
         return data
     if data.y.shape[:1] != (len(data.x),) or data.y.dtype.kind not in "iuf" or not data.y.size:
         raise DataError(
-            f"{path}: y has shape {data.y.shape} and type {data.y.dtype}; an integer class or a"
+            f"{where}: y has shape {data.y.shape} and type {data.y.dtype}; an integer class or a"
             f" target for each of the {len(data.x)} samples is needed"
         )
     if not np.isfinite(data.y).all():
         bad = int((~np.isfinite(data.y)).sum())
-        raise DataError(f"{path}: y has {bad} values that are NaN or infinite")
+        raise DataError(f"{where}: y has {bad} values that are NaN or infinite")
     return data

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from snndeploy.errors import ModelError
+from snndeploy.errors import DeployError, ModelError
 
 try:
     import h5py
 except ModuleNotFoundError:
-    raise ModelError("reading HDF5 files (.net, .nir) needs h5py: pip install h5py") from None
+    raise DeployError("reading HDF5 files needs h5py: pip install h5py") from None
 
 __all__ = ["Budget", "h5py", "member"]
 
@@ -19,7 +19,7 @@ MOST_BYTES = 1 << 30  # of all numbers in a file, as read
 LARGEST_INFLATION = 2048  # deflate reaches 1032:1; more than that is not stored data
 _BUILT_IN_FILTERS = {1, 2, 3, 4, 32000}  # deflate, shuffle, fletcher32, szip, lzf
 
-Refusal = Callable[[str], ModelError]
+Refusal = Callable[[str], DeployError]
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Budget:
         """Refuse what is not stored in this file or is larger than it may be; count the rest.
 
         Raises:
-            ModelError: made by `refuse` from what is said about the data set.
+            DeployError: made by `refuse` from what is said about the data set.
         """
         if dataset.is_virtual or dataset.external:
             raise refuse("is stored outside this file; refused")
@@ -52,15 +52,16 @@ class Budget:
         self.bytes_left -= size
 
 
-def member(group: h5py.Group, name: str, where: str) -> Any:
+def member(group: h5py.Group, name: str, where: str, error: type[DeployError] = ModelError) -> Any:
     """A direct member; None: there is none.
 
     Raises:
-        ModelError: a soft or external link, which could name any file of this machine.
+        DeployError: of the kind `error`, a soft or external link, which could name any file of
+            this machine.
     """
     link = group.get(name, getlink=True)
     if link is None:
         return None
     if not isinstance(link, h5py.HardLink):
-        raise ModelError(f"{where} '{name[:40]}' is a link out of its place; refused")
+        raise error(f"{where} '{name[:40]}' is a link out of its place; refused")
     return group[name]
