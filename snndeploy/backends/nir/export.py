@@ -65,6 +65,7 @@ class _Export:
     values: dict[str, Value] = field(default_factory=dict)
     resets: set[str] = field(default_factory=set)
     bounds: set[float | None] = field(default_factory=set)
+    fires: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     answer: str = ""
     prefix: str = ""
@@ -80,8 +81,9 @@ class _Export:
         output = self.values[head]
         self.write.add("output", nir.Output(np.array(output.shape)), output, output.shape)
         graph = nir.NIRGraph(
-            nodes=self.write.nodes, edges=self.write.edges, metadata=self._metadata()
-        )
+            nodes=self.write.nodes, edges=self.write.edges, metadata=self._metadata(),
+            type_check=False,  # which takes every kernel for a square
+        )  # fmt: skip
         return graph, tuple([*self._said(), *self.notes])
 
     def _name(self, node: Node) -> str:
@@ -179,6 +181,7 @@ class _Export:
         found, shape = equation(node), features(node)
         self.resets.add(resets(found))
         self.bounds.add(found.lower_bound)
+        self.fires.add(found.fires_at.value)
         made, gain = neuron(found, shape)
         name = self._name(node)
         entering = self.write.scaled(f"{name}_input", values[0], gain, 0.0, alone=self._alone(node))
@@ -260,6 +263,8 @@ class _Export:
         }  # fmt: skip
         if bound is not None:
             found["lower_bound"] = bound
+        if self.fires == {"ge"}:
+            found["fires_at"] = "ge"
         return {f"{METADATA}{key}": value for key, value in found.items()}
 
     def _said(self) -> list[str]:

@@ -33,7 +33,7 @@ def _open(spec: str, options: SpecOptions, need: Need, step: Step) -> OpenedMode
     graph = nir_graph(
         primitives,
         asked.timesteps,
-        Assumed(asked.dt, asked.reset, asked.lower_bound),
+        Assumed(asked.dt, asked.reset, asked.lower_bound, primitives.said.get("fires_at") == "ge"),
         signal=asked.signal,
         answer=asked.answer,
         name=path.stem,

@@ -36,11 +36,16 @@ RESETS: tuple[ResetName, ...] = ("hard", "soft")
 
 @dataclass(frozen=True)
 class Assumed:
-    """What NIR does not store: the time step in seconds, what a spike does to v, the least v."""
+    """What NIR does not store: the time step in seconds, what a spike does to v, the least v.
+
+    at_least: our own export says that its thresholds are the next 32-bit number below those that
+    fire where they are just met.
+    """
 
     dt: float | None = None
     reset: ResetName = "hard"
     lower_bound: float | None = None
+    at_least: bool = False
 
     def fraction(self, part: Primitive, name: str) -> np.ndarray:
         """dt / tau, of every neuron.
@@ -94,6 +99,9 @@ def firing(part: Primitive, assumed: Assumed) -> Stepped:
 
 def _firing(part: Primitive, assumed: Assumed, threshold_name: str) -> Stepped:
     threshold, hard = numbers(part, threshold_name), assumed.reset == "hard"
+    if assumed.at_least:
+        met = np.nextafter(threshold.astype(np.float32), np.float32(np.inf))
+        threshold = met.astype(np.float64)
     leak, gain, current_decay = _membrane(part, assumed)
     resting = numbers(part, "v_leak") if hasattr(part.value, "v_leak") else np.zeros(1)
     reset = numbers(part, "v_reset") if hasattr(part.value, "v_reset") else np.zeros(1)
@@ -109,7 +117,7 @@ def _firing(part: Primitive, assumed: Assumed, threshold_name: str) -> Stepped:
     attributes: dict[str, Any] = {
         "kind": "lif",
         "threshold": _one(part, height / unit, "threshold"),
-        "fires_at": "gt",
+        "fires_at": "ge" if assumed.at_least else "gt",
         "reset": assumed.reset,
         "decay": _one(part, decay, "time constant"),
         "v_reset": _one(part, decay * (reset - moved) / unit, "v_reset") if hard else 0.0,

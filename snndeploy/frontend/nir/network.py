@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from snndeploy.errors import OptionError
@@ -52,7 +52,7 @@ class _Network:
                 values[key] = self.write.given(key, shape, signal)
         output = self.primitives.nodes[self.primitives.outputs[0]]
         read = self._answer(output, values[output.name], answer)
-        return Graph(tuple(self.write.nodes), (read.name,), self.timesteps, name, tuple(self.notes))
+        return Graph(tuple(self.write.nodes), (read.name,), self.timesteps, name)
 
     def _added(self, part: Primitive, x: Node) -> Node:
         if part.kind in FIRING:
@@ -162,10 +162,9 @@ def nir_graph(
     kinds = {part.kind for part in primitives.nodes.values()}
     if spiking and not kinds & set(FIRING):
         raise OptionError(f"{primitives.file}: {NO_NEURON}")
-    order = ordered(primitives)
-    notes = _notes(primitives, kinds, assumed, answer)
-    network = _Network(primitives, order, assumed, Writer(timesteps), notes)
-    return network.graph(signal, answer, name)
+    network = _Network(primitives, ordered(primitives), assumed, Writer(timesteps), [])
+    graph = network.graph(signal, answer, name)
+    return replace(graph, notes=(*_notes(primitives, kinds, assumed, answer), *network.notes))
 
 
 def _notes(primitives: Primitives, kinds: set[str], assumed: Assumed, answer: Answer) -> list[str]:
