@@ -56,7 +56,7 @@ def _framed(events: Events, binning: Binning | None, path: Path, most: int | Non
 
 def _of_object(source: Any, most: int | None) -> Data:
     name = type(source).__name__
-    if isinstance(source, tuple | list) and len(source) == 2 and np.ndim(source[0]):
+    if isinstance(source, tuple) and len(source) == 2 and _is_array(source[0]):
         x, y = source
         return checked(Data(_array(x), _array(y), 1.0, name), name)
     if _is_array(source):

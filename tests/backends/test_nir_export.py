@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from nir_euler import Euler
-from test_nir import DT, affine, events, neuron, recurrent, written
+from nir_graphs import DT, affine, events, neuron, recurrent, written
 from torch import nn
 
 from snndeploy import pipeline

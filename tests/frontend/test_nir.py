@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from nir_euler import Euler
+from nir_graphs import DT, affine, events, full, neuron, recurrent, rng, written
 
 from snndeploy import pipeline
 from snndeploy.data import Data
@@ -17,45 +18,7 @@ from snndeploy.ops.evaluate import evaluate
 from snndeploy.simulator.run import simulate
 
 pytestmark = pytest.mark.torch
-DT, STEPS = 1e-3, 24
-
-
-def rng():
-    return np.random.default_rng(5)
-
-
-def full(shape, value):
-    return np.full(shape, value, dtype=np.float64)
-
-
-def affine(outputs, inputs, scale=1.0, seed=0):
-    made = np.random.default_rng(seed)
-    weight = (made.standard_normal((outputs, inputs)) * scale).astype(np.float32)
-    return nir.Affine(weight=weight, bias=made.standard_normal(outputs).astype(np.float32) * 0.1)
-
-
-def neuron(kind, n, *, v_leak=0.0, v_reset=0.0, threshold=0.6, r=None):
-    shape = (n,)
-    fires = {"v_threshold": full(shape, threshold), "v_reset": full(shape, v_reset)}
-    if kind == "IF":
-        return nir.IF(r=full(shape, r or 1.2), **fires)
-    if kind == "LIF":
-        return nir.LIF(tau=full(shape, 8 * DT), r=full(shape, r or 9.0), v_leak=full(shape, v_leak),
-                       **fires)  # fmt: skip
-    return nir.CubaLIF(
-        tau_mem=full(shape, 6 * DT), tau_syn=full(shape, 3 * DT), r=full(shape, r or 7.0),
-        v_leak=full(shape, v_leak), w_in=full(shape, 2.0), **fires,
-    )  # fmt: skip
-
-
-def events(*shape, rate=0.4):
-    return (rng().random(shape) < rate).astype(np.float32)
-
-
-def written(tmp_path, graph):
-    path = tmp_path / "net.nir"
-    nir.write(path, graph)
-    return str(path)
+STEPS = 24
 
 
 def agree(tmp_path, graph, x, *, fires=True, **said):
@@ -126,10 +89,12 @@ def test_planes(tmp_path):
     nodes = {
         "input": nir.Input({"input": np.array(shape)}),
         "a": conv((9, 8), 4, 2, (3, 2), stride=(2, 1), padding=(1, 0)), "b": fires(4, 5, 7),
-        "c": nir.SumPool2d(padding=np.array([0, 1]), **pool), "d": conv((2, 4), 4, 2, (1, 1), groups=2),
+        "c": nir.SumPool2d(padding=np.array([0, 1]), **pool),
+        "d": conv((2, 4), 4, 2, (1, 1), groups=2),
         "e": fires(4, 2, 4), "f": nir.AvgPool2d(padding=np.array([0, 0]), **pool),
         "g": conv((1, 2), 3, 4, (1, 3), padding="same", dilation=(1, 1)),
-        "h": nir.Flatten({"input": np.array([3, 1, 2])}, 0, -1), "i": affine(4, 6, 2.0), "j": neuron("IF", 4),
+        "h": nir.Flatten({"input": np.array([3, 1, 2])}, 0, -1), "i": affine(4, 6, 2.0),
+        "j": neuron("IF", 4),
         "output": nir.Output({"output": np.array([4])}),
     }  # fmt: skip
     names = list(nodes)
@@ -169,16 +134,6 @@ def test_membranes_that_do_not_fire(tmp_path, kind):
     }[kind]()  # fmt: skip
     graph = nir.NIRGraph.from_list(affine(6, 5), neuron("IF", 6), affine(3, 6, 1.0, 3), last)
     agree(tmp_path, graph, events(STEPS, 5), fires=False, dt=DT)
-
-
-def recurrent(back, n=6, kind="CubaLIF"):
-    nodes = {
-        "input": nir.Input({"input": np.array([5])}), "in": affine(n, 5), "cell": neuron(kind, n),
-        "back": back, "output": nir.Output({"output": np.array([n])}),
-    }  # fmt: skip
-    edges = [("input", "in"), ("in", "cell"), ("cell", "back"), ("back", "cell"),
-             ("cell", "output")]  # fmt: skip
-    return nir.NIRGraph(nodes, edges)
 
 
 @pytest.mark.parametrize("reset", ["hard", "soft"])

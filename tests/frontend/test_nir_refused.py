@@ -4,7 +4,7 @@ import h5py
 import nir
 import numpy as np
 import pytest
-from test_nir import DT, affine, full, neuron, recurrent, written
+from nir_graphs import DT, affine, full, neuron, recurrent, written
 
 from snndeploy.errors import DeployError
 from snndeploy.frontend.door import SpecOptions
