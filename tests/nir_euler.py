@@ -107,6 +107,7 @@ class Euler:
         fired = v > node.v_threshold
         if self.lower is not None:
             v = np.maximum(v, self.lower)
-        v = np.where(fired, node.v_reset if self.reset == "hard" else v - node.v_threshold, v)
+        low = getattr(node, "v_reset", 0.0)  # releases of nir before 1.0.7 have none
+        v = np.where(fired, low if self.reset == "hard" else v - node.v_threshold, v)
         self.state[name] = v, i
         return fired.astype(float)

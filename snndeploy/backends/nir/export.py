@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from snndeploy.program import Program
 
 METADATA = "snndeploy_"  # begins our names in the graph's metadata
+# nir's own check takes every kernel for a square; releases before 1.0.7 have none
+_CHECKS = "type_check" in signature(nir.NIRGraph.__init__).parameters
+_UNCHECKED: dict[str, Any] = {"type_check": False} if _CHECKS else {}
 FINISHES = ("softmax", "log_softmax", "argmax")  # keep which class is largest
 
 
@@ -82,7 +86,7 @@ class _Export:
         self.write.add("output", nir.Output(np.array(output.shape)), output, output.shape)
         graph = nir.NIRGraph(
             nodes=self.write.nodes, edges=self.write.edges, metadata=self._metadata(),
-            type_check=False,  # which takes every kernel for a square
+            **_UNCHECKED,
         )  # fmt: skip
         return graph, tuple([*self._said(), *self.notes])
 

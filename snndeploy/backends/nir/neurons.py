@@ -47,6 +47,10 @@ def equation(node: Node) -> LeakyFire:
         (found.reset is Reset.SOFT_AFTER and found.decay != 1, "subtracts behind the leak"),
         (found.current_decay == 1, "has a current that does not leak"),
         (found.current_decay and found.decay == 1, "has a current and no leak of its membrane"),
+        (
+            found.v_reset and "v_reset" not in vars(nir.LIF)["__dataclass_fields__"],
+            f"resets to {found.v_reset:g}, and the package nir is older than 1.0.7",
+        ),
         (found.v_reset and not found.decay, f"resets to {found.v_reset:g} and keeps nothing"),
     ):
         if holds:
@@ -65,7 +69,9 @@ def neuron(found: LeakyFire, shape: tuple[int, ...]) -> tuple[Any, float]:
     def full(value: float) -> np.ndarray:
         return np.full(shape, value, dtype=np.float64)
 
-    rest = {"v_threshold": full(_threshold(found)), "v_reset": full(_reset(found))}
+    rest = {"v_threshold": full(_threshold(found))}
+    if found.v_reset:  # the package's releases before 1.0.7 know none, and take it for 0
+        rest["v_reset"] = full(_reset(found))
     if found.decay == 1:
         return nir.IF(r=full(1.0), **rest), 1.0
     tau = DT / (1 - found.decay)

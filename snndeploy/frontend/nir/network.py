@@ -187,8 +187,11 @@ def _notes(primitives: Primitives, kinds: set[str], assumed: Assumed, answer: An
         if hasattr(part.value, "v_reset")
     ):
         found.append("v_reset of the file is not used with a soft reset")
-    taken = {"mean": "its mean over time", "sum": "its sum over time", "last": "its last step"}
-    found.append(f"NIR stores a sequence: the answer is {taken.get(answer, 'every step of it')}")
+    taken = {
+        "mean": "its mean over time", "sum": "its sum over time", "last": "its last step",
+        "all": "every step of it, of which a program reads the mean",
+    }  # fmt: skip
+    found.append(f"NIR stores a sequence: the answer is {taken[answer]}")
     return found
 
 

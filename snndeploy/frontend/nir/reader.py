@@ -198,11 +198,22 @@ class _Reader:
 
     def _primitive(self, group: h5py.Group, name: str, kind: str) -> Any:
         fields = {key: self._value(group, key, name) for key in group if key != "metadata"}
+        self._drop_reset(fields, name, kind)
         try:
             return nir.dict2NIRNode(fields)
         except Exception as error:  # the package asserts and unpacks what it is given
             said = one_line(error).replace(f"{kind}.__init__() ", "")
             raise ModelError(f"{self._where(name)} ({kind}) cannot be made: {said}") from None
+
+    def _drop_reset(self, fields: dict[str, Any], name: str, kind: str) -> None:
+        """Releases of the package before 1.0.7, which some frameworks ask for, know no v_reset."""
+        if "v_reset" not in fields or "v_reset" in vars(getattr(nir, kind))["__dataclass_fields__"]:
+            return
+        if np.any(fields.pop("v_reset")):
+            raise ModelError(
+                f"{self._where(name)} ({kind}) resets to other values than 0, which this release of"
+                " the package nir does not know: pip install 'nir>=1.0.7'"
+            )
 
     def _value(self, group: h5py.Group, key: str, name: str) -> Any:
         where = f"{self._where(name)}: field {key[:40]!r}"
