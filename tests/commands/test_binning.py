@@ -74,3 +74,18 @@ def test_what_is_missing_or_says_nothing(here, arguments, said, code):
     result = compiled(*arguments)
     assert result.exit_code == code and said in result.stderr.replace("\n", " ")
     assert not (here / "net.snnp").exists()
+
+
+def test_a_nir_file_takes_every_road(here):
+    steps = ("--timesteps", "10")
+    for arguments in (
+        ("inspect", "net.nir", *steps), ("inspect", "net.nir", *steps, "--target", "loihi2"),
+        ("fit", "net.nir", *steps), ("compare", "net.nir", "net.nir", *steps),
+        ("compile", "net.nir", *steps, "--mapping", "naive", "-o", "net.snnp"),
+        ("export", "net.snnp", "--format", "nir", "-o", "out.nir"),
+        ("inspect", "out.nir"), ("inspect", "net.snnp"),
+    ):  # fmt: skip
+        result = run(*arguments)
+        assert result.exit_code == 0, result.output
+    result = run("inspect", "net.nir", *steps, "--checkpoint", "a.pt")
+    assert result.exit_code == 2 and "net.nir is a NIR graph: --checkpoint cannot" in result.stderr

@@ -244,3 +244,59 @@ def test_steps_and_signal_come_from_data(tmp_path):
                       (events(2, 9, 5) / 2, "real")):  # fmt: skip
         facts = open_spec(spec, SpecOptions(data=Data(x, None, 1.0, "x"))).facts
         assert (facts.timesteps, facts.input_signal) == (9, signal)
+
+
+# on the chip
+
+
+def readout(kind):
+    if kind == "LI":
+        return nir.LI(tau=full(3, 7 * DT), r=full(3, 2.0), v_leak=full(3, 0.25))
+    if kind == "I":
+        return nir.I(r=full(3, 0.5))
+    return nir.CubaLI(tau_mem=full(3, 7 * DT), tau_syn=full(3, 4 * DT), r=full(3, 2.0),
+                      v_leak=full(3, 0.0), w_in=full(3, 3.0))  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", ["mean", "last"])
+@pytest.mark.parametrize("kind", ["LI", "CubaLI", "I"])
+def test_a_membrane_is_the_readout_of_the_chip(tmp_path, kind, answer):
+    """Spikes are exact, of weights that are binary fractions; the readout's weights are rounded."""
+    first = nir.Linear((rng().integers(-3, 4, (6, 5)) / 2).astype(np.float32))
+    fires = nir.IF(r=full(6, 1.0), v_threshold=full(6, 1.0))
+    graph = nir.NIRGraph.from_list(first, fires, affine(3, 6, 1.0, 3), readout(kind))
+    x = events(8, STEPS, 5)
+    made = pipeline.compile(written(tmp_path, graph), calibration=Data(x, None, 1.0, "x"), dt=DT,
+                            answer=answer, mapping="naive")  # fmt: skip
+    run = simulate(made, x)
+    steps = np.stack([Euler(graph, DT).run(sample) for sample in x])
+    due = steps.mean(axis=1) if answer == "mean" else steps[:, -1]
+    np.testing.assert_allclose(run.reference_logits, due, rtol=0, atol=1e-5)
+    size = np.abs(due).max()
+    assert size > 0.1 and np.abs(run.logits - due).max() < 0.02 * size
+
+
+@pytest.mark.parametrize("kind", ["conv1d", "delay", "threshold"])
+def test_other_primitives_on_the_chip(tmp_path, kind):
+    made = rng()
+    if kind == "conv1d":
+        weight = (made.integers(-3, 4, (3, 2, 4)) / 2).astype(np.float32)
+        conv = nir.Conv1d(7, weight, 2, 1, 1, 1, np.zeros(3, np.float32))
+        nodes, shape = [conv, nir.IF(r=full((3, 3), 1.0), v_threshold=full((3, 3), 1.0))], (2, 7)
+    else:
+        linear = nir.Linear((made.integers(-3, 4, (4, 5)) / 2).astype(np.float32))
+        nodes = [linear, nir.IF(r=full(4, 1.0), v_threshold=full(4, 1.0)),
+                 nir.Delay(full(4, 3 * DT)), nir.Linear(np.eye(4, dtype=np.float32)),
+                 nir.IF(r=full(4, 1.0), v_threshold=full(4, 1.5))]  # fmt: skip
+        if kind == "threshold":
+            nodes = [linear, nir.Threshold(full(4, 0.5))]
+        shape = (5,)
+    graph = nir.NIRGraph.from_list(*nodes)
+    x = events(8, STEPS, *shape)
+    program = pipeline.compile(written(tmp_path, graph), calibration=Data(x, None, 1.0, "x"),
+                               dt=DT, mapping="naive")  # fmt: skip
+    run = simulate(program, x)
+    due = np.stack([Euler(graph, DT).run(sample).mean(axis=0) for sample in x])
+    assert 0.02 < due.mean() < 0.9
+    np.testing.assert_allclose(run.reference_logits.reshape(due.shape), due, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(run.logits.reshape(due.shape), due, rtol=0, atol=1e-6)
