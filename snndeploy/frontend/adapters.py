@@ -5,7 +5,7 @@ An adapter takes a module and returns its parameters, or None when it is not its
     {"kind": which of `snndeploy.neurons` ("lif" where it is not said),
      what that kind states; of a lif "threshold", "decay", "v_reset", "fires_at": "ge" | "gt",
          "reset": "hard" | "soft" | ..., and what else it has (`snndeploy.neurons`),
-     "time_axis": dimension of its input that is time}
+     "time_axis": dimension of its input that is time; -1: the last}
 
 What has a default may be left out.  The threshold may be a tensor, one value a channel: currents
 are scaled to the first channel's.  Any other number must be one for all channels.
@@ -28,9 +28,11 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 from snndeploy.errors import ModelError, one_line
+from snndeploy.frontend.slayer import slayer_neuron
 from snndeploy.neurons import Equation, equation_of, equations, parameters
 
 Adapter = Callable[[Any], dict[str, Any] | None]
+LAST = -1  # of the dimensions
 USUAL_KIND = "lif"  # of a module that does not say its kind
 MEMBRANES = ("threshold", "v_reset", "initial", "lower_bound")  # in the unit of the currents
 SAME = 1e-6  # how close values of channels lie that are one: they are float32 in a module
@@ -48,7 +50,7 @@ def own_step_description(module: Any) -> dict[str, Any] | None:
     return dict(describe()) if callable(describe) else None
 
 
-ADAPTERS: Sequence[Adapter] = (own_description, own_step_description)
+ADAPTERS: Sequence[Adapter] = (own_description, own_step_description, slayer_neuron)
 
 
 def find_neurons(module: Any, adapters: Iterable[Adapter] = ()) -> dict[str, dict[str, Any]]:
@@ -127,10 +129,10 @@ def _checked(path: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if faults := equation_of(checked).faults():
         raise ModelError(f"neuron {path} has {faults[0]}")
     axis = stated["time_axis"]
-    if type(axis) is not int or axis < 0:
+    if type(axis) is not int or axis < LAST:
         raise ModelError(
             f"neuron {path} has time_axis {axis!r}; the number of its input's time"
-            " dimension is needed, counted from 0"
+            " dimension is needed, counted from 0, or -1 for the last"
         )
     folded = {"channel_scale": scales.tolist()} if len(scales) > 1 else {}
     return {**checked, **folded, "time_axis": axis}

@@ -19,13 +19,8 @@ from typing import Any
 import torch
 
 aten = torch.ops.aten
-OF_EACH_PLANE = [
-    0,
-    2,
-    1,
-    3,
-    4,
-]  # (batch, channels, depth, ...) and back: depth first, then channels
+OF_EACH_PLANE = [0, 2, 1, 3, 4]  # (batch, channels, depth, ...) with depth first, and back
+LAST_FIRST, FIRST_LAST = [0, 1, 4, 2, 3], [0, 1, 3, 4, 2]  # of the three dimensions
 
 
 def adaptive_average(x: Any, output_size: Sequence[int]) -> Any:
@@ -92,7 +87,13 @@ def convolution(
     dilation: Sequence[int] = (1,),
     groups: int = 1,
 ) -> Any:
-    """Of a volume, with a kernel of depth 1."""
+    """Of a volume, with a kernel of depth 1, or 1 in the last dimension (lava-dl's time)."""
+    if x.dim() == 5 and weight.shape[2] != 1 == weight.shape[4]:
+        places = (s if isinstance(s, str) else _last_first(s) for s in (stride, padding, dilation))
+        turned = convolution(
+            x.permute(LAST_FIRST), weight.permute(LAST_FIRST), bias, *places, groups
+        )
+        return turned if turned is NotImplemented else turned.permute(FIRST_LAST)
     stride, dilation = _three(stride), _three(dilation)
     padding = padding if isinstance(padding, str) else _three(padding)
     deep = not isinstance(padding, str) and padding[0] != 0
@@ -122,6 +123,11 @@ def _of_planes(x: Any, function: Callable[[Any], Any]) -> Any:
     samples, depth, *plane = first.shape
     found = function(first.reshape(samples * depth, *plane))
     return found.reshape(samples, depth, *found.shape[1:]).permute(OF_EACH_PLANE)
+
+
+def _last_first(values: Sequence[int]) -> list[int]:
+    *places, last = _three(values)
+    return [last, *places]
 
 
 def _three(values: Sequence[int]) -> list[int]:

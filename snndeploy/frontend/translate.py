@@ -153,7 +153,8 @@ class _Translation:
             path, found = self.source.neurons[int(call.args[1])]
             inputs = self._scaled(call, path, inputs, found.get("channel_scale"))
             stated = {key: value for key, value in found.items() if key not in NOT_STATED}
-            given = {**stated, "timesteps": self.source.timesteps}
+            axis = found["time_axis"] % len(_shape(call))
+            given = {**stated, "time_axis": axis, "timesteps": self.source.timesteps}
             return self._with_axes(Node(call.name, "neuron", inputs, given, module=path), call)
         if target in OVER_TIME:
             op, key = OVER_TIME[target]

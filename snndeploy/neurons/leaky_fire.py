@@ -11,7 +11,8 @@
 
 MA Eq. 4, ASA Eq. 1-4 and GAC Eq. 1 are hard with v_reset 0; what frameworks compute is in
 `doors.md`.  For `refractory` steps behind a spike there is none: what arrives is integrated, or
-dropped, so that H stays.  A spike of the last step that is subtracted in this one is soft_after.
+dropped, so that H stays.  With a grid (lava-dl's), X and all that leaks are rounded toward zero to
+multiples of it.  A spike of the last step that is subtracted in this one is soft_after.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ class LeakyFire(Equation):
     refractory: int = 0
     refractory_input: WhileRefractory = WhileRefractory.INTEGRATED
     most_spikes: int = 1
+    grid: float = 0.0
 
     kind = "lif"
 
@@ -73,6 +75,8 @@ class LeakyFire(Equation):
                 wrong.append(f"{key.replace('_', ' ')} {value:g}; it must lie in 0..1")
         if self.refractory < 0:
             wrong.append(f"{self.refractory} refractory steps; none or more are needed")
+        if self.grid < 0:
+            wrong.append(f"grid {self.grid:g}; it must not be negative")
         if self.most_spikes < 1:
             wrong.append(f"most_spikes {self.most_spikes}; at least 1 is needed")
         if self.most_spikes > 1 and self.fires_at is FiresAt.ABOVE:
@@ -131,20 +135,27 @@ class LeakyFire(Equation):
         return Fired(carried, synaptic, waiting)
 
     def _synaptic(self, state: Fired, current: Any) -> Any:
-        return self.current_decay * state.current + current if self.current_decay else current
+        entering = self._on_grid(current)
+        if not self.current_decay:
+            return entering
+        return self._on_grid(self.current_decay * state.current) + entering
+
+    def _on_grid(self, value: Any) -> Any:
+        """Rounded toward zero to a multiple of the grid, where there is one."""
+        return (value / self.grid).trunc() * self.grid if self.grid else value
 
     def _carried(self, membrane: Any, fired: Any) -> Any:
         held = membrane if self.lower_bound is None else membrane.clamp(min=self.lower_bound)
         spikes = fired.to(membrane.dtype)
         match self.reset:
             case Reset.HARD:
-                return (self.decay * held).masked_fill(fired > 0, self.v_reset)
+                return self._on_grid(self.decay * held).masked_fill(fired > 0, self.v_reset)
             case Reset.SOFT:
-                return self.decay * (held - self.threshold * spikes)
+                return self._on_grid(self.decay * (held - self.threshold * spikes))
             case Reset.SOFT_AFTER:
-                return self.decay * held - self.threshold * spikes
+                return self._on_grid(self.decay * held) - self.threshold * spikes
             case Reset.NONE:
-                return self.decay * held
+                return self._on_grid(self.decay * held)
 
     # the way to integers
 
@@ -319,6 +330,8 @@ class LeakyFire(Equation):
     def is_exact(self, unit: float, step: float, steps: int, bound: float, target: Target) -> bool:
         """On a suited equation, inside the registers."""
         programmed = bool(self.program(target))
+        if self.grid:
+            return False
         places = [leak_places(decay, target.decay_one) for decay in self._leaks()]
         if None in places or (self.current_decay == 1.0 and not programmed):
             return False

@@ -64,7 +64,8 @@ def view_forms(node: Node, inputs: Sequence[Node], shapes: Sequence[Shape]) -> l
     """Views may flatten channels, rows and columns, and undo that; features without a plane stay
     as they are, whatever their order is called."""
     (shape,), seen = shapes, node.step_shape
-    if len(seen) >= 3 and tuple(seen[-3:]) != shape and shape[1:] != (1, 1):
+    flat = tuple(seen) == (math.prod(shape), 1, 1)
+    if len(seen) >= 3 and tuple(seen[-3:]) != shape and shape[1:] != (1, 1) and not flat:
         raise NotComposable(f"a view from {shape} to {tuple(seen)}")
     return unchanged(node, inputs, shapes)
 

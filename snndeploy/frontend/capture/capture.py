@@ -13,7 +13,7 @@ from snndeploy.frontend.capture.cycles import find_parts
 from snndeploy.frontend.capture.fit import fit
 from snndeploy.frontend.capture.merge import merge
 from snndeploy.frontend.capture.numbers_by_step import refuse_in_loops
-from snndeploy.frontend.capture.operators import COMPARISONS
+from snndeploy.frontend.capture.operators import COMPARISONS, ROUNDINGS
 from snndeploy.frontend.capture.program import read_program
 from snndeploy.frontend.capture.proof import Captured
 from snndeploy.frontend.capture.reductions import roll
@@ -26,12 +26,16 @@ DEEPEST = 100_000  # calls of the walk: a few for every operator of the longest 
 
 
 def compares(exported: Any) -> bool:
-    """Something in it is compared with a threshold."""
-    return any(str(node.target) in COMPARISONS for node in exported.graph.nodes)
+    """Something in it is compared with a threshold, or counts thresholds."""
+    deciding = COMPARISONS | ROUNDINGS
+    return any(str(node.target) in deciding for node in exported.graph.nodes)
 
 
 def loops(exported: Any, timesteps: int) -> bool:
-    """Every step of a sequence is taken out of it, so that a loop may go on with them."""
+    """Every step of a sequence is taken out of it, so that a loop may go on with them, or parts of
+    it are written elsewhere, as where it waits."""
+    if timesteps > 1 and any("slice_scatter" in str(node.target) for node in exported.graph.nodes):
+        return True
     parts = ("aten.select.int", "aten.unbind.int")
     found = [node for node in exported.graph.nodes if str(node.target) in parts]
     taken = sum(timesteps if str(node.target) == "aten.unbind.int" else 1 for node in found)

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from snndeploy.frontend.capture.alike import ANY, NotRolled, sort
-from snndeploy.frontend.capture.operators import COMPARISONS
+from snndeploy.frontend.capture.operators import COMPARISONS, ROUNDINGS
 from snndeploy.frontend.capture.roll import Roller, fixed, given
 from snndeploy.frontend.capture.rolled import Rolled, Steps, Taken, Together, Total, Whole
 from snndeploy.frontend.capture.values import Call, Constant, Given, Program, Value, replaced
@@ -43,7 +43,7 @@ class _Walk:
         """Zip T comparators of one module, and T calls with one weight, in program order."""
         groups: dict[Any, list[Call]] = {}
         for call in self.program.calls:
-            if call.name in COMPARISONS:
+            if call.name in COMPARISONS | ROUNDINGS:
                 groups.setdefault((call.module, call.name, call.shape), []).append(call)
         for calls in groups.values():
             for column in self._columns(calls):

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from snndeploy.frontend.capture.operators import short
+from snndeploy.frontend.capture.operators import ROUNDINGS, short
 from snndeploy.frontend.capture.values import (
     VIEWS,
     Call,
@@ -74,7 +74,8 @@ class Replay:
 
     def _value(self, call: Call, values: dict[Value, Any], forced: Any) -> Any:
         if forced is not None:
-            return forced.to(self.dtype) if short(call.name) == "heaviside" else forced
+            number = call.name in ROUNDINGS or short(call.name) == "heaviside"
+            return forced.to(self.dtype) if number else forced
         arguments = {key: _given(value, values) for key, value in call.arguments.items()}
         if call.name == "snndeploy.neuron.default":
             _, stated = self.described[int(arguments["index"])]

@@ -102,6 +102,11 @@ def _select(reader: Any, a: dict[str, Any], module: str) -> Any:
         return value.arguments["tensors"][index]
     if _is(value, "aten.unsqueeze.default") and _along(value) == along:
         return value.arguments["self"]
+    if _is(value, "aten.slice.Tensor") and _along(value) == along:
+        base, part = value.arguments["self"], value.arguments
+        taken = slice(part.get("start"), part.get("end"), part.get("step"))
+        every = range(base.shape[along])[taken]
+        return reader.select(base, along, every[index], module)
     if (a["dim"], a["index"]) != (along, index):
         return reader.select(value, along, index, module)
     return None

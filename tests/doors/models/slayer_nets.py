@@ -54,3 +54,41 @@ def conv():
         block.Flatten(),
         block.Dense(NEURON, 8 * 25, 10, weight_scale=4, weight_norm=True),
     )
+
+
+def pilotnet():
+    """PilotNet's shape, small: strided convolutions, dense blocks, one steering angle read from a
+    membrane that does not fire."""
+    torch.manual_seed(0)
+    block = slayer.block.cuba
+    return Steering(
+        block.Conv(NEURON, 3, 8, 3, stride=2, padding=1, weight_scale=4, weight_norm=True),
+        block.Conv(NEURON, 8, 12, 3, stride=2, padding=1, weight_scale=4, weight_norm=True),
+        block.Flatten(),
+        block.Dense(NEURON, 12 * 16, 20, weight_scale=4, weight_norm=True),
+        block.Affine(NEURON, 20, 1, dynamics=False),
+    )
+
+
+class Steering(Network):
+    def forward(self, frames):
+        return super().forward(frames)
+
+
+def delayed():
+    """Axonal delays that are trained."""
+    torch.manual_seed(0)
+    make = slayer.block.cuba.Dense
+    return Network(make(NEURON, 128, 32, weight_scale=4, delay=True), make(NEURON, 32, 10))
+
+
+def recurrent():
+    torch.manual_seed(0)
+    block = slayer.block.cuba
+    return Network(block.Recurrent(NEURON, 128, 16, weight_scale=4), block.Dense(NEURON, 16, 10))
+
+
+def adaptive():
+    torch.manual_seed(0)
+    alif = {**NEURON, "threshold_step": 0.5, "threshold_decay": 0.1, "refractory_decay": 0.1}
+    return Network(slayer.block.alif.Dense(alif, 128, 10, weight_scale=4))
