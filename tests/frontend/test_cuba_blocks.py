@@ -83,8 +83,6 @@ class Net(nn.Module):
         return self.shifted(self.neuron2(self.dense(x))).mean(-1).flatten(1)
 
 
-
-
 def test_is_the_module_on_its_grid():
     graph = trace(Net(), torch.zeros(1, 2, 6, 6, 6))
     first, second = graph.neurons()

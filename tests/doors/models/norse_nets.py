@@ -37,9 +37,7 @@ def parameters(**given: float):
 
 
 def box_parameters():
-    return norse.LIFBoxParameters(
-        tau_mem_inv=torch.as_tensor(200.0), v_th=torch.as_tensor(0.3)
-    )
+    return norse.LIFBoxParameters(tau_mem_inv=torch.as_tensor(200.0), v_th=torch.as_tensor(0.3))
 
 
 def sequential(answer: str = "mean", kind: str = "lif"):
@@ -63,8 +61,10 @@ class ByHand(nn.Module):
 
     def __init__(self, box: bool = False) -> None:
         super().__init__()
-        make = (lambda: norse.LIFBoxCell(p=box_parameters())) if box else (
-            lambda: norse.LIFCell(p=parameters())
+        make = (
+            (lambda: norse.LIFBoxCell(p=box_parameters()))
+            if box
+            else (lambda: norse.LIFCell(p=parameters()))
         )
         self.fc1, self.lif1 = nn.Linear(64, 32), make()
         self.fc2, self.lif2 = nn.Linear(32, 16), make()

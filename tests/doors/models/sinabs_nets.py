@@ -94,7 +94,5 @@ def ann():
 
 def converted():
     """`from_model` of an ANN; every step of an image's repetition."""
-    network = from_model(
-        ann(), input_shape=(1, 8, 8), num_timesteps=TIMESTEPS
-    )
+    network = from_model(ann(), input_shape=(1, 8, 8), num_timesteps=TIMESTEPS)
     return Repeated(network.spiking_model, squeezed=True)

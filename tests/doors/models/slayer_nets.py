@@ -6,7 +6,6 @@ import sys
 import types
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 for absent in ("lava.lib.dl.slayer.object_detection",):  # it needs packages for pictures alone

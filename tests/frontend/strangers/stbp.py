@@ -104,3 +104,5 @@ class Events(nn.Module):
             h1_mem, h1_spike = mem_update(self.fc1, x, h1_mem, h1_spike)
             h1_sumspike = h1_sumspike + h1_spike
         return h1_sumspike / win
+
+# ruff: noqa: B007  (people leave their loop variables unused)
