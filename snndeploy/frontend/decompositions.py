@@ -89,10 +89,11 @@ def convolution(
 ) -> Any:
     """Of a volume, with a kernel of depth 1, or 1 in the last dimension (lava-dl's time)."""
     if x.dim() == 5 and weight.shape[2] != 1 == weight.shape[4]:
-        places = (s if isinstance(s, str) else _last_first(s) for s in (stride, padding, dilation))
+        around = padding if isinstance(padding, str) else _last_first(padding)
         turned = convolution(
-            x.permute(LAST_FIRST), weight.permute(LAST_FIRST), bias, *places, groups
-        )
+            x.permute(LAST_FIRST), weight.permute(LAST_FIRST), bias, _last_first(stride), around,
+            _last_first(dilation), groups,
+        )  # fmt: skip
         return turned if turned is NotImplemented else turned.permute(FIRST_LAST)
     stride, dilation = _three(stride), _three(dilation)
     padding = padding if isinstance(padding, str) else _three(padding)

@@ -18,6 +18,7 @@ from snndeploy.errors import ModelError
 from snndeploy.frontend.checkpoint import Naming, load_weights
 from snndeploy.frontend.declared import declared
 from snndeploy.frontend.factory import Made, make
+from snndeploy.frontend.forgetful import forgetful
 from snndeploy.frontend.spec import parse_spec
 from snndeploy.frontend.user_code import UserCode
 from snndeploy.shelf import ModelEntry, catalog, models_folder
@@ -89,7 +90,7 @@ def load(
             data=data,
         )  # fmt: skip
     return Loaded(
-        module=made.module.eval(),
+        module=forgetful(made.module.eval()),
         example=found.example,
         name=entry.name if entry else made.spec.name,
         spec=entry.name if entry else made.spec.without_folders,

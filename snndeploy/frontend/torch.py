@@ -115,11 +115,11 @@ def traced(
         )
     if time_is_last(example, timesteps):
         with time_second(module):
-            graph, again = traced(
+            turned, as_before = traced(
                 module, example.movedim(-1, 1), timesteps=timesteps, input_signal=input_signal,
                 adapters=adapters, name=name, verify=verify, spiking=spiking,
             )  # fmt: skip
-        return replace(graph, notes=(*graph.notes, TIME_LAST)), again
+        return replace(turned, notes=(*turned.notes, TIME_LAST)), as_before
     found = find_neurons(module, adapters)
     signal = input_signal or getattr(module, "input_signal", "real")
     if signal not in KINDS:

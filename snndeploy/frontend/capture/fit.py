@@ -81,7 +81,7 @@ class _Line:
 
 def simulates(cycle: Cycle, step: Step, fitted: Fitted, steps: int = 48) -> bool:
     """The cycle, step by step on random input, fires as the equation does."""
-    equation = equation_of(fitted.parameters)
+    equation: Any = equation_of(fitted.parameters)
     generator = torch.Generator().manual_seed(1)
     shape = (PROBES, *step.shape)
     reach = equation.threshold * min(equation.most_spikes, SEVERAL)

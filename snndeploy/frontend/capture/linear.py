@@ -94,8 +94,10 @@ class Integrator:
         return {node: self.zero for node in self.part.inputs}
 
     def _run(self, state: Any, inputs: Values) -> Values:
-        others = {other: slope * state + offset for other, (slope, offset) in self.others.items()}
-        return self._stepped({self.state: state, **others}, inputs)
+        others: Values = {
+            other: slope * state + offset for other, (slope, offset) in self.others.items()
+        }
+        return self._stepped({**others, self.state: state}, inputs)
 
     def _stepped(self, states: Values, inputs: Values) -> Values:
         try:
