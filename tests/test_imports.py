@@ -63,7 +63,7 @@ DOORS = {
         "frontend/probe_ties.py",
         "frontend/proof_inputs.py",
         "frontend/load.py",
-        "frontend/stumbles.py",
+        "frontend/stumbles.py", "frontend/slayer_pools.py",
         "frontend/checkpoint.py",
         "frontend/checkpoint_file.py",
         "frontend/candidates.py",

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 SINABS = ("is_state_initialised", "state_has_shape", "reset_states")  # what its layers answer to
 
 
@@ -17,6 +15,6 @@ def forgetful(module: Any) -> Any:
     """The module, its states as they were before any run."""
     for child in module.modules():
         if all(callable(getattr(child, name, None)) for name in SINABS):
-            for name, _ in list(child.named_buffers(recurse=False)):
-                child.register_buffer(name, torch.zeros(0))
+            for name, buffer in list(child.named_buffers(recurse=False)):
+                child.register_buffer(name, buffer.new_zeros(0))
     return module

@@ -1,4 +1,4 @@
-"""lava-dl's SLAYER blocks, recognised without importing it: neurons run in kernels of their own.
+"""lava-dl's SLAYER neurons, recognised without importing it: they run in kernels of their own.
 
 CUBA is leaky integrate-and-fire on whole parts of 1/s_scale, leaks rounded toward zero:
 
@@ -8,15 +8,10 @@ CUBA is leaky integrate-and-fire on whole parts of 1/s_scale, leaks rounded towa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
-
-import torch
 
 CUBA = "lava.lib.dl.slayer.neuron.cuba"
 DELAYS = "lava.lib.dl.slayer.axon.delay"
-SYNAPSES = "lava.lib.dl.slayer.synapse.layer"
 FAMILY = "lava.lib.dl.slayer.neuron."
 UNSUPPORTED = ("persistent_state", "graded_spike", "norm")
 
@@ -53,37 +48,3 @@ def slayer_neuron(module: Any) -> dict[str, Any] | None:
         "grid": 1 / float(module.s_scale),
         "time_axis": -1,
     }
-
-
-@contextmanager
-def pools_as_convolutions(module: Any) -> Iterator[None]:
-    """SLAYER's pools put channels below each other as rows; while the module is traced they are
-    convolutions of each channel, which compute the same."""
-    pools = [child for child in module.modules() if _is_pool(child)]
-    for pool in pools:
-        pool.forward = _convolution(pool, pool.forward)
-    try:
-        yield
-    finally:
-        for pool in pools:
-            del pool.forward
-
-
-def _is_pool(module: Any) -> bool:
-    return type(module).__module__ == SYNAPSES and type(module).__name__ == "Pool"
-
-
-def _convolution(pool: Any, usual: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    kernel = tuple(pool.kernel_size)
-    whole = tuple(pool.stride) == kernel and not any(pool.padding)
-
-    def forward(x: Any) -> Any:
-        rows, columns = x.shape[2:4]
-        if not whole or rows % kernel[0] or columns % kernel[1]:
-            return usual(x)
-        weight = pool.weight if pool.pre_hook_fx is None else pool.pre_hook_fx(pool.weight)
-        channels = x.shape[1]
-        weight = weight.expand(channels, *weight.shape[1:])
-        return torch.nn.functional.conv3d(x, weight, stride=pool.stride, groups=channels)
-
-    return forward

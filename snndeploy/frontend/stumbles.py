@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import re
 import traceback
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 
 from snndeploy.errors import ModelError, one_line
+from snndeploy.frontend.copying import copied
 from snndeploy.ops.axes import TRACE_BATCH
 
 CURES = (
@@ -95,7 +95,7 @@ def _answer(module: Any, x: Any) -> Any:
     """What the module returns, where it returns one tensor, else None."""
     try:
         with torch.no_grad(), quietly():
-            found = copy.deepcopy(module)(x.clone())
+            found = copied(module)(x.clone())
     except Exception:
         return None
     return found if isinstance(found, torch.Tensor) else None

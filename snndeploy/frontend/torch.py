@@ -27,7 +27,7 @@ from snndeploy.frontend.decompositions import DECOMPOSITIONS
 from snndeploy.frontend.lines import LINES
 from snndeploy.frontend.neuron_call import other_results
 from snndeploy.frontend.proof import prove
-from snndeploy.frontend.slayer import pools_as_convolutions
+from snndeploy.frontend.slayer_pools import pools_as_convolutions
 from snndeploy.frontend.stumbles import quietly, stumble
 from snndeploy.frontend.time_last import TIME_LAST, time_is_last, time_second
 from snndeploy.frontend.translate import Source, translate

@@ -76,10 +76,10 @@ def _take(atoms: list[Atom], size: int) -> tuple[Dimension, list[Atom]]:
 def expand_axes(source: Axes, shape: Sequence[int], timesteps: int) -> Axes:
     """Axes after dimensions of size 1 grow to `shape`.
 
-    One of the two leading dimensions that grows to `timesteps` is time, or the last of a sequence,
+    One of the two leading dimensions that grows to `timesteps` is time, or the last of five,
     unless the source has time.
     """
-    last = len(shape) - 1 if len(shape) in SEQUENCE_RANKS else 1
+    last = len(shape) - 1 if len(shape) == max(SEQUENCE_RANKS) else 1
     padded: list[Dimension] = [()] * (len(shape) - len(source)) + [tuple(d) for d in source]
     timed = _is_timed(source)
     result: list[Dimension] = []

@@ -77,9 +77,9 @@ def test_a_users_adapter_comes_first():
          "neuron 0 has fires_at '>='; known: ge or gt"),
         ({"kind": "izhikevich"}, "neuron 0 is of kind 'izhikevich'; known: lif"),
         ({"pause": 2}, "neuron 0 states pause, which a lif does not have"),
-        ({"time_axis": -1},
-         "neuron 0 has time_axis -1; the number of its input's time dimension is needed, counted"
-         " from 0"),
+        ({"time_axis": -2},
+         "neuron 0 has time_axis -2; the number of its input's time dimension is needed, counted"
+         " from 0, or -1 for the last"),
     ],
 )  # fmt: skip
 def test_descriptions_that_are_refused(changes, message):

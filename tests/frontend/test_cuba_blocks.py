@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from snndeploy.errors import ModelError
-from snndeploy.frontend.slayer import CUBA, DELAYS, FAMILY, SYNAPSES
+from snndeploy.frontend.slayer import CUBA, DELAYS, FAMILY
+from snndeploy.frontend.slayer_pools import SYNAPSES
 from snndeploy.frontend.torch import trace
 
 pytestmark = pytest.mark.torch

@@ -254,8 +254,8 @@ def test_a_model_that_raises_while_it_is_traced():
     with pytest.raises(ModelError) as caught:
         trace(Changed(fail), IMAGE)
     assert str(caught.value) == (
-        "the model cannot be traced: RuntimeError: no such thing; run it on one input of shape"
-        " (1, 6, 6) to see where it stops"
+        f"the model cannot be traced: test_trace.py:{fail.__code__.co_firstlineno + 1}:"
+        " RuntimeError: no such thing; run it on one input of shape (1, 6, 6) to see where it stops"
     )
 
 

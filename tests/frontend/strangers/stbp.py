@@ -105,4 +105,5 @@ class Events(nn.Module):
             h1_sumspike = h1_sumspike + h1_spike
         return h1_sumspike / win
 
+
 # ruff: noqa: B007  (people leave their loop variables unused)

@@ -170,4 +170,5 @@ class NumpyInside(nn.Module):
     def forward(self, x):
         return self.loop(torch.from_numpy(x.detach().numpy() * 2.0))
 
+
 # ruff: noqa: B007  (people leave their loop variables unused)
