@@ -105,13 +105,13 @@ def traced(
         )
     module = module.eval()
     if of_other_precision(module):
-        given = {
+        options: dict[str, Any] = {
             "timesteps": timesteps, "input_signal": input_signal, "adapters": adapters,
             "name": name, "spiking": spiking,
         }  # fmt: skip
-        graph, _ = traced(copied(module).float(), example, **given, verify=verify)
+        graph, _ = traced(copied(module).float(), example, **options, verify=verify)
         return graph, lambda: replace(
-            traced(copied(module).float(), example, **given, verify=False)[0], notes=graph.notes
+            traced(copied(module).float(), example, **options, verify=False)[0], notes=graph.notes
         )
     if time_is_last(example, timesteps):
         with time_second(module):
