@@ -1,6 +1,6 @@
 """An ordinary network for digits, without spikes: what `--convert` makes a spiking one of.
 
-Convolutions with norm and ReLU, average pools, one residual sum, a classifier; 13,018 parameters.
+Convolutions with norm and ReLU, average pools, one residual sum, a classifier; 11,458 parameters.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     threshold = the percentile of the layer's positive activations, at most the clip's limit
 
-Diehl et al. (IJCNN 2015) take the largest activation, Rueckauer et al. (Front. Neurosci. 2017,
-section 2.2.4) a percentile: one outlier would make every other rate small, and a spike that stands
-for less needs fewer steps.  Zeros are left out, so that a sparse layer keeps its percentile.
+Diehl et al. (IJCNN 2015) take the largest activation, Rueckauer et al. (Front. Neurosci. 2017) a
+percentile: one outlier would make every other rate small, and a spike that stands for less needs
+fewer steps.  Zeros are left out, so that a sparse layer keeps its percentile.
 """
 
 from __future__ import annotations

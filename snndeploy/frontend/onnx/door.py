@@ -20,7 +20,7 @@ def _open(spec: str, options: SpecOptions, need: Need, step: Step) -> OpenedMode
     from snndeploy.frontend.torch_door import state_hash
 
     step("read the ONNX file")
-    read_model = read(spec, options.input_shape)
+    read_model = read(spec, options.input_shape, options.data)
     module = OnnxNetwork(read_model)
     step("compare the module with onnx's reference evaluator")
     if need.proof:

@@ -17,6 +17,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from snndeploy.data import Data, load_data
 from snndeploy.errors import ModelError, UnsupportedError, one_line
 from snndeploy.frontend.onnx.external import load_beside
 from snndeploy.frontend.onnx.operators import FOLDED, OPERATORS
@@ -69,8 +70,10 @@ class OnnxModel:
         return sum(array.size for array in self.arrays.values() if array.dtype.kind == "f")
 
 
-def read(spec: str, input_shape: tuple[int, ...] | None = None) -> OnnxModel:
-    """The model of a file.
+def read(
+    spec: str, input_shape: tuple[int, ...] | None = None, data: str | Path | Data | None = None
+) -> OnnxModel:
+    """The model of a file; where it does not say its shape, input_shape or the data's do.
 
     Raises:
         ModelError: no such file, no ONNX, damaged, or weights that lie elsewhere.
@@ -87,7 +90,7 @@ def read(spec: str, input_shape: tuple[int, ...] | None = None) -> OnnxModel:
         arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
     except Exception as error:  # the checker and protobuf raise many kinds
         raise ModelError(f"{path} is not a valid ONNX model: {one_line(error)}") from None
-    batch, sample = _shape(entry, path, input_shape)
+    batch, sample = _shape(entry, path, input_shape, data)
     said = {entry.key: entry.value for entry in proto.metadata_props}
     return OnnxModel(
         path, proto, opset, nodes, arrays, entry.name,
@@ -190,7 +193,7 @@ def _input(proto: Any, path: Path) -> Any:
 
 
 def _shape(
-    entry: Any, path: Path, given: tuple[int, ...] | None
+    entry: Any, path: Path, given: tuple[int, ...] | None, data: str | Path | Data | None
 ) -> tuple[int | None, tuple[int, ...]]:
     """The fixed batch size, and the shape of one sample."""
     dimensions = [
@@ -205,10 +208,14 @@ def _shape(
             )
         return None, given
     batch, *own = dimensions
+    if given is None and None in own and data is not None:
+        held = data if isinstance(data, Data) else load_data(data)
+        given = held.x.shape[1:]
     sample = given or tuple(size or 0 for size in own)
     if 0 in sample:
         raise ModelError(
-            f"{path}: the input {entry.name!r} does not say its shape; give --input-shape"
+            f"{path}: the input {entry.name!r} does not say its shape; give --input-shape,"
+            " or data of that shape"
         )
     fits = len(sample) == len(own) and all(
         size in (None, asked) for size, asked in zip(own, sample, strict=True)
@@ -216,7 +223,7 @@ def _shape(
     if not fits:
         said = "x".join(str(size or "?") for size in own)
         asked = "x".join(map(str, sample))
-        raise ModelError(f"{path}: a sample has shape {said}, --input-shape says {asked}")
+        raise ModelError(f"{path}: a sample has shape {said}, and {asked} was given")
     if prod(sample) > LARGEST_FILE:
         raise ModelError(f"{path}: a sample has {prod(sample):,} values, which is no input")
     return batch, sample
