@@ -24,9 +24,9 @@ from snndeploy.errors import UnsupportedError
 from snndeploy.graph import Dimension, Graph, Node
 from snndeploy.neurons import Reset
 from snndeploy.ops import Role, Trait, has, kind_of
+from snndeploy.ops.kind import LINEAR_ROLES
 
 BATCH: Dimension = (("batch", 1),)
-LINEAR = (Role.LAYER, Role.VIEW, Role.LINEAR)
 MAX_POOL = (
     "{label!r} takes the maximum of rates, and the maximum of spikes is another number: give"
     " --max-pool average or --max-pool any (a spike wherever one is in the window), and read what"
@@ -75,7 +75,7 @@ class Rewriting:
         role = kind_of(node).role
         if role is Role.POOLING:
             return self._pool(node)
-        if role in LINEAR:
+        if role in LINEAR_ROLES:
             return self._linear(node)
         self._require_finish(node)
         return self._add(replace(node, inputs=tuple(self._averaged(name) for name in node.inputs)))

@@ -80,6 +80,24 @@ def test_the_answer_nears_the_ann_s(pool):
     assert (known.balanced_on, known.measured_on, known.fresh) == (BALANCED_ON, 16, True)
 
 
+class Around(nn.Module):
+    """The input itself goes around the first neuron."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(3)
+        self.first, self.second = nn.Linear(6, 6), nn.Linear(6, 6)
+
+    def forward(self, x):
+        return torch.relu(self.second(torch.relu(self.first(x)) + x))
+
+
+def test_a_value_that_no_neuron_makes_is_the_same_at_every_step():
+    made, known = convert(graph_of(Around(), (6,)), data(80, (6,)), 128, 100.0)
+    assert known.steps[-1].distance < 0.02
+    assert len(infer_signals(made).neurons()) == 2
+
+
 def test_the_table_is_what_a_conversion_for_fewer_steps_does():
     samples = data()
     long, short = (convert(graph_of(Residual()), samples, steps, 99.0)[1] for steps in (12, 4))
