@@ -22,14 +22,25 @@ TIME_NAMES = ("timesteps", "time_steps", "num_steps", "T", "time_window", "num_t
 LONGEST_WINDOW = 100_000  # steps; an attribute above is no number of steps
 
 
+NO_SHAPE = (
+    "{source} has no example(module) and the model no input_shape; give --input-shape, or"
+    " --calibration DATA.npz, whose samples have it"
+)
+NO_STEPS = "the model does not say its number of time steps; give --timesteps T"
+
+
 @dataclass(frozen=True, eq=False)
 class Declared:
-    """Steps (None: nobody says), an example input, and the kind of its values."""
+    """Steps (None: nobody says), an example input (None: no shape), and the kind of its values.
+
+    lacks: what a user must say, in words.
+    """
 
     timesteps: int | None
     example: Any
     signal: str | None
     notes: tuple[str, ...]
+    lacks: tuple[str, ...] = ()
 
 
 def declared(
@@ -44,7 +55,7 @@ def declared(
     """Given comes before said, said before found.
 
     Raises:
-        ModelError: no shape, or numbers of steps that contradict each other.
+        ModelError: numbers of steps that contradict each other.
     """
     steps, notes = _timesteps(made, code, timesteps)
     example = _said_example(made, input_shape)
@@ -52,10 +63,8 @@ def declared(
     samples = _samples(data) if example is None or signal is None else None
     if example is None:
         if samples is None:
-            raise ModelError(
-                f"{made.spec.source} has no example(module) and the model no input_shape; give"
-                " --input-shape, or --calibration DATA.npz, whose samples have it"
-            )
+            lacks = (NO_SHAPE.format(source=made.spec.source), *(() if steps else (NO_STEPS,)))
+            return Declared(steps, None, signal, notes, lacks)
         shape = samples.x.shape[1:]
         example = torch.zeros((1, *shape))
         notes += (f"input shape {'x'.join(map(str, shape))}: from {samples.name}",)

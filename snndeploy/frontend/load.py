@@ -89,6 +89,9 @@ def load(
             made, code, timesteps=timesteps, input_shape=input_shape, input_signal=input_signal,
             data=data,
         )  # fmt: skip
+    lacks = found.lacks if weights is not None else (NO_WEIGHTS.format(spec=spec), *found.lacks)
+    if lacks or weights is None:
+        raise ModelError(_all_of(lacks))
     return Loaded(
         module=forgetful(made.module.eval()),
         example=found.example,
@@ -103,6 +106,14 @@ def load(
     )
 
 
+def _all_of(lacks: Sequence[str]) -> str:
+    """What a user must say, all in one line."""
+    if len(lacks) == 1:
+        return lacks[0]
+    listed = "; ".join(f"({index}) {text}" for index, text in enumerate(lacks, start=1))
+    return f"{len(lacks)} things are not known: {listed}"
+
+
 def _weights(
     made: Made,
     spec: str,
@@ -110,8 +121,8 @@ def _weights(
     checkpoint: str | Path | None,
     naming: Naming | None,
     random_weights: bool,
-) -> tuple[str, tuple[str, ...]]:
-    """Load them; what they are called, '' when random, and notes."""
+) -> tuple[str | None, tuple[str, ...]]:
+    """Load them; what they are called, '' when random, None when there are none, and notes."""
     if checkpoint is not None:
         twin = str(made.code.__file__).startswith(f"{models_folder()}/")
         return str(checkpoint), load_weights(made.module, Path(checkpoint), naming, twin=twin)
@@ -127,7 +138,7 @@ def _weights(
             f"{spec} loads {own:.0%} of its weights itself and leaves the others random; give"
             " --checkpoint FILE with all of them, or --random-weights"
         )
-    raise ModelError(NO_WEIGHTS.format(spec=spec))
+    return None, ()
 
 
 def _loaded_by_factory(made: Made) -> float:

@@ -60,7 +60,9 @@ def _proof(found: Mapping[str, Any]) -> str:
     if found["unproved"]:
         lines = [f"NOT SHOWN to compute what the model does: {found['unproved']}"]
     elif found["flags"]:
-        lines = ["the graph and the model gave the same on inputs that make the neurons fire"]
+        silent = any(note.startswith("no input of the proof") for note in found["notes"])
+        fired = "inputs that make the neurons fire" if not silent else "the inputs of the proof"
+        lines = [f"the graph and the model gave the same on {fired}"]
     else:
         lines = []
     lines += found["notes"]

@@ -343,3 +343,17 @@ def test_a_factory_that_loads_its_own_weights_counts_as_trained(tmp_path):
     torch.save(other, tmp_path / "other.pt")
     loaded = load(f"{file}:whole", tmp_path / "other.pt", input_shape=(3,))
     assert loaded.weights == "other.pt" and not loaded.module.head.weight.any()
+
+
+def test_all_that_is_missing_is_asked_for_at_once(tmp_path):
+    file = tmp_path / "net.py"
+    file.write_text(STEPS)
+    with pytest.raises(ModelError) as caught:
+        load(f"{file}:Net()")
+    assert str(caught.value) == (
+        f"3 things are not known: (1) model {file}:Net() has no shipped weights; give --checkpoint"
+        " FILE, or --random-weights to look at its structure and costs;"
+        f" (2) {file} has no example(module) and the model no input_shape; give --input-shape, or"
+        " --calibration DATA.npz, whose samples have it; (3) the model does not say its number of"
+        " time steps; give --timesteps T"
+    )
