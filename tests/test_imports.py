@@ -57,6 +57,7 @@ DOORS = {
         "frontend/decompositions.py",
         "frontend/lines.py",
         "frontend/equality.py",
+        "frontend/answer.py", "frontend/calling.py", "frontend/equality.py",
         "frontend/neuron_call.py",
         "frontend/neuron_probe.py",
         "frontend/probe_drive.py",

@@ -20,8 +20,8 @@ from snndeploy.ops.axes import TRACE_BATCH
 CURES = (
     (
         r"missing \d+ required positional argument",
-        "its forward needs more than one tensor; wrap it in a module whose forward takes one, of the"
-        " inputs put together, and takes them apart for it",
+        "its forward needs more than one tensor; wrap it in a module whose forward takes one, of"
+        " the inputs put together, and takes them apart for it",
     ),
     (
         r"with support for cuda|compiled with CUDA|NVIDIA driver|No CUDA",

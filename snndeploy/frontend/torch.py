@@ -12,13 +12,15 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 
 from snndeploy.errors import DescriptionError, ModelError, UnsupportedError
 from snndeploy.frontend.adapters import Adapter, find_neurons
-from snndeploy.frontend.capture.capture import capture, compares, loops
+from snndeploy.frontend.calling import Calling, reset_states, step_by_step
+from snndeploy.frontend.capture.capture import capture, compares, loops, repeats
 from snndeploy.frontend.capture.proof import Captured, prove_captured
 from snndeploy.frontend.capture.twin import twin
 from snndeploy.frontend.completed import completions
@@ -104,6 +106,7 @@ def traced(
             "the model does not say its number of time steps; give it an attribute `timesteps`"
         )
     module = module.eval()
+    reset_states(module)
     if of_other_precision(module):
         options: dict[str, Any] = {
             "timesteps": timesteps, "input_signal": input_signal, "adapters": adapters,
@@ -134,7 +137,8 @@ def traced(
     notes = graph.notes
     if verify:
         try:
-            notes = prove_captured(captured) if captured else prove(graph, module, example)
+            proof = prove_captured(captured) if captured else prove(graph, module, example)
+            notes = (*graph.notes, *proof)
         except DescriptionError as error:
             graph, notes, again = _completed(module, example, given, found, error)
 
@@ -159,7 +163,7 @@ def _completed(
         said = completions(graph, found)
         if captured and said:
             check(graph, "traced")
-            return graph, (*said, *prove_captured(captured)), again
+            return graph, (*graph.notes, *said, *prove_captured(captured)), again
     raise wrong
 
 
@@ -174,21 +178,68 @@ def _translation(
 ) -> Callable[[], tuple[Graph, Captured | None]]:
     """Translates the exported module, which shares the module's parameters."""
     refused: list[tuple[bool, ModelError | UnsupportedError]] = []
-    for axis, timed in _readings(example, timesteps):
-        exported = _export(twin(module), list(found), _traced_input(example, axis))
+    for reading, timed in _readings(example, timesteps):
+        exported, calling, axis = _as_called(module, list(found), example, reading, timesteps)
         if spiking and not found and not compares(exported):
             raise ModelError(NO_NEURON)
         source = Source(list(found.items()), timesteps, signal, axis, name, timed)
         try:
-            first = [_read(exported, module, source)]
+            first = [_read(exported, calling, module, source)]
         except (ModelError, UnsupportedError) as error:
             refused.append((timed, error))
             continue
-        return lambda: first.pop() if first else _read(exported, module, source)
+        return lambda: first.pop() if first else _read(exported, calling, module, source)
     raise next((error for timed, error in refused if timed), refused[0][1])
 
 
-def _read(exported: Any, module: Any, source: Source) -> tuple[Graph, Captured | None]:
+def _as_called(
+    module: Any, neurons: list[str], example: Any, axis: int, timesteps: int
+) -> tuple[Any, Calling, int]:
+    """The exported module, how it is called, and the batch dimension of its input.
+
+    It is called at once; where that shows no loop over T steps, with time first if the example has
+    its samples first, and else step by step.
+
+    Raises:
+        ModelError: it cannot be traced.
+    """
+    once = Calling(timesteps)
+    refused: ModelError | None = None
+    try:
+        exported = _export(twin(module), once, neurons, _traced_input(example, axis))
+    except ModelError as error:
+        refused = error
+    else:
+        if neurons or not compares(exported) or repeats(exported, timesteps, axis):
+            return exported, once, axis
+    if not neurons:
+        turned = _time_first(module, example, axis, timesteps)
+        if turned is not None:
+            return turned, once, 1
+        stepped = step_by_step(module, example, timesteps)
+        if stepped is not None:
+            x = _traced_input(example, axis)
+            return _export(twin(module), stepped, neurons, x), stepped, axis
+    if refused is not None:
+        raise refused
+    return exported, once, axis
+
+
+def _time_first(module: Any, example: Any, axis: int, timesteps: int) -> Any:
+    """The module exported on (T, 1, ...), where it loops over that; else None."""
+    shape = tuple(example.shape)
+    if axis != 0 or len(shape) not in SEQUENCE_RANKS or shape[:2] != (1, timesteps):
+        return None
+    with suppress(ModelError):
+        x = _traced_input(example.transpose(0, 1), 1)
+        exported = _export(twin(module), Calling(timesteps), [], x)
+        return exported if compares(exported) and repeats(exported, timesteps, 1) else None
+    return None
+
+
+def _read(
+    exported: Any, calling: Calling, module: Any, source: Source
+) -> tuple[Graph, Captured | None]:
     """The calls as they are where neurons describe themselves; else, with loops rolled up."""
     plain: Graph | None = None
     refused: UnsupportedError | None = None
@@ -200,7 +251,8 @@ def _read(exported: Any, module: Any, source: Source) -> tuple[Graph, Captured |
             refused = error
     if steps or (fires and plain is None):
         try:
-            captured = capture(exported, copied(module), source)
+            captured = capture(exported, partial(calling, copied(module)), source)
+            captured = replace(captured, graph=_noted(captured.graph, calling))
             if captured.loops or plain is None:
                 return captured.graph, captured
         except UnsupportedError as error:
@@ -209,6 +261,11 @@ def _read(exported: Any, module: Any, source: Source) -> tuple[Graph, Captured |
         assert refused is not None
         raise refused
     return plain, None
+
+
+def _noted(graph: Graph, calling: Calling) -> Graph:
+    said = calling.said()
+    return replace(graph, notes=(said, *graph.notes)) if said else graph
 
 
 def _with_bodies(graph: Graph, module: Any, found: dict[str, dict[str, Any]]) -> Graph:
@@ -280,14 +337,14 @@ def _readings(example: Any, timesteps: int) -> tuple[tuple[int, bool], ...]:
     return image + (second if shape[:2] == (1, timesteps) else ()) + first
 
 
-def _export(module: Any, neurons: list[str], example: Any) -> Any:
+def _export(module: Any, calling: Calling, neurons: list[str], example: Any) -> Any:
     class Wrapper(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.model = module
 
         def forward(self, x: Any) -> Any:
-            return self.model(x.clone())
+            return calling(self.model, x.clone())
 
     with _neurons_replaced(module, neurons), pools_as_convolutions(module):
         return _exported(Wrapper(), example)

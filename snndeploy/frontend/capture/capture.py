@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,13 +15,14 @@ from snndeploy.frontend.capture.fit import fit
 from snndeploy.frontend.capture.merge import merge
 from snndeploy.frontend.capture.numbers_by_step import refuse_in_loops
 from snndeploy.frontend.capture.operators import COMPARISONS, ROUNDINGS
-from snndeploy.frontend.capture.program import read_program
+from snndeploy.frontend.capture.program import module_path, read_program
 from snndeploy.frontend.capture.proof import Captured
 from snndeploy.frontend.capture.reductions import roll
 from snndeploy.frontend.capture.rolled import Input, reachable
 from snndeploy.frontend.capture.write import Neuron, Sequences
 from snndeploy.frontend.translate import Source, translate
 from snndeploy.graph import Graph
+from snndeploy.ops.axes import TRACE_BATCH
 
 DEEPEST = 100_000  # calls of the walk: a few for every operator of the longest path
 
@@ -42,14 +44,48 @@ def loops(exported: Any, timesteps: int) -> bool:
     return timesteps > 1 and taken >= timesteps
 
 
-def capture(exported: Any, module: Any, source: Source) -> Captured:
+def repeats(exported: Any, timesteps: int, batch_axis: int) -> bool:
+    """It has a loop over time: all T steps of a sequence, or of a comparison, are there.
+
+    A loop that takes one sample after the other takes them for steps: it is none.
+    """
+    parts: dict[Any, set[int]] = {}
+    fires: Counter[Any] = Counter()
+    for node in exported.graph.nodes:
+        target = str(node.target)
+        if target == "aten.select.int":
+            source, along, index = _unsliced(node.args[0]), *node.args[1:3]
+            size = source.meta["val"].shape[along]
+            if along == batch_axis and size == TRACE_BATCH != timesteps:
+                return False
+            if size == timesteps:
+                parts.setdefault((source, along), set()).add(index)
+        elif target == "aten.unbind.int":
+            steps = len(node.meta["val"])
+            if steps in (timesteps, TRACE_BATCH):
+                return steps == timesteps
+        elif target in COMPARISONS:
+            fires[module_path(node), target] += 1
+    taken = max(map(len, parts.values()), default=0)
+    return max(taken, *fires.values(), 0) >= timesteps
+
+
+def _unsliced(node: Any) -> Any:
+    while str(node.target) == "aten.slice.Tensor":
+        node = node.args[0]
+    return node
+
+
+def capture(exported: Any, module: Callable[[Any], Any], source: Source) -> Captured:
     """The graph of a program with a loop over time, its neurons read from the loop.
 
+    module: what the program was exported from, as it is called.
+
     Raises:
-        ModelError: the program returns something else than one tensor.
+        ModelError: the program returns no tensor, or one that does not depend on its input.
         UnsupportedError: steps that differ, or a loop that holds no neuron that is known.
     """
-    program = read_program(exported)
+    program, taken = read_program(exported, source.timesteps)
     with _deep():
         try:
             output = merge(roll(program, source.timesteps))
@@ -72,7 +108,7 @@ def capture(exported: Any, module: Any, source: Source) -> Captured:
         for neuron in writer.neurons
     ]
     graph = translate(written, replace(source, neurons=[*source.neurons, *neurons]))
-    graph = _with_feedback(graph, writer.neurons)
+    graph = replace(_with_feedback(graph, writer.neurons), notes=(taken,) if taken else ())
     return Captured(
         module, program, graph, writer.neurons, source.batch_axis, source.signal, source.neurons,
         loops=bool(parts.cycles or parts.filters),

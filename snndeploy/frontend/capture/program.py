@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.export.graph_signature import OutputKind
+from torch.utils._pytree import tree_unflatten
 
 from snndeploy.errors import ModelError, UnsupportedError
+from snndeploy.frontend.answer import answer_of
 from snndeploy.frontend.capture.simplify import SIMPLER
 from snndeploy.frontend.capture.values import (
     Call,
@@ -38,13 +41,14 @@ IGNORED = {"aten._assert_tensor_metadata.default", "aten._assert_scalar.default"
 PLACES = ("device", "layout", "pin_memory", "memory_format", "non_blocking")
 
 
-def read_program(exported: Any) -> Program:
-    """
+def read_program(exported: Any, timesteps: int) -> tuple[Program, str]:
+    """The program, and a note on what was taken where it returns several tensors.
+
     Raises:
-        ModelError: another number of results than one, an output that does not read the input.
+        ModelError: no tensor is returned, or an output that does not read the input.
         UnsupportedError: random numbers, or an operator's second result.
     """
-    return _Reader(exported).program()
+    return _Reader(exported).program(timesteps)
 
 
 @dataclass
@@ -54,7 +58,7 @@ class _Reader:
     known: dict[Any, Any] = field(default_factory=dict)  # of the exported graph's nodes
     number: int = 0
 
-    def program(self) -> Program:
+    def program(self, timesteps: int) -> tuple[Program, str]:
         given: Given | None = None
         held = _held(self.exported)
         for node in self.exported.graph.nodes:
@@ -67,13 +71,27 @@ class _Reader:
             elif node.op == "call_function":
                 self.known[node] = self._node(node)
             elif node.op == "output":
-                results = [self.known[part] for part in node.args[0] if part is not None]
-        if len(results) != 1:
-            raise ModelError(f"the model returns {len(results)} tensors; one is needed")
-        calls = needed_calls(results[0])
+                answer, taken = answer_of(self._returned(node), timesteps, self._stacked)
+        if answer is None:
+            raise ModelError("the model returns no tensor")
+        calls = needed_calls(answer)
         if given is None or not any(given in call.sources() for call in calls):
             raise ModelError("the model's output does not depend on its input")
-        return Program(given, results[0], calls)
+        said = f"of all that the model returns, {taken} is taken as its answer"
+        return Program(given, answer, calls), said if taken else ""
+
+    def _returned(self, output: Any) -> Any:
+        """What the module returns, as it returns it; states that it changed come before."""
+        kinds = self.exported.graph_signature.output_specs
+        parts = [
+            self._known(part)
+            for part, spec in zip(output.args[0], kinds, strict=True)
+            if spec.kind is OutputKind.USER_OUTPUT
+        ]
+        return tree_unflatten(parts, self.exported.call_spec.out_spec)
+
+    def _stacked(self, parts: list[Any]) -> Value:
+        return self.call(aten.stack.default, {"tensors": parts, "dim": 0}, "")
 
     def _node(self, node: Any) -> Any:
         target, module = node.target, module_path(node)

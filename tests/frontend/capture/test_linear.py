@@ -62,7 +62,7 @@ def integrator(loop):
     exported = torch.export.export(
         Readout(loop), (torch.zeros(STEPS, 61, 4),), strict=False
     ).run_decompositions({})
-    output = merge(roll(read_program(exported), STEPS))
+    output = merge(roll(read_program(exported, STEPS)[0], STEPS))
     (part,) = find_parts(output).filters
     return Integrator(part), output
 
