@@ -22,8 +22,7 @@ import torch
 
 from snndeploy.errors import ModelError
 from snndeploy.frontend.answer import answer_of
-from snndeploy.frontend.neuron_call import copied
-from snndeploy.ops.axes import SEQUENCE_RANKS
+from snndeploy.frontend.copying import copied
 
 RESETS = ("reset", "reset_states", "reset_mem")  # of modules that keep states between calls
 NO_STATES = ("_parameters", "_modules")  # attributes of every torch module
@@ -67,18 +66,30 @@ class Calling:
         )
 
 
-def step_by_step(module: Any, example: Any, timesteps: int) -> Calling | None:
+class Called(torch.nn.Module):
+    """A module as it is called, from states that are reset; it gives its answer alone."""
+
+    def __init__(self, module: Any, calling: Calling) -> None:
+        super().__init__()
+        self.model, self.calling = module, calling
+
+    def forward(self, x: Any) -> Any:
+        reset_states(self.model)
+        answer, _ = answer_of(self.calling(self.model, x), self.calling.timesteps)
+        return answer
+
+
+def step_by_step(
+    module: Any, example: Any, timesteps: int, along: int | None = None
+) -> Calling | None:
     """How to call a module step by step; None where it takes no single step, or does not remember.
 
-    The example is of the whole input: (1, T, ...) or (T, 1, ...), or without time.
+    example: of the whole input.  along: its dimension that is time, where it has one.
     """
-    if timesteps < 2:
+    if timesteps < 2 or (along is not None and example.shape[along] != timesteps):
         return None
-    for along in (*_time_axes(example, timesteps), None):
-        step = example if along is None else example.select(along, 0)
-        if _remembers(module, step):
-            return Calling(timesteps, stepped=True, along=along)
-    return None
+    step = example if along is None else example.select(along, 0)
+    return Calling(timesteps, stepped=True, along=along) if _remembers(module, step) else None
 
 
 def reset_states(module: Any) -> None:
@@ -100,13 +111,6 @@ def reset_states(module: Any) -> None:
                     f"method {name}() of module {path!r} changes weights; the compiler calls it to"
                     " clear states: let it do that alone"
                 )
-
-
-def _time_axes(example: Any, timesteps: int) -> list[int]:
-    shape = tuple(example.shape)
-    if len(shape) not in SEQUENCE_RANKS:
-        return []
-    return [axis for axis in (0, 1) if shape[axis] == timesteps and shape[1 - axis] == 1]
 
 
 def _remembers(module: Any, example: Any) -> bool:

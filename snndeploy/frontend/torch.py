@@ -12,14 +12,13 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
 
 from snndeploy.errors import DescriptionError, ModelError, UnsupportedError
 from snndeploy.frontend.adapters import Adapter, find_neurons
-from snndeploy.frontend.calling import Calling, reset_states, step_by_step
+from snndeploy.frontend.calling import Called, Calling, reset_states, step_by_step
 from snndeploy.frontend.capture.capture import capture, compares, loops, repeats
 from snndeploy.frontend.capture.proof import Captured, prove_captured
 from snndeploy.frontend.capture.twin import twin
@@ -178,8 +177,8 @@ def _translation(
 ) -> Callable[[], tuple[Graph, Captured | None]]:
     """Translates the exported module, which shares the module's parameters."""
     refused: list[tuple[bool, ModelError | UnsupportedError]] = []
-    for reading, timed in _readings(example, timesteps):
-        exported, calling, axis = _as_called(module, list(found), example, reading, timesteps)
+    for axis, timed in _readings(example, timesteps):
+        exported, calling, axis = _as_called(module, list(found), example, axis, timed, timesteps)
         if spiking and not found and not compares(exported):
             raise ModelError(NO_NEURON)
         source = Source(list(found.items()), timesteps, signal, axis, name, timed)
@@ -193,7 +192,7 @@ def _translation(
 
 
 def _as_called(
-    module: Any, neurons: list[str], example: Any, axis: int, timesteps: int
+    module: Any, neurons: list[str], example: Any, axis: int, timed: bool, timesteps: int
 ) -> tuple[Any, Calling, int]:
     """The exported module, how it is called, and the batch dimension of its input.
 
@@ -204,19 +203,19 @@ def _as_called(
         ModelError: it cannot be traced.
     """
     once = Calling(timesteps)
-    refused: ModelError | None = None
+    refused: ModelError | UnsupportedError | None = None
     try:
         exported = _export(twin(module), once, neurons, _traced_input(example, axis))
-    except ModelError as error:
+    except (ModelError, UnsupportedError) as error:
         refused = error
     else:
         if neurons or not compares(exported) or repeats(exported, timesteps, axis):
             return exported, once, axis
     if not neurons:
-        turned = _time_first(module, example, axis, timesteps)
+        turned = _time_first(module, example, timesteps) if timed and axis == 0 else None
         if turned is not None:
             return turned, once, 1
-        stepped = step_by_step(module, example, timesteps)
+        stepped = step_by_step(module, example, timesteps, 1 - axis if timed else None)
         if stepped is not None:
             x = _traced_input(example, axis)
             return _export(twin(module), stepped, neurons, x), stepped, axis
@@ -225,12 +224,11 @@ def _as_called(
     return exported, once, axis
 
 
-def _time_first(module: Any, example: Any, axis: int, timesteps: int) -> Any:
+def _time_first(module: Any, example: Any, timesteps: int) -> Any:
     """The module exported on (T, 1, ...), where it loops over that; else None."""
-    shape = tuple(example.shape)
-    if axis != 0 or len(shape) not in SEQUENCE_RANKS or shape[:2] != (1, timesteps):
+    if timesteps < 2 or example.shape[1] != timesteps:
         return None
-    with suppress(ModelError):
+    with suppress(ModelError, UnsupportedError):
         x = _traced_input(example.transpose(0, 1), 1)
         exported = _export(twin(module), Calling(timesteps), [], x)
         return exported if compares(exported) and repeats(exported, timesteps, 1) else None
@@ -251,8 +249,10 @@ def _read(
             refused = error
     if steps or (fires and plain is None):
         try:
-            captured = capture(exported, partial(calling, copied(module)), source)
-            captured = replace(captured, graph=_noted(captured.graph, calling))
+            captured = capture(exported, Called(copied(module), calling), source)
+            if said := calling.said():
+                notes = (said, *captured.graph.notes)
+                captured = replace(captured, graph=replace(captured.graph, notes=notes))
             if captured.loops or plain is None:
                 return captured.graph, captured
         except UnsupportedError as error:
@@ -261,11 +261,6 @@ def _read(
         assert refused is not None
         raise refused
     return plain, None
-
-
-def _noted(graph: Graph, calling: Calling) -> Graph:
-    said = calling.said()
-    return replace(graph, notes=(said, *graph.notes)) if said else graph
 
 
 def _with_bodies(graph: Graph, module: Any, found: dict[str, dict[str, Any]]) -> Graph:

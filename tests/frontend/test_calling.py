@@ -10,7 +10,8 @@ from torch import nn
 
 from snndeploy.errors import ModelError
 from snndeploy.frontend.answer import answer_of
-from snndeploy.frontend.calling import Calling, reset_states, step_by_step
+from snndeploy.frontend.calling import Called, Calling, reset_states, step_by_step
+from snndeploy.frontend.capture.double import in_double
 from snndeploy.frontend.torch import trace
 from snndeploy.ops.evaluate import evaluate
 
@@ -98,9 +99,9 @@ def test_answers_in_every_container():
 def test_who_remembers_is_called_step_by_step():
     assert step_by_step(OneStep(), torch.zeros(1, 6), 4) == Calling(4, stepped=True)
     sequence = torch.zeros(1, 4, 6)
-    assert step_by_step(OneStep(), sequence, 4) == Calling(4, stepped=True, along=1)
+    assert step_by_step(OneStep(), sequence, 4, 1) == Calling(4, stepped=True, along=1)
     assert step_by_step(nn.Linear(6, 3), torch.zeros(1, 6), 4) is None
-    assert step_by_step(Whole(4), torch.zeros(4, 1, 6), 4) is None
+    assert step_by_step(Whole(4), torch.zeros(4, 1, 6), 4, 0) is None
     assert step_by_step(OneStep(), torch.zeros(1, 6), 1) is None
 
 
@@ -126,3 +127,12 @@ def test_a_reset_that_changes_weights_is_refused():
         "method reset() of module '0' changes weights; the compiler calls it to clear states: let"
         " it do that alone"
     )
+
+
+def test_a_called_module_runs_in_double_precision_and_again_from_rest():
+    called = Called(OneStep(), Calling(STEPS, stepped=True))
+    x = random(2, 6)
+    expected = by_hand(OneStep().double(), [x.double()] * STEPS)
+    with torch.no_grad():
+        assert torch.equal(called(x).double(), expected)
+    assert torch.equal(in_double(called, x), expected)

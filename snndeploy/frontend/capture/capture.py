@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -54,7 +54,8 @@ def repeats(exported: Any, timesteps: int, batch_axis: int) -> bool:
     for node in exported.graph.nodes:
         target = str(node.target)
         if target == "aten.select.int":
-            source, along, index = _unsliced(node.args[0]), *node.args[1:3]
+            along, index = node.args[1], node.args[2]
+            source = _unsliced(node.args[0])
             size = source.meta["val"].shape[along]
             if along == batch_axis and size == TRACE_BATCH != timesteps:
                 return False
@@ -64,7 +65,7 @@ def repeats(exported: Any, timesteps: int, batch_axis: int) -> bool:
             steps = len(node.meta["val"])
             if steps in (timesteps, TRACE_BATCH):
                 return steps == timesteps
-        elif target in COMPARISONS:
+        elif target in COMPARISONS | ROUNDINGS:
             fires[module_path(node), target] += 1
     taken = max(map(len, parts.values()), default=0)
     return max(taken, *fires.values(), 0) >= timesteps
@@ -76,10 +77,8 @@ def _unsliced(node: Any) -> Any:
     return node
 
 
-def capture(exported: Any, module: Callable[[Any], Any], source: Source) -> Captured:
+def capture(exported: Any, module: Any, source: Source) -> Captured:
     """The graph of a program with a loop over time, its neurons read from the loop.
-
-    module: what the program was exported from, as it is called.
 
     Raises:
         ModelError: the program returns no tensor, or one that does not depend on its input.
