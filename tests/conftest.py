@@ -86,9 +86,11 @@ def bench(tmp_path: Path) -> Path:
     """Model file, weights and data, without a program: nothing to compile first."""
     import numpy as np
     import tiny_model
+    import torch
     from safetensors.torch import save_file
 
     shutil.copy(tiny_model.__file__, tmp_path)
+    torch.manual_seed(0)
     save_file(tiny_model.net().state_dict(), tmp_path / "net.safetensors")
     np.savez(tmp_path / "data.npz", x=np.zeros((2, 1, 8, 8), np.float32))
     return tmp_path
