@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from journey import STAGES, Row, rows
+from journey import LEFT_OPEN, STAGES, Row, rows
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "doors.md"
 BEGIN, END = "<!-- rows: made by tests/doors/table.py -->", "<!-- end of rows -->"
@@ -25,7 +25,7 @@ LONGEST = 160
 def cells(row: Row) -> tuple[str, ...]:
     """A row as the page prints it."""
     reached = STAGES.index(row.reached) if row.reached else -1
-    unproved = row.reached and "not verified" in row.said
+    unproved = row.reached and any(said in row.said for said in LEFT_OPEN)
     passed = ["yes" if place <= reached else "no" for place in range(len(STAGES))]
     passed[STAGES.index("equal")] = "in part" if unproved else passed[STAGES.index("equal")]
     said = " ".join(row.said.split()).replace("|", "/")

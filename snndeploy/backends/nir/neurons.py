@@ -41,6 +41,7 @@ def equation(node: Node) -> LeakyFire:
         raise refuse(node, "refines its membrane by attention")
     for holds, why in (
         (found.refractory, f"has {found.refractory} refractory steps"),
+        (found.grid, f"rounds its state to multiples of {found.grid:g}"),
         (found.most_spikes > 1, f"fires up to {found.most_spikes} times a step"),
         (found.initial, f"starts at {found.initial:g}"),
         (found.reset is Reset.NONE, "does not reset"),

@@ -17,7 +17,7 @@ from snndeploy.backends.onnx.writer import OPSET, Writer
 from snndeploy.errors import UnsupportedError
 from snndeploy.files.writing import write_bytes
 from snndeploy.graph import Graph, Node
-from snndeploy.neurons import equation_of
+from snndeploy.neurons import Equation, equation_of
 from snndeploy.neurons.leaky_fire import LeakyFire
 from snndeploy.program import Program
 
@@ -41,8 +41,8 @@ def missing(program: Program, part: Part) -> Iterator[UnsupportedError]:
     for node in part_of(program, part).nodes:
         if node.is_neuron:
             equation = equation_of(node.attributes)
-            if not isinstance(equation, LeakyFire) or equation.refractory:
-                what = "refractory steps" if isinstance(equation, LeakyFire) else equation.kind
+            what = _unsaid(equation)
+            if what:
                 yield UnsupportedError(
                     f"{node.label}: ONNX files have no neuron with {what}", node=node.label,
                     reason=what,
@@ -52,6 +52,15 @@ def missing(program: Program, part: Part) -> Iterator[UnsupportedError]:
                 f"{node.label}: operation {node.op} has no form in ONNX", node=node.label,
                 reason=node.op,
             )  # fmt: skip
+
+
+def _unsaid(equation: Equation) -> str:
+    """What of a neuron the exported operators do not say ('' where they say all)."""
+    if not isinstance(equation, LeakyFire):
+        return equation.kind
+    if equation.refractory:
+        return "refractory steps"
+    return "a grid that its state is rounded to" if equation.grid else ""
 
 
 def export_onnx(program: Program, output: Path, part: Part) -> tuple[int, int]:
