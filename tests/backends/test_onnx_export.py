@@ -122,7 +122,7 @@ def test_every_operation_has_its_form_or_is_refused():
 
 
 def test_a_neuron_reads_every_field_of_its_equation():
-    """A new field of the equation must be written too, or refused as refractory steps and a grid are."""
+    """A new field must be written too, or refused as refractory steps and a grid are."""
     source = inspect.getsource(Unrolled)
     fields = equation_of(PLAIN).__dataclass_fields__
     written = [f for f in fields if f"neuron.{f}" in source or "refractory" in f or f == "grid"]
