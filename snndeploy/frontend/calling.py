@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from snndeploy.errors import ModelError
+from snndeploy.errors import ModelError, one_line
 from snndeploy.frontend.answer import answer_of
 from snndeploy.frontend.copying import copied
 
@@ -96,7 +95,7 @@ def reset_states(module: Any) -> None:
     """Clear what earlier calls left behind, as `reset_net`, `utils.reset` and such do.
 
     Raises:
-        ModelError: a reset changes weights.
+        ModelError: a reset raises, or changes weights.
     """
     for path, child in module.named_modules():
         for name in RESETS:
@@ -104,8 +103,13 @@ def reset_states(module: Any) -> None:
             if not callable(method) or _needs(method):
                 continue
             before = [(p, p._version) for p in child.parameters()]
-            with suppress(Exception):  # not made for it in this state
+            try:
                 method()
+            except Exception as error:  # what it left behind would be taken for the beginning
+                raise ModelError(
+                    f"method {name}() of module {path!r} raises: {one_line(error)}; the compiler"
+                    " calls it to clear states: let it run on a model that has seen no input"
+                ) from None
             if any(parameter._version != version for parameter, version in before):
                 raise ModelError(
                     f"method {name}() of module {path!r} changes weights; the compiler calls it to"

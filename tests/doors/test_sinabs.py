@@ -45,5 +45,6 @@ def test_simulates(network, shape, stated):
         for key, value in stated.items():
             assert given[key] == (value if isinstance(value, str) else pytest.approx(value, 1e-6))
     ours, theirs = found.simulation.logits, found.simulation.reference_logits
-    if theirs is not None:
-        assert np.abs(ours - theirs).max() < 0.25 * (1 + np.abs(theirs).max())
+    assert np.abs(ours - theirs).max() < 0.25 * (1 + np.abs(theirs).max())
+    if theirs.std() > 0:  # of one network random weights answer the same everywhere
+        assert np.corrcoef(ours.reshape(-1), theirs.reshape(-1))[0, 1] > 0.95

@@ -136,3 +136,14 @@ def test_a_called_module_runs_in_double_precision_and_again_from_rest():
     with torch.no_grad():
         assert torch.equal(called(x).double(), expected)
     assert torch.equal(in_double(called, x), expected)
+
+
+def test_a_reset_that_raises_is_named():
+    """What it left behind would silently be where the network begins."""
+
+    class Stuck(torch.nn.Linear):
+        def reset(self):
+            raise RuntimeError("no state yet")
+
+    with pytest.raises(ModelError, match=r"method reset\(\) of module '' raises: .*no state yet"):
+        reset_states(Stuck(2, 2))
