@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from snndeploy.neurons.neuron import Neuron
 
 
+ROUNDING = 1e-9  # relative: a quotient of two numbers that were rounded themselves
+
+
 class Fired(NamedTuple):
     """What is carried from step to step: H, I (None without synaptic current), and the steps in
     which it may not fire (None without refractory steps)."""
@@ -81,7 +84,7 @@ class LeakyFire(Equation):
             wrong.append(f"most_spikes {self.most_spikes}; at least 1 is needed")
         if self.most_spikes > 1 and self.fires_at is FiresAt.ABOVE:
             wrong.append("several spikes a step and fires_at 'gt'; floor(U / threshold) is 'ge'")
-        if self.lower_bound is not None and self.lower_bound > self._least_behind_a_spike:
+        if self.lower_bound is not None and self._exceeds_what_a_spike_leaves(self.lower_bound):
             wrong.append(
                 f"lower bound {self.lower_bound:g}; it must not exceed what a spike leaves,"
                 f" {self._least_behind_a_spike:g}"
@@ -94,6 +97,11 @@ class LeakyFire(Equation):
         if self.reset is not Reset.HARD:
             return 0.0
         return self.v_reset / self.decay if self.decay else self.threshold
+
+    def _exceeds_what_a_spike_leaves(self, bound: float) -> bool:
+        """By more than the rounding of v_reset / decay, which is no fault of the model's."""
+        least = self._least_behind_a_spike
+        return bound > least and not math.isclose(bound, least, rel_tol=ROUNDING)
 
     @property
     def payload_bound(self) -> int:
