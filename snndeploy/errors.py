@@ -12,6 +12,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
+from snndeploy.printable import printable
+
 LONGEST_FOREIGN_TEXT = 240  # characters kept of a message that another library wrote
 LONGEST_MESSAGE = 2000  # of ours: names in it may come from a hostile file
 LONGEST_NAME = 200  # likeness of longer names takes long and helps nobody
@@ -61,7 +63,7 @@ class DeployError(Exception):
     known: tuple[str, ...] = ()
 
     def __init__(self, message: str) -> None:
-        super().__init__(_printable(" ".join(message.split())))
+        super().__init__(_shortened(printable(" ".join(message.split()))))
 
 
 class ModelError(DeployError):
@@ -136,10 +138,7 @@ def _several(places: Sequence[str]) -> str:
     return f"{', '.join(places[: MOST_PLACES - 1])} and {len(places) - MOST_PLACES + 1} more"
 
 
-def _printable(text: str) -> str:
-    """Without control characters, which a hostile file could send to a terminal."""
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
 
 

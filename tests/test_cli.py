@@ -29,7 +29,11 @@ def test_simulate_writes_the_report_and_prints_it(made, tmp_path):
     assert (report["schema"], report["samples"]) == ("snndeploy.report/1", 4)
     printed = run(*arguments, "--json", "-")
     assert json.loads(printed.stdout)["accuracy"] == report["accuracy"]
-    assert sorted(os.listdir(tmp_path / "a" / "run")) == ["report.html", "report.json"]
+    assert sorted(os.listdir(tmp_path / "a" / "run")) == [
+        "report.html",
+        "report.json",
+        "written.json",
+    ]
 
 
 def keys_of(value, path=""):

@@ -11,6 +11,7 @@ PACKAGE = ROOT / "snndeploy"
 
 # A module imports only from names to its left, or from its own folder.
 ORDER = (
+    "printable",
     "errors",
     "files",
     "metrics",
@@ -91,7 +92,7 @@ DOORS = {
     ),
     "click": ("commands/", "cli.py"),
     "matplotlib": ("analysis/pictures.py",),
-    "h5py": ("files/hdf5.py", "data/", "frontend/", "backends/netx/"),
+    "h5py": ("files/hdf5.py", "data/", "frontend/", "backends/netx/", "backends/nir/"),
     "tonic": ("data/",),
     "nir": ("frontend/nir/", "backends/nir/"),
     "safetensors": ("frontend/",),

@@ -9,11 +9,14 @@ import click
 
 from snndeploy.commands.console import (
     FILE,
+    OUTPUT,
     STANDARD_OUTPUT,
+    Command,
     Progress,
     check_json,
     clear_step,
     json_option,
+    say,
     show,
     show_step,
 )
@@ -24,7 +27,7 @@ from snndeploy.commands.model_options import (
     samples_said,
 )
 from snndeploy.errors import ProgramError
-from snndeploy.files.writing import check_folder, json_text, make_folder, write_bytes
+from snndeploy.files.writing import check_folder, json_text, replacing_folder, write_bytes
 
 if TYPE_CHECKING:
     from snndeploy.analysis import Analysis, Settings
@@ -32,7 +35,9 @@ if TYPE_CHECKING:
 AS_PROGRAM = "is analysed as a program: compile it first"
 
 
-@click.command(epilog=SPEC_HELP + " Or a program file NET.snnp, which takes no model option.")
+@click.command(
+    cls=Command, epilog=SPEC_HELP + " Or a program file NET.snnp, which takes no model option."
+)
 @model_options
 @binning_options
 @click.option("--data", type=FILE, required=True, metavar="DATA",
@@ -56,7 +61,7 @@ AS_PROGRAM = "is analysed as a program: compile it first"
     show_default=True,
     help="Pearson correlation from which two channels' maps are ghosts.",
 )
-@click.option("-o", "--output", type=FILE, metavar="FOLDER",
+@click.option("-o", "--output", type=OUTPUT, metavar="FOLDER",
               help="Write analysis.json, maps.npz and pictures there.")  # fmt: skip
 @json_option("analysis.json")
 def analyze(
@@ -88,7 +93,7 @@ def analyze(
         _write(output, found, document)
     show(summary(document), document, json_file)
     if output and json_file != STANDARD_OUTPUT:
-        click.echo(f"\nwritten to {output}: analysis.json, maps.npz, pictures")
+        say(f"\nwritten to {output}: analysis.json, maps.npz, pictures")
 
 
 def _of_program(
@@ -154,6 +159,6 @@ def _write(folder: Path, found: Analysis, document: dict[str, Any]) -> None:
     files = pictures(found, drawing)
     files |= {"maps.npz": maps_file(found), "analysis.json": json_text(document).encode()}
     clear_step()
-    make_folder(folder)
-    for name, content in files.items():
-        write_bytes(folder / name, content)
+    with replacing_folder(folder) as part:
+        for name, content in files.items():
+            write_bytes(part / name, content)

@@ -12,10 +12,13 @@ from snndeploy.backends.backend import Backend
 from snndeploy.backends.table import check_output, emit, named, names, refuse_options
 from snndeploy.commands.console import (
     FILE,
+    OUTPUT,
+    Command,
     Progress,
     check_json,
     clear_step,
     json_option,
+    say,
     show,
     show_step,
 )
@@ -48,7 +51,7 @@ def _warnings(made: Any, x: Any) -> list[str]:
     return [warning] if warning else []
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("program_file", type=FILE, metavar="NET.snnp")
 @click.option("--data", type=FILE, metavar="DATA.npz",
               help="Samples; default: those the program carries.")  # fmt: skip
@@ -96,7 +99,7 @@ def _lava(made: Any, x: Any) -> Any:
 
     clear_step()
     seconds = estimated_s(made, len(x))
-    click.echo(f"Lava: {len(x)} samples, roughly {seconds:.0f} s", err=True)
+    say(f"Lava: {len(x)} samples, roughly {seconds:.0f} s", error=True)
     with tempfile.TemporaryDirectory() as folder, _steps(made, len(x)) as progress:
         return lava_link(made, x, Path(folder), progress=progress)
 
@@ -126,13 +129,13 @@ class BackendName(click.ParamType):
         return named(value)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("program_file", type=FILE, metavar="NET.snnp")
 @click.option("--backend", type=BackendName("deploy"), default="lava", show_default=True)
 @click.option("--data", type=FILE, metavar="DATA.npz",
               help="Inputs of the bundle; default: those the program carries.")  # fmt: skip
 @click.option("--samples", type=click.IntRange(1), default=2, show_default=True, help=SAMPLES_HELP)
-@click.option("-o", "--output", type=FILE, required=True, metavar="FOLDER")
+@click.option("-o", "--output", type=OUTPUT, required=True, metavar="FOLDER")
 @click.option("--run", "run_it", is_flag=True, help="Run the bundle when it is written.")
 @click.option("--mode", type=click.Choice(["sim", "hardware"]), default="sim", show_default=True,
               help="With --run: Lava's fixed-point simulation, or a Loihi.")  # fmt: skip
@@ -158,22 +161,22 @@ def deploy(
     made = load_program(program_file)
     x = _inputs(made, data, samples)
     if warnings := _warnings(made, x):
-        click.echo(warnings_text(warnings))
+        say(warnings_text(warnings))
     _write(backend, made, x, output, {}, "" if run_it else mode)
     if made.facts.plan is not None:
-        click.echo(plan_text(made.facts.plan.as_json()))
+        say(plan_text(made.facts.plan.as_json()))
     if not run_it or backend.run is None:
         return
     with _steps(made, len(x)) as progress:
         result = backend.run(
             made, output, len(x), mode=mode, timeout_s=timeout_s, progress=progress
         )
-    click.echo(result.report)
+    say(result.report)
     if not result.equal:
         raise DeployError(f"Lava and the simulator differ: {result.first_difference}")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("program_file", type=FILE, metavar="NET.snnp")
 @click.option("--format", "backend", type=BackendName("export"), required=True,
               help="netx: lava-dl's .net, sequential networks; onnx: the float model.")  # fmt: skip
@@ -182,7 +185,7 @@ def deploy(
                    " (then not bit-exact).")  # fmt: skip
 @click.option("--part", type=click.Choice(["encoder", "network"]),
               help="onnx: what the host computes, or all [default: network].")  # fmt: skip
-@click.option("-o", "--output", type=FILE, required=True, metavar="FILE")
+@click.option("-o", "--output", type=OUTPUT, required=True, metavar="FILE")
 def export(
     program_file: Path, backend: Backend, round_biases: bool, part: str | None, output: Path
 ) -> None:
@@ -202,8 +205,8 @@ def _write(
     written = emit(backend, made, x, output, options)
     clear_step()
     summary = f" ({written.summary})" if written.summary else ""
-    click.echo(f"written: {output}{summary}")
+    say(f"written: {output}{summary}")
     for note in written.notes:
-        click.echo(f"  - {note}")
+        say(f"  - {note}")
     if mode and written.go_on:
-        click.echo(written.go_on.format(mode=mode))
+        say(written.go_on.format(mode=mode))

@@ -9,6 +9,8 @@ import click
 
 from snndeploy.commands.console import (
     FILE,
+    OUTPUT,
+    Command,
     check_json,
     clear_step,
     json_option,
@@ -25,7 +27,7 @@ from snndeploy.commands.model_options import (
 from snndeploy.files.writing import check_folder, check_writable
 
 
-@click.command(epilog=SPEC_HELP)
+@click.command(cls=Command, epilog=SPEC_HELP)
 @model_options
 @click.option(
     "--target", default="loihi2", show_default=True, help="A shipped chip or a TOML file."
@@ -75,8 +77,8 @@ from snndeploy.files.writing import check_folder, check_writable
     type=click.Choice(["average", "any"]),
     help="With --convert: what a max pool becomes, the average of spikes, or any spike.",
 )
-@click.option("--dump", type=FILE, metavar="FOLDER", help="Write every stage there as text.")
-@click.option("-o", "--output", type=FILE, required=True, metavar="NET.snnp")
+@click.option("--dump", type=OUTPUT, metavar="FOLDER", help="Write every stage there as text.")
+@click.option("-o", "--output", type=OUTPUT, required=True, metavar="NET.snnp")
 @json_option("what was decided")
 def compile(spec: str, output: Path, json_file: Path | None, **options: Any) -> None:
     """Compile a trained model into a program file."""

@@ -1,25 +1,101 @@
-"""What every command shares: refusals as one line, progress on a terminal, JSON for programs."""
+"""What every command shares: refusals as one line, outputs that replace nothing of the user's,
+progress on a terminal, JSON for programs."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
 from snndeploy.errors import DeployError, OptionError, one_line
+from snndeploy.files.ownership import forced
 from snndeploy.files.writing import check_writable, json_text, write_json
+from snndeploy.printable import printable
 
 REFUSED = 1
 BROKEN = 3
 INTERRUPTED = 130
+TERMINATED = 143
 TRACEBACK = "SNNDEPLOY_TRACEBACK"
 STANDARD_OUTPUT = Path("-")
-FILE = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path)  # to read
+
+
+class OutputPath(click.Path):
+    """A file or folder that a command writes; every other value may name one that it reads."""
+
+
+OUTPUT = OutputPath(path_type=Path)
+
+
+class Command(click.Command):
+    """A command whose outputs are none of its inputs, nor each other.
+
+    `--force`, which every command with outputs has, lets them replace files that are not ours.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        if any(_is_output(param) for param in self.params):
+            said = "Replace files that snndeploy did not write."
+            self.params.append(click.Option(["--force"], is_flag=True, help=said))
+
+    def invoke(self, context: click.Context) -> Any:
+        force = context.params.pop("force", False)
+        _check_outputs(self.params, context.params)
+        with forced(force):
+            return super().invoke(context)
+
+
+def _is_output(param: click.Parameter) -> bool:
+    return isinstance(param.type, OutputPath)
+
+
+def _check_outputs(params: list[click.Parameter], values: dict[str, Any]) -> None:
+    """Raises:
+    DeployError: an output is an input of the same command, or two outputs are one file.
+    """
+    given = [(param, values[param.name]) for param in params if param.name in values]
+    outputs = [path for param, path in given if _is_output(param) and path is not None]
+    outputs = [path for path in outputs if path != STANDARD_OUTPUT]
+    inputs = [
+        path for param, value in given if not _is_output(param) for path in _files_named(value)
+    ]
+    for index, output in enumerate(outputs):
+        for path in inputs:
+            if _same(output, path):
+                raise DeployError(
+                    f"{output} is an input of this command: name another file to write"
+                )
+        for other in outputs[:index]:
+            if os.path.realpath(output) == os.path.realpath(other):
+                raise DeployError(f"{output} is named for two outputs: name another for one")
+
+
+def _files_named(value: Any) -> Iterator[Path]:
+    """Existing files that a value of an option names: as it stands, or before a colon, as a SPEC's
+    FILE.py:factory does."""
+    if isinstance(value, tuple):
+        for each in value:
+            yield from _files_named(each)
+    elif isinstance(value, (str, Path)):
+        text = str(value)
+        yield from (Path(name) for name in {text, text.partition(":")[0]} if os.path.exists(name))
+
+
+def _same(output: Path, path: Path) -> bool:
+    if os.path.realpath(output) == os.path.realpath(path):
+        return os.path.isfile(output) or os.path.isdir(output)
+    try:
+        return os.path.isfile(output) and os.path.samefile(output, path)
+    except OSError:
+        return False
 
 
 def json_option(what: str) -> Callable[..., Any]:
@@ -27,20 +103,28 @@ def json_option(what: str) -> Callable[..., Any]:
     return click.option(
         "--json",
         "json_file",
-        type=FILE,
+        type=OUTPUT,
         metavar="FILE",
         help=f"Write {what} as JSON (-: print it).",
     )
 
 
-class Refusals(click.Group):
+class Family(click.Group):
+    """Commands of one subject: `targets list`, `targets show`."""
+
+    command_class = Command
+
+
+class Refusals(Family):
     """Turns what a command raises into one line and an exit code: never a traceback.
 
-    1: refused, with the reason; 3: a bug of ours; 130: ctrl-C.  SNNDEPLOY_TRACEBACK=1 lets a bug
-    show where it is.
+    1: refused, with the reason; 3: a bug of ours; 130: ctrl-C; 143: terminated.
+    SNNDEPLOY_TRACEBACK=1 lets a bug show where it is.
     """
 
     def invoke(self, context: click.Context) -> Any:
+        with suppress(ValueError):  # not in the main thread: whoever called us hears signals
+            signal.signal(signal.SIGTERM, _terminate)
         try:
             return super().invoke(context)
         except OptionError as error:
@@ -50,6 +134,9 @@ class Refusals(click.Group):
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             _stop("interrupted; no file was left half written", INTERRUPTED)
+        except _Terminated:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            _stop("terminated; no file was left half written", TERMINATED)
         except BrokenPipeError:
             _close_output()
             sys.exit(0)
@@ -57,6 +144,14 @@ class Refusals(click.Group):
             if os.environ.get(TRACEBACK) and not isinstance(error, DeployError):
                 raise
             _stop(*_words(error))
+
+
+class _Terminated(BaseException):
+    """SIGTERM, as an exception: what cleans up behind ctrl-C cleans up behind it too."""
+
+
+def _terminate(number: int, frame: Any) -> None:
+    raise _Terminated
 
 
 def _words(error: Exception) -> tuple[str, int]:
@@ -131,11 +226,16 @@ def check_json(path: Path | None) -> None:
         check_writable(path)
 
 
-def show(text: str, value: Any, json_file: Path | None) -> None:
+def show(text: str, value: Mapping[str, Any], json_file: Path | None) -> None:
     """Print the text for people; write the value for programs, to a file or ("-") in its place."""
     if json_file == STANDARD_OUTPUT:
         click.echo(json_text(value), nl=False)
         return
     if json_file is not None:
         write_json(json_file, value)
-    click.echo(text, nl=False)
+    say(text, end="")
+
+
+def say(text: str, end: str = "\n", *, error: bool = False) -> None:
+    """Print a text: what it holds of foreign names is made printable."""
+    click.echo(printable(text) + end, nl=False, err=error)

@@ -13,6 +13,7 @@ import click
 
 from snndeploy.commands.console import (
     FILE,
+    Command,
     Progress,
     check_json,
     clear_step,
@@ -187,7 +188,7 @@ def _measured(graph: Any, asked: Asked) -> Any:
         return measure(graph, found.inputs(), found.y, found.name, progress=progress)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("a")
 @click.argument("b")
 @activity_options

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from snndeploy.commands.console import check_json, clear_step, json_option, show, show_step
+from snndeploy.commands.console import Command, check_json, clear_step, json_option, show, show_step
 from snndeploy.commands.model_options import SPEC_HELP, model_options, samples_said
 
 
-@click.command(epilog=SPEC_HELP)
+@click.command(cls=Command, epilog=SPEC_HELP)
 @model_options
 @click.option(
     "--target", "targets_", multiple=True,

@@ -7,13 +7,7 @@ from typing import Any
 
 import click
 
-from snndeploy.commands.console import (
-    check_json,
-    clear_step,
-    json_option,
-    show,
-    show_step,
-)
+from snndeploy.commands.console import Command, check_json, clear_step, json_option, show, show_step
 from snndeploy.commands.model_options import (
     SPEC_HELP,
     lowering_options,
@@ -23,7 +17,7 @@ from snndeploy.commands.model_options import (
 )
 
 
-@click.command(epilog=SPEC_HELP)
+@click.command(cls=Command, epilog=SPEC_HELP)
 @model_options
 @click.option(
     "--target", "targets_", multiple=True, default=["loihi2"], show_default=True,
@@ -52,4 +46,4 @@ def fit(
         **samples_said(given),
     )  # fmt: skip
     clear_step()
-    show(fit_text(found), [answer.as_json() for answer in found], json_file)
+    show(fit_text(found), {"answers": [answer.as_json() for answer in found]}, json_file)

@@ -7,13 +7,7 @@ from typing import Any
 
 import click
 
-from snndeploy.commands.console import (
-    check_json,
-    clear_step,
-    json_option,
-    show,
-    show_step,
-)
+from snndeploy.commands.console import Command, check_json, clear_step, json_option, show, show_step
 from snndeploy.commands.cost import (
     NO_LAYERS,
     activity_options,
@@ -29,7 +23,9 @@ from snndeploy.commands.model_options import (
 )
 
 
-@click.command(epilog=SPEC_HELP + " Or a program file NET.snnp, which takes no option of a model.")
+@click.command(
+    cls=Command, epilog=SPEC_HELP + " Or a program file NET.snnp, which takes no option of a model."
+)
 @model_options
 @lowering_options
 @click.option("--target", help="Also: does it compile for this chip, and what stays on the host?")

@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from snndeploy.commands.console import FILE, check_json, clear_step, json_option, show, show_step
+from snndeploy.commands.console import (
+    FILE,
+    Family,
+    check_json,
+    clear_step,
+    json_option,
+    say,
+    show,
+    show_step,
+)
 
 if TYPE_CHECKING:
     from snndeploy.target import Target
 
 
-@click.group()
+@click.group(cls=Family)
 def targets() -> None:
     """The chips."""
 
@@ -74,10 +83,10 @@ def check_target(file: Path) -> None:
 
     target = Target.load(str(file) if "/" in str(file) else f"./{file}")
     marks = ", ".join(f"{len(keys)} {mark}" for mark, keys in target.provenance().items())
-    click.echo(f"{file}: {target.name} is valid; {marks}")
+    say(f"{file}: {target.name} is valid; {marks}")
 
 
-@click.group()
+@click.group(cls=Family)
 def models() -> None:
     """The shipped networks."""
 
@@ -112,10 +121,10 @@ def show_model(name: str) -> None:
                 "test_data", "calibration_data"):  # fmt: skip
         value = getattr(entry, key)
         if value is not None:
-            click.echo(f"{key.replace('_', ' ')}: {value}")
+            say(f"{key.replace('_', ' ')}: {value}")
 
 
-@click.group()
+@click.group(cls=Family)
 def lava() -> None:
     """Lava, which runs in a Python 3.10 environment of its own."""
 
@@ -129,4 +138,4 @@ def setup_lava(folder: Path | None) -> None:
     show_step("create Lava's environment")
     python = setup_environment(folder)
     clear_step()
-    click.echo(f"Lava's Python: {python}")
+    say(f"Lava's Python: {python}")

@@ -9,18 +9,21 @@ import click
 
 from snndeploy.commands.console import (
     FILE,
+    OUTPUT,
     STANDARD_OUTPUT,
+    Command,
     Progress,
     check_json,
     json_option,
+    say,
     show,
 )
 from snndeploy.commands.programs import load_program
 from snndeploy.errors import ProgramError
-from snndeploy.files.writing import check_folder, make_folder, write_json
+from snndeploy.files.writing import check_folder, replacing_folder, write_bytes, write_json
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("program_file", type=FILE, metavar="NET.snnp")
 @click.option(
     "--data", type=FILE, required=True, metavar="DATA.npz", help="x, optional labels y and scale."
@@ -47,7 +50,7 @@ from snndeploy.files.writing import check_folder, make_folder, write_json
     help="Samples that --timing cycle simulates; the others are scaled.",
 )
 @click.option(
-    "-o", "--output", type=FILE, metavar="FOLDER", help="Write report.json and report.html there."
+    "-o", "--output", type=OUTPUT, metavar="FOLDER", help="Write report.json and report.html there."
 )
 @json_option("report.json")
 def simulate(
@@ -90,12 +93,12 @@ def simulate(
         _write_report(output, report)
     show(render(report), report, json_file)
     if output and json_file != STANDARD_OUTPUT:
-        click.echo(f"\nwritten: {output / 'report.json'}, {output / 'report.html'}")
+        say(f"\nwritten: {output / 'report.json'}, {output / 'report.html'}")
 
 
 def _write_report(folder: Path, report: dict[str, Any]) -> None:
-    from snndeploy.report.html import write_html
+    from snndeploy.report.html import page
 
-    make_folder(folder)
-    write_html(folder / "report.html", report)
-    write_json(folder / "report.json", report)
+    with replacing_folder(folder) as part:
+        write_bytes(part / "report.html", page(report).encode())
+        write_json(part / "report.json", report)

@@ -1,18 +1,32 @@
-"""Writing files: refused before the work is done, and then whole or not at all."""
+"""The one writing door: refused before the work is done, then whole or not at all.
+
+A file or folder is made beside its place and moved into it, so that at every moment the old or the
+new one is there.  What we did not write is never replaced (`ownership.py`).
+"""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
-import secrets
+import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from snndeploy.errors import DeployError, one_line
+from snndeploy.files.ownership import (
+    MARK,
+    RECORD,
+    check_our_folder,
+    check_ours,
+    record_of,
+    recorded,
+)
+from snndeploy.files.parts import exchange, holding, new_file, new_folder
+from snndeploy.printable import printable
 
 NO_PERMISSION = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -24,7 +38,8 @@ def check_writable(path: Path) -> None:
     read-only or full disks.
 
     Raises:
-        DeployError: `path` is a folder, or its folder is missing or cannot be written.
+        DeployError: `path` is a folder, or somebody else's file, or its folder is missing or
+            cannot be written.
     """
     if os.path.isdir(path):
         raise DeployError(f"cannot write {path}: it is a folder; name a file")
@@ -34,8 +49,9 @@ def check_writable(path: Path) -> None:
         raise DeployError(f"cannot write {path}: folder {folder} {reason}")
     if _is_special(path):
         return
+    check_ours(path)
     try:
-        handle, trial = _temporary_file(folder)
+        handle, trial = new_file(folder)
         os.close(handle)
         trial.unlink()
     except OSError as error:
@@ -43,21 +59,74 @@ def check_writable(path: Path) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that could not be made or written to; nothing is made yet."""
+    """Refuse a folder that could not be made or replaced; nothing is made yet.
+
+    Raises:
+        DeployError: it is a file, or holds what we did not write, or cannot be written.
+    """
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise DeployError(f"cannot write into {folder}: it is a file; name a folder")
+    check_our_folder(folder)
     missing, there = "report", folder.absolute()
     while not os.path.exists(there):
         missing, there = there.name, there.parent
     check_writable(there / missing)
 
 
-def make_folder(folder: Path) -> None:
-    """Create a folder, its parents included."""
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill, which takes the place of `folder` when the block ends well.
+
+    Files of an older one that are not ours are kept: they move along.
+
+    Raises:
+        DeployError: it cannot be written; the older one is left as it was.
+    """
+    folder = Path(os.path.realpath(folder))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        handle, part = new_folder(folder.parent)
+        try:
+            yield part
+            files = record_of(part)
+            (part / RECORD).write_bytes(json_text({"files": files}).encode())
+            with holding(folder.parent):
+                _take_place(part, folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+            if handle >= 0:
+                os.close(handle)
     except OSError as error:
         raise _cannot_write(folder, error) from None
+
+
+def _take_place(part: Path, folder: Path) -> None:
+    if not folder.exists():
+        part.rename(folder)
+        return
+    check_our_folder(folder)
+    _keep(folder, part, set(recorded(folder) or ()) | {RECORD})
+    exchange(part, folder)
+
+
+def _keep(old: Path, new: Path, ours: set[str], inside: str = "") -> None:
+    """Files of the user's are in both folders until the older one is removed."""
+    for entry in sorted(os.scandir(old / inside), key=lambda entry: entry.name):
+        name = f"{inside}{entry.name}"
+        if name in ours:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            (new / name).mkdir(exist_ok=True)
+            _keep(old, new, ours, f"{name}/")
+        elif not (new / name).exists():
+            _link(old / name, new / name)
+
+
+def _link(source: Path, place: Path) -> None:
+    try:
+        os.link(source, place, follow_symlinks=False)
+    except OSError:  # a file system without links
+        shutil.copy2(source, place, follow_symlinks=False)
 
 
 @contextmanager
@@ -70,12 +139,13 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         DeployError: the file cannot be written; an older file is left as it was.
     """
     path = Path(os.path.realpath(path))
+    check_ours(path)
     try:
         if _is_special(path):
             with path.open("wb") as file:
                 yield file
             return
-        handle, temporary = _temporary_file(path.parent)
+        handle, temporary = new_file(path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
@@ -95,14 +165,29 @@ def write_bytes(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_text(path: Path, text: str) -> None:
+    """Write a text for people: what it holds of foreign names is made printable."""
+    write_bytes(path, printable(text, keep="\n\t").encode())
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a JSON document, or leave what was there."""
     write_bytes(path, json_text(value).encode())
 
 
-def json_text(value: Any) -> str:
-    """A JSON document as this project writes it."""
-    return json.dumps(value, indent=1, default=plain_number) + "\n"
+def json_text(value: Mapping[str, Any]) -> str:
+    """A JSON document as this project writes it: its first key says who did."""
+    marked = {MARK: _release(), **value}
+    return json.dumps(marked, indent=1, default=plain_number) + "\n"
+
+
+def _release() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("snndeploy")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "unknown"
 
 
 def plain_number(value: Any) -> Any:
@@ -110,13 +195,6 @@ def plain_number(value: Any) -> Any:
     if hasattr(value, "item") and getattr(value, "shape", None) == ():
         return value.item()
     raise TypeError(f"{type(value).__name__} is no JSON value")
-
-
-def _temporary_file(folder: Path) -> tuple[int, Path]:
-    """A new file with a name of its own and the permissions of any new file."""
-    path = folder / f".snndeploy-{secrets.token_hex(8)}.part"
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    return os.open(path, flags, 0o666), path
 
 
 def _is_special(path: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from snndeploy.files.writing import make_folder, write_bytes
+from snndeploy.files.writing import replacing_folder, write_text
 from snndeploy.graph import Graph, array_text
 from snndeploy.graph import to_text as graph_text
 from snndeploy.layout.layout import Layout
@@ -35,19 +35,30 @@ def to_text(stage: Stage) -> str:
 
 
 class Dump:
-    """Writes stages as they are made, numbered, into a folder; without one, nothing."""
+    """Keeps the text of stages as they are made; `write` puts them, numbered, into a folder.
+
+    Without a folder nothing is kept.
+    """
 
     def __init__(self, folder: str | Path | None) -> None:
         self.folder = Path(folder) if folder else None
-        self.count = 0
-        if self.folder:
-            make_folder(self.folder)
+        self.texts: list[tuple[str, str]] = []
 
     def __call__(self, name: str, stage: Stage) -> None:
         if self.folder:
-            self.count += 1
-            path = self.folder / f"{self.count}_{name}.txt"
-            write_bytes(path, to_text(stage).encode())
+            self.texts.append((name, to_text(stage)))
+
+    def write(self) -> None:
+        """Also of a network that was refused: how far it came.
+
+        Raises:
+            DeployError: the folder cannot be written.
+        """
+        if self.folder is None or not self.texts:
+            return
+        with replacing_folder(self.folder) as part:
+            for number, (name, text) in enumerate(self.texts, start=1):
+                write_text(part / f"{number}_{name}.txt", text)
 
 
 def _lines(value: Any) -> Iterator[str]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from snndeploy.conversion.facts import Conversion
 from snndeploy.data import Data
-from snndeploy.errors import FitError
+from snndeploy.errors import DeployError, FitError
 from snndeploy.frontend.door import (
     TO_COMPILE,
     Need,
@@ -120,6 +120,24 @@ def compile_opened(
     """
     options = options or Options()
     dump = Dump(options.dump)
+    try:
+        program = _compiled(opened, chip, options, step, dump, scales, conversion)
+    except DeployError:
+        dump.write()
+        raise
+    dump.write()
+    return program
+
+
+def _compiled(
+    opened: Opened,
+    chip: Target,
+    options: Options,
+    step: Step,
+    dump: Dump,
+    scales: FixedScales | None,
+    conversion: Conversion | None,
+) -> Program:
     if isinstance(opened, OpenedModel):
         found, program = _that_fits(opened, chip, options, step, dump, scales)
     else:

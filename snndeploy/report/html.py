@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from math import floor
-from pathlib import Path
 from typing import Any
 
-from snndeploy.files.writing import replacing
 from snndeploy.report import answers, svg, traffic_page
 from snndeploy.report.svg import Markup, bullets, card, column, element, find, join, quiet, shown
 from snndeploy.report.terminal import FLAGS, PAPERS, number, percent, si
@@ -20,6 +18,7 @@ Report = Mapping[str, Any]
 RATE_SCALES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
+<meta name="generator" content="snndeploy">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 %s
@@ -27,16 +26,6 @@ PAGE = """<!DOCTYPE html>
 %s
 </html>
 """
-
-
-def write_html(path: Path, report: Report) -> None:
-    """Write the page; a file that was there is replaced whole or not at all.
-
-    Raises:
-        ProgramError: the folder cannot be written.
-    """
-    with replacing(path) as file:
-        file.write(page(report).encode())
 
 
 def page(report: Report) -> str:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import html
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+from snndeploy.printable import printable
 
 ABSENT = "–"
 
@@ -36,7 +35,7 @@ def escape(text: object) -> Markup:
     """Any value as HTML text; Markup stays, characters that HTML forbids become U+FFFD."""
     if isinstance(text, Markup):
         return text
-    return Markup(html.escape(CONTROL.sub("\ufffd", str(text))))
+    return Markup(html.escape(printable(str(text), keep="\n\t")))
 
 
 def element(tag: str, *children: Child, **attributes: object) -> Markup:

@@ -497,4 +497,4 @@ def test_weights_in_two_projections_are_refused():
 def test_a_folder_that_is_not_there():
     with pytest.raises(DeployError) as caught:
         export_netx(plane_chain(), "/nonexistent/a.net")
-    assert str(caught.value).startswith("cannot write /nonexistent/a.net (FileNotFoundError: ")
+    assert str(caught.value).startswith("cannot write /nonexistent/a.net: No such file")

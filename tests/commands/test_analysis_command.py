@@ -2,6 +2,7 @@
 
 import json
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ def test_a_program(folder):
     document = json.loads((folder / "out" / "analysis.json").read_text())
     found = load_data(folder / "data.npz")
     expected = as_json(analyze_chip(load(folder / "net.snnp"), found.inputs()), "data.npz")
+    assert document.pop("snndeploy") == version("snndeploy")
     assert document == json.loads(json.dumps(expected))
     assert (document["schema"], document["of"], document["samples"]) == (
         "snndeploy.analysis/1", "chip", 6,

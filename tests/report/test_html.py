@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from test_report import small_report
 
-from snndeploy.errors import DeployError
-from snndeploy.report.html import SECTIONS, css, page, write_html
+from snndeploy.report.html import SECTIONS, css, page
 from snndeploy.report.svg import Markup, bar, element, find, join, shorten, stack
 from snndeploy.target import MARKS
 
@@ -107,8 +106,7 @@ def test_hostile_texts_are_escaped(report, tmp_path):
     chip["shares_by_mark"] = {HOSTILE: 1.0}
     bad["mapping"]["utilisation"] = {HOSTILE: 0.5}
     bad["made_with"] = {HOSTILE: HOSTILE}
-    write_html(tmp_path / "report.html", bad)
-    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    text = page(bad)
     found = Page(text)
     assert "script" not in found.tags and "<script" not in text
     assert "alert('1')" in found.text and "\x00" not in text
@@ -193,16 +191,3 @@ def test_elements_escape_what_is_not_markup():
     assert join("a<", None, Markup("<i>"), between=" ") == "a&lt; <i>"
     assert shorten("a long name of a layer", 9) == "a lo…ayer"
     assert find({"a": {"b": []}}, "a.b") is None and find({"a": 0}, "a") == 0
-
-
-def test_writing_replaces_whole_or_not_at_all(report, tmp_path):
-    path = tmp_path / "report.html"
-    path.write_text("old")
-    with pytest.raises(ValueError):
-        write_html(path, {**report, "samples": "many"})
-    assert path.read_text() == "old"
-    write_html(path, report)
-    assert path.read_text(encoding="utf-8") == page(report)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
-    with pytest.raises(DeployError, match=r"cannot write .*report\.html"):
-        write_html(tmp_path / "missing" / "report.html", report)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,9 +12,10 @@ import numpy as np
 from snndeploy.backends.backend import refuse
 from snndeploy.backends.lava import express
 from snndeploy.backends.lava.backend import ALLOWED
-from snndeploy.backends.lava.manifest import FORMAT, build_manifest
+from snndeploy.backends.lava.manifest import build_manifest
 from snndeploy.backends.lava.readme import readme_text, requirements_text
-from snndeploy.errors import DeployError, UnsupportedError
+from snndeploy.errors import UnsupportedError
+from snndeploy.files.writing import check_folder, replacing_folder, write_text
 from snndeploy.network import Network
 
 TEMPLATES = {
@@ -42,23 +42,17 @@ def write_bundle(
     expected: aligned spikes (samples, T, C, H, W) of every lif and relay population (others are
         ignored); expected_outputs: the integers that are read, (samples, outputs).
     sums: worst-case input sums, as the program's facts have them (None: found here).
-    folder: created, or replaced when it is a bundle already; anything else there is refused.
+    folder: created, or replaced when it is ours already; files that are not ours are kept in it.
 
     Raises UnsupportedError when Lava cannot compute the network exactly, before anything is
     written.
     """
     folder = Path(folder).resolve()
     check_network(network)
-    _refuse_to_overwrite(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        partial.chmod(0o755)
-        known = express.sums_of(network, ()) if sums is None else sums
-        _fill(partial, network, injected, expected, expected_outputs, title, known)
-        _move_into_place(partial, folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    check_folder(folder)
+    known = express.sums_of(network, ()) if sums is None else sums
+    with replacing_folder(folder) as part:
+        _fill(part, network, injected, expected, expected_outputs, title, known)
     return folder
 
 
@@ -94,36 +88,5 @@ def _fill(
     here = Path(__file__).parent
     for name, template in TEMPLATES.items():
         shutil.copyfile(here / template, folder / name)
-    (folder / "requirements.txt").write_text(requirements_text())
-    (folder / "README.md").write_text(readme_text(manifest, title))
-
-
-# --- the folder ---------------------------------------------------------------------------------
-
-
-def is_bundle(folder: Path) -> bool:
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-    except (OSError, ValueError):
-        return False
-    return isinstance(manifest, dict) and manifest.get("format") == FORMAT
-
-
-def _refuse_to_overwrite(folder: Path) -> None:
-    if not folder.exists() and not folder.is_symlink():
-        return
-    if folder.is_dir() and (is_bundle(folder) or not any(folder.iterdir())):
-        return
-    raise DeployError(
-        f"{folder} exists and is not a Lava bundle; name another folder, or remove it first"
-    )
-
-
-def _move_into_place(partial: Path, folder: Path) -> None:
-    if folder.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
-        folder.rename(old / "bundle")
-        partial.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        partial.rename(folder)
+    write_text(folder / "requirements.txt", requirements_text())
+    write_text(folder / "README.md", readme_text(manifest, title))

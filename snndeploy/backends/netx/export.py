@@ -6,8 +6,8 @@ chain of layers; what it cannot say is refused with the reason, never approximat
 
 from __future__ import annotations
 
+import io
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,9 @@ from snndeploy.backends.netx.chain import (
 )
 from snndeploy.backends.netx.narrow import narrowed
 from snndeploy.backends.netx.weights import as_kernel, chip_holds, dense_holds, effective_weight
-from snndeploy.errors import DeployError, one_line
+from snndeploy.errors import DeployError
+from snndeploy.files.ownership import MARK
+from snndeploy.files.writing import write_bytes
 from snndeploy.network import Network, Population
 from snndeploy.neurons import Integrator, Lif
 
@@ -234,22 +236,12 @@ def _refuse_wide_recurrence(links: Sequence[Link]) -> None:
 
 
 def _write(path: Path, content: Fields) -> None:
-    """Complete or not at all: written beside its place, then renamed."""
-    h5py = _h5py()
-    handle = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as handle:
-            pass
-        with h5py.File(handle.name, "w") as file:
-            _fill(file, content)
-        os.chmod(handle.name, 0o644)
-        os.replace(handle.name, path)
-    except OSError as error:
-        if handle is not None:
-            Path(handle.name).unlink(missing_ok=True)
-        raise DeployError(f"cannot write {path} ({one_line(error)})") from None
+    """Complete or not at all."""
+    memory = io.BytesIO()
+    with _h5py().File(memory, "w") as file:
+        file.attrs[MARK] = "netx"
+        _fill(file, content)
+    write_bytes(path, memory.getvalue())
 
 
 def _fill(group: Any, content: Mapping[str, Any]) -> None:

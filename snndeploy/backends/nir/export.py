@@ -14,12 +14,14 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import h5py
 import nir
 import numpy as np
 
 from snndeploy.backends.nir.neurons import DT, equation, integrator, neuron, refuse, resets
 from snndeploy.backends.nir.writer import Layer, Value, Writer, feature_order, features, flattened
 from snndeploy.errors import UnsupportedError
+from snndeploy.files.ownership import MARK
 from snndeploy.files.writing import write_bytes
 from snndeploy.graph import Graph, Node
 
@@ -43,6 +45,8 @@ def export_nir(program: Program, path: Path) -> tuple[str, ...]:
     graph, notes = described(program)
     content = io.BytesIO()
     nir.write(content, graph)
+    with h5py.File(content, "r+") as file:
+        file.attrs[MARK] = "nir"
     write_bytes(path, content.getvalue())
     return notes
 

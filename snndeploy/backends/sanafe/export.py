@@ -43,7 +43,13 @@ from snndeploy.backends.sanafe.chip import UNIT_NEURONS, architecture
 from snndeploy.backends.sanafe.network import CODES, Netlist
 from snndeploy.engines.engine import run_network
 from snndeploy.errors import DataError, UnsupportedError
-from snndeploy.files.writing import check_folder, make_folder, write_bytes, write_json
+from snndeploy.files.writing import (
+    check_folder,
+    replacing_folder,
+    write_bytes,
+    write_json,
+    write_text,
+)
 from snndeploy.layout.layout import Layout
 from snndeploy.network import NO_CURRENT_MEMORY, Network, Population
 from snndeploy.neurons import Lif, Reset
@@ -124,12 +130,7 @@ def export_sanafe(
     states = _states(netlist, recorder, sample)
     replay = _replay(netlist, states)
     held = [len(netlist.visited(sender)) for sender in range(layout.cores + 1)]
-    make_folder(folder / REPLAY_FOLDER)
-    for file, content in replay.items():
-        write_bytes(folder / file, content)
     chip = architecture(layout, target, held, set(replay), REPLAY_FOLDER)
-    write_bytes(folder / CHIP_FILE, chip.encode())
-    write_bytes(folder / NETWORK_FILE, ("\n".join(netlist.lines()) + "\n").encode())
     skip = 1 if netlist.replayed else 0
     host_spikes, host_values = _host_counts(netlist, states[skip:])
     export = SanafeExport(
@@ -141,7 +142,13 @@ def export_sanafe(
         host_spikes=host_spikes,
         notes=_notes(target),
     )
-    write_json(folder / FACTS_FILE, asdict(export))
+    with replacing_folder(folder) as part:
+        (part / REPLAY_FOLDER).mkdir()
+        for file, content in replay.items():
+            write_bytes(part / file, content)
+        write_text(part / CHIP_FILE, chip)
+        write_text(part / NETWORK_FILE, "\n".join(netlist.lines()) + "\n")
+        write_json(part / FACTS_FILE, asdict(export))
     return export
 
 

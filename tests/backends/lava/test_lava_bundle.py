@@ -40,6 +40,7 @@ def test_a_bundle_is_whole_and_needs_nothing_of_ours(tmp_path):
         "requirements.txt",
         "run.py",
         "support.py",
+        "written.json",
     ]
     for path in folder.glob("*.py"):
         assert "snndeploy" not in path.read_text(), path.name
@@ -58,18 +59,19 @@ def test_the_same_network_gives_the_same_bytes(tmp_path):
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
 
 
-def test_only_a_bundle_is_overwritten(tmp_path):
+def test_only_what_is_ours_is_overwritten(tmp_path):
     network, injected = CASES["or_pool"]()
     target = tmp_path / "bundle"
     write(network, injected, target)
-    (target / "old").write_text("")
+    (target / "results.npz").write_text("measured")
     write(network, injected, target)
-    assert not (target / "old").exists()
+    assert (target / "results.npz").read_text() == "measured"
     (target / "manifest.json").write_text('{"format": "something else"}')
     with pytest.raises(DeployError) as caught:
         write(network, injected, target)
     assert str(caught.value) == (
-        f"{target} exists and is not a Lava bundle; name another folder, or remove it first"
+        f"{target}/manifest.json was changed since snndeploy wrote it: name another folder, or"
+        " replace it with --force"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
 
