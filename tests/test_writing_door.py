@@ -1,4 +1,4 @@
-"""No command replaces an input or a file that is not ours; SIGTERM is heard; texts are printable."""
+"""Commands replace no input and no file that is not ours, hear SIGTERM, and print safely."""
 
 import shutil
 import subprocess
