@@ -195,6 +195,7 @@ def _chip_energy(energy: Energy) -> dict[str, Any]:
     return {
         "total_j": float(sum(breakdown.values())) if breakdown else None,
         "breakdown": breakdown,
+        "scope": energy.scope,
         "provenance": {
             line.name: {"mark": line.mark, "source": line.source} for line in energy.lines
         },

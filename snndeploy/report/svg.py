@@ -293,12 +293,12 @@ def bars(head: str, key: str, write: Callable[[Any], str], low: float, top: floa
 STYLE = """
 :root { --ink: #1b2330; --quiet: #5b6675; --paper: #fff; --panel: #f5f7fa; --line: #dde3ea;
   --track: #e6ebf1; --rate: #2f6fb3; --agreement: #3a8f6f; --good: #1d7a4f; --bad: #b3401f;
-  --published: #1f6f54; --code: #3f9e8c; --fitted: #2f6fb3; --inherited: #d9a028;
-  --assumed: #c65d2e; --unknown: #8a94a3; color-scheme: light dark }
+  --published: #1f6f54; --code: #3f9e8c; --measured: #5a8f29; --fitted: #2f6fb3;
+  --inherited: #d9a028; --assumed: #c65d2e; --unknown: #8a94a3; color-scheme: light dark }
 @media screen and (prefers-color-scheme: dark) { :root { --ink: #e4e9f0; --quiet: #9aa6b5;
   --paper: #12161c; --panel: #1b212a; --line: #2d3642; --track: #2a323d; --rate: #5b9bdf;
   --agreement: #59b795; --good: #62c794; --bad: #f08a65; --published: #3fa884; --code: #7cc8bb;
-  --fitted: #5b9bdf; --inherited: #e3b553; --assumed: #e07a4b; --unknown: #7d8896 } }
+  --measured: #8fc45c; --fitted: #5b9bdf; --inherited: #e3b553; --assumed: #e07a4b; --unknown: #7d8896 } }
 * { box-sizing: border-box }
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif }
@@ -347,6 +347,7 @@ caption { text-align: left; font-weight: 650; padding-bottom: 3px }
 .fill-link { fill: var(--inherited) } .fill-barrier { fill: var(--unknown) }
 .fill-host { fill: var(--assumed) } .fill-agreement { fill: var(--agreement) }
 .fill-published { fill: var(--published) } .fill-from-code { fill: var(--code) }
+.fill-measured { fill: var(--measured) }
 .fill-fitted { fill: var(--fitted) } .fill-inherited { fill: var(--inherited) }
 .fill-assumed { fill: var(--assumed) } .fill-unknown { fill: var(--unknown) }
 @media screen and (max-width: 760px) { .halves, .thirds { grid-template-columns: 1fr }

@@ -18,6 +18,10 @@ FLAGS = (  # question, key of `partition`, the answer of a spike-driven network
     ("needs a product of two signals on the chip", "needs_dynamic_multiply", False),
     ("needs the whole time window on the chip", "needs_full_window", False),
 )
+SCOPES = {
+    "incremental": "events x cost, each its own",
+    "all-in": "synaptic operations x what the whole chip spends",
+}
 PAPERS = {"paper": "first layer x T", "paper_gac_equation_11": "GAC Eq. 11"}
 
 
@@ -276,7 +280,7 @@ def _energy(energy: Mapping[str, Any]) -> str:
     ]
     total = si(chip["total_j"], "J") if marks else "not stated"
     rows.append(("total", total, "", ""))
-    text = "Chip energy a sample (events x cost)\n" + table(
+    text = f"Chip energy a sample ({SCOPES[chip['scope']]})\n" + table(
         ("", "energy", "share", "cost is"), rows
     )
     for key, title in PAPERS.items():

@@ -22,7 +22,7 @@ from snndeploy.errors import TargetError, near_names
 SCHEMA_VERSION = 1
 
 # From the most to the least trustworthy.
-MARKS = ("published", "from code", "fitted", "inherited", "assumed")
+MARKS = ("published", "from code", "measured", "fitted", "inherited", "assumed")
 
 Value = int | float | bool | str | tuple[float, ...]
 
@@ -405,7 +405,19 @@ def _quantity(entry: object, rule: Key, where: str) -> Quantity:
     note = entry.get("note", "")
     if not isinstance(note, str):
         raise TargetError(f"{where} has a note that is not text: {note!r}")
-    return Quantity(value, unit, mark, _text(entry, "source", where), note)
+    return Quantity(value, unit, mark, _source(entry, mark, where), note)
+
+
+def _source(entry: dict[str, Any], mark: str, where: str) -> str:
+    """Where a number comes from; a measured one names the network that ran."""
+    source = _text(entry, "source", where)
+    network, _, origin = source.partition(": ")
+    if mark == "measured" and not (network.strip() and origin.strip()):
+        raise TargetError(
+            f"{where} is measured, and its source {source!r} does not say on what; write"
+            ' "NETWORK: where it is printed"'
+        )
+    return source
 
 
 def _text(entry: dict[str, Any], field: str, where: str) -> str:

@@ -39,11 +39,17 @@ class EnergyLine:
 
 @dataclass(frozen=True, eq=False)
 class Energy:
-    """Joules of each of `samples`; `absent` says in words what happened but has no stated cost."""
+    """Joules of each of `samples`.
+
+    absent: in words, what happened but has no stated cost.
+    scope: what the price of a synaptic operation holds, 'incremental' or 'all-in'
+    (`Target.synaptic_operation_scope`).
+    """
 
     samples: int
     lines: tuple[EnergyLine, ...]
     absent: tuple[str, ...] = ()
+    scope: str = "incremental"
 
     @property
     def total(self) -> np.ndarray:
@@ -88,9 +94,10 @@ def chip_energy(traffic: Traffic, timing: Timing, layout: Layout, target: Target
         if not (target.has(event.energy) or event.part_of or target.includes(event.energy))
         and _counted(traffic, event, target).any()
     ]
-    if not target.has(STATIC_POWER):
+    if not (target.has(STATIC_POWER) or target.includes(STATIC_POWER)):
         absent.append(f"static power, which {target.name} does not state")
-    return Energy(len(traffic.spikes), tuple(lines), tuple(absent))
+    scope = target.synaptic_operation_scope
+    return Energy(len(traffic.spikes), tuple(lines), tuple(absent), scope)
 
 
 def _event_lines(traffic: Traffic, target: Target) -> Iterator[EnergyLine]:
@@ -122,7 +129,7 @@ def _sum(traffic: Traffic, event: Event) -> np.ndarray:
 
 
 def _static_line(timing: Timing, layout: Layout, target: Target) -> Iterator[EnergyLine]:
-    if target.has(STATIC_POWER):
+    if target.has(STATIC_POWER) and not target.includes(STATIC_POWER):
         events = layout.chips * timing.latency_seconds
         joules = events * target.number(STATIC_POWER)
         cost = target.quantity(STATIC_POWER)

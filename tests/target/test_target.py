@@ -236,9 +236,14 @@ BROKEN = {
         "cores.neurons_per_core is in unit ''; it must be 'neurons'",
     ),
     "unknown mark": (
-        edited(neurons(8, mark="measured")),
-        "cores.neurons_per_core has mark 'measured'; "
-        "use one of: published, from code, fitted, inherited, assumed",
+        edited(neurons(8, mark="heard")),
+        "cores.neurons_per_core has mark 'heard'; "
+        "use one of: published, from code, measured, fitted, inherited, assumed",
+    ),
+    "measured on what": (
+        edited(neurons(8, mark="measured", source="our bench")),
+        "cores.neurons_per_core is measured, and its source 'our bench' does not say on what; "
+        'write "NETWORK: where it is printed"',
     ),
     "no mark": (
         edited('neurons_per_core = { value = 8, unit = "neurons", source = "me" }'),

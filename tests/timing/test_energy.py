@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hand_made import ten_to_ten, traffic_of
 
-from snndeploy.target import Target
+from snndeploy.target import Quantity, Target
 from snndeploy.timing.analytic import analytic_timing
 from snndeploy.timing.energy import chip_energy
 
@@ -60,7 +60,7 @@ def test_inherited_costs_are_named():
     energy, _ = energy_of(target=LOIHI2)
     inherited = next(part for part in energy.statement.split(", ") if "inherited" in part)
     assert inherited.endswith("inherited (neuron access")
-    assert set(energy.shares) == {"inherited", "assumed"}
+    assert set(energy.shares) == {"measured", "inherited"}
 
 
 def test_what_has_no_cost_is_absent_and_said():
@@ -82,3 +82,14 @@ def test_hops_between_chips_have_their_own_cost():
     energy, _ = energy_of((9, 0), board=(2, 1))
     assert energy.breakdown["hop between chips"] * 1e12 == pytest.approx(10 * 108)
     assert energy.breakdown["hop east-west"] * 1e12 == pytest.approx(10 * 8 * 3.0)
+
+
+def test_the_scope_of_a_synaptic_operation_is_said():
+    assert energy_of()[0].scope == "incremental"
+    quantity = Quantity("all-in", "", "assumed", "a test")
+    scope = {"energy.synaptic_operation_scope": quantity}
+    every = replace(LOIHI1, quantities={**LOIHI1.quantities, **scope})
+    energy, _ = energy_of(target=every)
+    assert energy.scope == "all-in"
+    charged = {name for name, joules in energy.breakdown.items() if joules}
+    assert charged == {"synaptic operation"} and not energy.absent
