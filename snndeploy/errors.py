@@ -90,6 +90,10 @@ class FitError(DeployError):
     """The network is larger than the target allows."""
 
 
+class MapError(DeployError):
+    """A core map does not place the network on the chip."""
+
+
 class ProgramError(DeployError):
     """A program file is damaged, altered, or newer than this release."""
 

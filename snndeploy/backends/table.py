@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snndeploy.backends.backend import Backend, Written, refuse
+from snndeploy.backends.core_map import BACKEND as MAP
 from snndeploy.backends.lava.backend import BACKEND as LAVA
 from snndeploy.backends.netx.backend import BACKEND as NETX
 from snndeploy.backends.nir.backend import BACKEND as NIR
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from snndeploy.program import Program
 
-BACKENDS: tuple[Backend, ...] = (LAVA, NETX, NIR, ONNX, SANAFE)
+BACKENDS: tuple[Backend, ...] = (LAVA, MAP, NETX, NIR, ONNX, SANAFE)
 
 
 def names(command: str) -> list[str]:

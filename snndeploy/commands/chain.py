@@ -179,7 +179,8 @@ def deploy(
 @click.command(cls=Command)
 @click.argument("program_file", type=FILE, metavar="NET.snnp")
 @click.option("--format", "backend", type=BackendName("export"), required=True,
-              help="netx: lava-dl's .net, sequential networks; onnx: the float model.")  # fmt: skip
+              help="map: which neurons lie on which core; netx: lava-dl's .net, sequential"
+                   " networks; onnx: the float model.")  # fmt: skip
 @click.option("--round-biases", is_flag=True,
               help="Round biases, and leaks of weights made to fit 8 bits, to what .net can hold"
                    " (then not bit-exact).")  # fmt: skip

@@ -50,6 +50,13 @@ from snndeploy.files.writing import check_folder, check_writable
     help="What the mapping spends more cores for (balanced: energy x delay).",
 )
 @click.option(
+    "--map",
+    "core_map",
+    type=FILE,
+    metavar="FILE",
+    help="A core map instead, as `export --format map` writes it: a measured or handmade mapping.",
+)
+@click.option(
     "--reduce",
     type=click.Choice(["off", "exact", "calibrated"]),
     default="off",

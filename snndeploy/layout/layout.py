@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 
 import numpy as np
 
@@ -14,6 +15,10 @@ class Tile:
     """A box of one population on one core; every range is half open.
 
     A core may hold several boxes of one population, as flat strips of neurons do.
+
+    share: sizes (channels, rows, columns) of the box that the core computes, from the same corner,
+        where it goes on beyond the population's edge; None: the box itself.  A compiler that cuts
+        all cores of a layer alike leaves such neurons on the last one.  Nobody reads them.
     """
 
     population: str
@@ -21,12 +26,25 @@ class Tile:
     rows: tuple[int, int]
     columns: tuple[int, int]
     core: int
+    share: tuple[int, int, int] | None = None
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Channels, rows and columns of the population's neurons."""
+        channels, rows, columns = (
+            stop - start for start, stop in (self.channels, self.rows, self.columns)
+        )
+        return channels, rows, columns
 
     @property
     def neurons(self) -> int:
-        sizes = (stop - start for start, stop in (self.channels, self.rows, self.columns))
-        channels, rows, columns = sizes
-        return channels * rows * columns
+        """Neurons of the population."""
+        return prod(self.sizes)
+
+    @property
+    def computed(self) -> int:
+        """Neurons that the core computes, those beyond the population's edge included."""
+        return prod(self.share or self.sizes)
 
 
 @dataclass(frozen=True, eq=False)

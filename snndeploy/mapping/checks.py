@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
 
 import numpy as np
@@ -46,36 +47,47 @@ def check_layout_limits(network: Network, layout: Layout, target: Target) -> Non
     """Refuse what a finished layout exceeds, of a core, a chip, or the cores that a neuron reaches.
 
     Raises:
-        FitError: with both numbers.
+        FitError: with both numbers, of the first.
     """
+    for text, way_out in excesses(network, layout, target):
+        raise FitError(f"{text}. {way_out}")
+
+
+def excesses(network: Network, layout: Layout, target: Target) -> Iterator[tuple[str, str]]:
+    """What a finished layout exceeds, each with both numbers, and what to do."""
     for name, limit in layout.limits.items():
         most = int(layout.use[name].max(initial=0))
         if most > limit:
-            raise FitError(
+            yield (
                 f"this mapping needs {most:,} {name.replace('_', ' ')} on one {target.name} core;"
-                f" a core has {limit:,}. Choose another mapping or another target."
+                f" a core has {limit:,}",
+                "Choose another mapping or another target.",
             )
     if target.destination_cores_max is not None:
-        _check_destinations(network, layout, target, target.destination_cores_max)
+        yield from _many_destinations(network, layout, target, target.destination_cores_max)
     if target.synapses_per_chip_max is not None:
-        _check_synapses(network, layout, target, target.synapses_per_chip_max)
+        yield from _many_synapses(network, layout, target, target.synapses_per_chip_max)
 
 
-def _check_destinations(network: Network, layout: Layout, target: Target, most: int) -> None:
+def _many_destinations(
+    network: Network, layout: Layout, target: Target, most: int
+) -> Iterator[tuple[str, str]]:
     for population in network.populations:
         if not population.neuron.on_chip:
             continue
         table = population_wiring(network, layout, population).destinations
         reached = int(np.diff(table.indptr).max(initial=0))
         if reached > most:
-            raise FitError(
+            yield (
                 f"a neuron of {population.origin or population.name} sends to {reached:,} cores; a"
-                f" {target.name} neuron reaches {most:,}. Use fewer or smaller layers behind it, or"
-                " choose another target."
+                f" {target.name} neuron reaches {most:,}",
+                "Use fewer or smaller layers behind it, or choose another target.",
             )
 
 
-def _check_synapses(network: Network, layout: Layout, target: Target, most: int) -> None:
+def _many_synapses(
+    network: Network, layout: Layout, target: Target, most: int
+) -> Iterator[tuple[str, str]]:
     stored = np.zeros(layout.cores, dtype=np.int64)
     for part in parts_of(layout.tiles):
         stored[part.core] += sum(
@@ -84,9 +96,9 @@ def _check_synapses(network: Network, layout: Layout, target: Target, most: int)
         )
     chips = np.bincount(layout.chip_of_core, weights=stored)
     if chips.max(initial=0) > most:
-        raise FitError(
-            f"one chip holds {int(chips.max()):,} synapses; a {target.name} chip has {most:,}."
-            " Use fewer channels, or choose another target."
+        yield (
+            f"one chip holds {int(chips.max()):,} synapses; a {target.name} chip has {most:,}",
+            "Use fewer channels, or choose another target.",
         )
 
 

@@ -29,6 +29,7 @@ class Options:
     host_attention: where the target has no unit for attention in the body, the host computes it
     between two steps; else that is refused.
     mapping, objective: how neurons are cut into cores, and what more cores are spent for.
+    core_map: a file that says both (`mapping.map_file`), so that nothing is searched for.
     reduce: remove redundant channels, 'exact' by proof, 'calibrated' also by what they do on the
     calibration data (`reduce.reduce`).  held_back: data on which that is checked.
     weights: in one part each, in two, or in two where one leaves too large an error
@@ -44,6 +45,7 @@ class Options:
     host_attention: bool = False
     mapping: Mode = "anneal"
     objective: Objective = "balanced"
+    core_map: str | Path | None = None
     reduce: Reduce = "off"
     held_back: str | Path | None = None
     weights: Weights = "auto"
@@ -58,10 +60,19 @@ class Options:
         if not self.convert and (self.percentile is not None or self.max_pool is not None):
             given = "--max-pool" if self.percentile is None else "--percentile"
             raise OptionError(f"{given} is about how an ANN is converted: give --convert as well")
+        if self.core_map is not None:
+            self._check_alone()
         if self.binning and self.calibration is None:
             raise OptionError(
                 "--bin-us and --frames say how events become frames: give events with --calibration"
             )
+
+    def _check_alone(self) -> None:
+        """A map leaves nothing to be mapped, and holds the channels that --reduce would remove."""
+        plain = ("mapping", "anneal"), ("objective", "balanced"), ("reduce", "off")
+        for name, value in plain:
+            if getattr(self, name) != value:
+                raise OptionError(f"--map says where every neuron lies: leave out --{name}")
 
     def with_frames(self) -> Options:
         """Its calibration as samples, where it was more than a file of them.

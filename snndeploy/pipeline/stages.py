@@ -117,6 +117,7 @@ def _layout_lines(layout: Layout) -> Iterator[str]:
         use = " ".join(f"{name}={values[core]}" for name, values in sorted(layout.use.items()))
         yield f"  core {core} at {tuple(place)} {use}: " + ", ".join(
             f"{tile.population}[{_box(tile.channels, tile.rows, tile.columns)}]"
+            + (f" of {_said(tile.share)}" if tile.share else "")
             for tile in layout.tiles
             if tile.core == core
         )

@@ -27,7 +27,7 @@ from snndeploy.frontend.integers import input_graph
 from snndeploy.graph import Graph
 from snndeploy.layout.layout import Layout
 from snndeploy.lower.real_network import RealNetwork
-from snndeploy.mapping import place
+from snndeploy.mapping import given_layout, place
 from snndeploy.network import Network
 from snndeploy.neurons import Relay
 from snndeploy.passes.signals import infer_signals
@@ -278,6 +278,8 @@ def _mapped(found: _Integers, chip: Target, options: Options, dump: Dump) -> Pro
 def _place(
     network: Network, seen: Mapping[str, np.ndarray], chip: Target, options: Options
 ) -> Layout:
+    if options.core_map is not None:
+        return given_layout(options.core_map, network, chip)
     rates = _rates(network, seen) or None
     return place(network, chip, rates, mode=options.mapping, objective=options.objective)
 

@@ -14,7 +14,7 @@ from typing import Any, get_args
 import numpy as np
 
 from snndeploy.graph import KINDS, Axes, Graph, Node, Side, check
-from snndeploy.layout.layout import Layout
+from snndeploy.layout.layout import Layout, Tile
 from snndeploy.network import Network
 from snndeploy.program.consistency_nodes import computable, constant_alone
 
@@ -168,9 +168,21 @@ def check_layout(layout: Layout, network: Network) -> None:
         part = seen[tuple(slice(start, stop) for start, stop in box)]
         require(not part.any(), f"{where} lies on another")
         part[...] = True
+        _check_share(tile, seen.shape, where)
     for name, seen in owners.items():
         require(bool(seen.all()), f"{int((~seen).sum())} neurons of {name!r} are on no core")
     _check_use(layout)
+
+
+def _check_share(tile: Tile, shape: tuple[int, ...], where: str) -> None:
+    """A share holds its box, and goes beyond it only at the edge."""
+    if tile.share is None:
+        return
+    extents(tile.share, 3, 1, f"{where}: share")
+    box = (tile.channels, tile.rows, tile.columns)
+    for (start, stop), size, edge in zip(box, tile.share, shape, strict=True):
+        beyond = size > stop - start and stop == edge
+        require(size == stop - start or beyond, f"{where}: a share of {size} for {start}..{stop}")
 
 
 def _check_positions(layout: Layout) -> None:

@@ -223,7 +223,9 @@ def layout_record(layout: Layout, arrays: ArrayStore) -> dict[str, Any]:
     boxes = [[*t.channels, *t.rows, *t.columns, t.core] for t in layout.tiles]
     names = list(dict.fromkeys(tile.population for tile in layout.tiles))
     owner = [names.index(tile.population) for tile in layout.tiles]
-    return {
+    shares = [tile.share or (0, 0, 0) for tile in layout.tiles]
+    held = {"shares": arrays.put(np.array(shares, dtype=np.int32))} if np.any(shares) else {}
+    return held | {
         "populations": names,
         "tiles": arrays.put(np.array(boxes, dtype=np.int32).reshape(-1, 7)),
         "tile_population": arrays.put(np.array(owner, dtype=np.int32)),
@@ -239,12 +241,15 @@ def layout_record(layout: Layout, arrays: ArrayStore) -> dict[str, Any]:
 
 def read_layout(record: dict[str, Any], fetch: Fetch) -> Layout:
     names = record["populations"]
+    owners, boxes = fetch(record["tile_population"]).tolist(), fetch(record["tiles"]).tolist()
+    shares = fetch(record["shares"]).tolist() if "shares" in record else [[0, 0, 0]] * len(boxes)
     tiles = tuple(
-        Tile(names[owner], (box[0], box[1]), (box[2], box[3]), (box[4], box[5]), box[6])
-        for owner, box in zip(
-            fetch(record["tile_population"]).tolist(), fetch(record["tiles"]).tolist(), strict=True
+        Tile(
+            names[owner], (box[0], box[1]), (box[2], box[3]), (box[4], box[5]), box[6],
+            tuple(share) if any(share) else None,
         )
-    )
+        for owner, box, share in zip(owners, boxes, shares, strict=True)
+    )  # fmt: skip
     return Layout(
         tiles=tiles,
         positions=fetch(record["positions"]),

@@ -298,7 +298,8 @@ STYLE = """
 @media screen and (prefers-color-scheme: dark) { :root { --ink: #e4e9f0; --quiet: #9aa6b5;
   --paper: #12161c; --panel: #1b212a; --line: #2d3642; --track: #2a323d; --rate: #5b9bdf;
   --agreement: #59b795; --good: #62c794; --bad: #f08a65; --published: #3fa884; --code: #7cc8bb;
-  --measured: #8fc45c; --fitted: #5b9bdf; --inherited: #e3b553; --assumed: #e07a4b; --unknown: #7d8896 } }
+  --measured: #8fc45c; --fitted: #5b9bdf; --inherited: #e3b553; --assumed: #e07a4b;
+  --unknown: #7d8896 } }
 * { box-sizing: border-box }
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif }
