@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import prod
 
 import numpy as np
 
@@ -16,9 +15,9 @@ class Tile:
 
     A core may hold several boxes of one population, as flat strips of neurons do.
 
-    share: sizes (channels, rows, columns) of the box that the core computes, from the same corner,
-        where it goes on beyond the population's edge; None: the box itself.  A compiler that cuts
-        all cores of a layer alike leaves such neurons on the last one.  Nobody reads them.
+    share: (channels, rows, columns) of the room that the core keeps for the box, where it is larger:
+        a compiler that cuts all cores of a layer alike lets the last ones reach beyond the edge.
+        The neurons there send nothing, but they are updated and take synaptic operations.
     """
 
     population: str
@@ -29,22 +28,27 @@ class Tile:
     share: tuple[int, int, int] | None = None
 
     @property
-    def sizes(self) -> tuple[int, int, int]:
-        """Channels, rows and columns of the population's neurons."""
+    def beyond(self) -> int:
+        """Neurons of the share that lie beyond the population's edge."""
+        return 0 if self.share is None else int(np.prod(self.share)) - self.neurons
+
+    @property
+    def room(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+        """Channels, rows and columns of the share: the box itself where none is stated."""
+        box = (self.channels, self.rows, self.columns)
+        if self.share is None:
+            return box
+        begins = [start for start, _ in box]
         channels, rows, columns = (
-            stop - start for start, stop in (self.channels, self.rows, self.columns)
+            (begin, begin + size) for begin, size in zip(begins, self.share, strict=True)
         )
         return channels, rows, columns
 
     @property
     def neurons(self) -> int:
-        """Neurons of the population."""
-        return prod(self.sizes)
-
-    @property
-    def computed(self) -> int:
-        """Neurons that the core computes, those beyond the population's edge included."""
-        return prod(self.share or self.sizes)
+        sizes = (stop - start for start, stop in (self.channels, self.rows, self.columns))
+        channels, rows, columns = sizes
+        return channels * rows * columns
 
 
 @dataclass(frozen=True, eq=False)

@@ -76,16 +76,14 @@ def _check_boxes(found: CoreMap, network: Network, name: str) -> None:
 
 
 def _check_box(tile: Tile, shape: tuple[int, int, int], where: str) -> None:
-    for axis, size, share, edge in zip(
-        AXES, tile.sizes, tile.share or tile.sizes, shape, strict=True
-    ):
+    for axis, room, edge in zip(AXES, tile.room, shape, strict=True):
         start, stop = getattr(tile, axis)
         if stop > edge:
             raise MapError(f"{where}: {axis} {start} to {stop} of {edge}")
-        if share != size and (share < size or stop != edge):
+        if room[1] != stop and (room[1] < stop or stop != edge):
             raise MapError(
-                f"{where}: a share of {share} {axis} for {start} to {stop} of {edge}; a share goes"
-                " beyond its box only at the layer's edge"
+                f"{where}: a share of {room[1] - start} {axis} for {start} to {stop} of {edge}; a"
+                " share goes beyond its box only at the layer's edge"
             )
 
 

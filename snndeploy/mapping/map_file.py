@@ -116,7 +116,8 @@ def _tile(box: Any, core: int, where: str) -> Tile:
         return tile
     deep, high, wide = _numbers(box["share"], 3, 1, f"{named}: share")
     share = (deep, high, wide)
-    return tile if share == tile.sizes else replace(tile, share=share)
+    box = tuple(stop - start for start, stop in (channels, rows, columns))
+    return tile if share == box else replace(tile, share=share)
 
 
 def _range(value: Any, where: str) -> tuple[int, int]:

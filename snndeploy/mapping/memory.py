@@ -170,5 +170,5 @@ def core_use(
         total[name] = np.zeros(cores, dtype=np.int64)
         np.add.at(total[name], core, values)
     for tile in tiles:
-        total[NEURONS][tile.core] += tile.computed - tile.neurons
+        total[NEURONS][tile.core] += tile.beyond
     return total
