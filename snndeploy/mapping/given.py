@@ -17,7 +17,7 @@ from snndeploy.errors import MapError, near_names
 from snndeploy.layout.layout import Layout, Tile
 from snndeploy.mapping.checks import check_neurons, excesses
 from snndeploy.mapping.map_file import AXES, CoreMap, read_map
-from snndeploy.mapping.memory import core_use, limits_of
+from snndeploy.mapping.memory import NEURONS, core_use, limits_of
 from snndeploy.network import Network
 from snndeploy.target import Target
 
@@ -40,12 +40,35 @@ def given_layout(path: str | Path, network: Network, target: Target) -> Layout:
         positions=found.positions,
         mesh=(target.mesh_width, target.mesh_height),
         board=board,
-        use=core_use(network, found.tiles, len(found.positions), target),
+        use=_use(found, network, target),
         limits=limits,
         binding=f"nothing: the cores are those of {Path(path).name}",
     )
     exceeded = (text for text, _ in excesses(network, layout, target))
     return replace(layout, notes=tuple(f"the map exceeds a limit: {text}" for text in exceeded))
+
+
+def _use(found: CoreMap, network: Network, target: Target) -> dict[str, np.ndarray]:
+    """What every core holds.  Cores that are cut alike are allocated alike: one that keeps a share
+    takes what the fullest of its layer does, as the figure of memory of a measured run shows."""
+    use = core_use(network, found.tiles, len(found.positions), target)
+    boxes = np.bincount([tile.core for tile in found.tiles])
+    alone = [tile for tile in found.tiles if boxes[tile.core] == 1]
+    for tile in found.tiles:
+        use[NEURONS][tile.core] += tile.beyond
+    for tile in alone:
+        if tile.share is not None:
+            twins = [t.core for t in alone if (t.population, _sizes(t)) ==
+                     (tile.population, tile.share)]  # fmt: skip
+            for values in use.values():
+                values[tile.core] = values[twins].max()
+    return use
+
+
+def _sizes(tile: Tile) -> tuple[int, int, int]:
+    """Of the room that a core keeps for the box."""
+    channels, rows, columns = (stop - start for start, stop in tile.room)
+    return channels, rows, columns
 
 
 def _check_boxes(found: CoreMap, network: Network, name: str) -> None:

@@ -169,6 +169,4 @@ def core_use(
     for name, values in part_use(network, parts, target).items():
         total[name] = np.zeros(cores, dtype=np.int64)
         np.add.at(total[name], core, values)
-    for tile in tiles:
-        total[NEURONS][tile.core] += tile.beyond
     return total
