@@ -1,15 +1,15 @@
 """The runs that were measured on silicon, predicted with the shipped targets.
 
     python benchmarks/silicon.py [--data FOLDER] [--json FILE] [--only NAME] [--no-own-maps]
-                                 [--plots FOLDER]
+                                 [--page docs/silicon.md]
 
 pilotnet_lif_loihi2   PilotNet LIF, Intel's profile of its benchmark: times, counts by core, words,
                       power, on the cores of Intel's compiler
 dvs_gesture_loihi1    the DVS-gesture network of SANA-FE's repository on its map
 nxtf_mnist_loihi1     NxTF's MNIST network on its map
 
-Measured values, and SANA-FE's where known, stand beside; docs/silicon.md says what agrees, what does
-not, and what was fitted on what.  FOLDER holds silicon/ and images/ (default: the variable
+Measured values, and SANA-FE's where known, stand beside; docs/silicon.md says what agrees, what
+does not, and what was fitted on what.  FOLDER holds silicon/ and images/ (default: the variable
 SNNDEPLOY_SHARED_DATA, else ../shared/data); PilotNet itself is taken from lava-dl's wheel, which is
 downloaded once.  Nothing here is fitted: a target's numbers are used as they are.
 """
@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from silicon_shown import show
 from silicon_workloads import CHIP_STEPS, Replay, dvs_gesture, nxtf_mnist, pilotnet
 
 from snndeploy.engines.activity import Traffic
@@ -51,7 +52,6 @@ COUNTS: dict[str, Callable[[Traffic], np.ndarray]] = {  # what Loihi 2's counter
 }
 CORE_WORDS = 20480  # of Loihi 2, in its figure of memory; of them some are taken before any network
 TAKEN_WORDS = 3170
-READ_TO = 5000  # the source's counts of small layers are a multiple of 10,000
 OFF_CHIP = ("host bytes in", "host bytes out")
 OWN: tuple[tuple[Objective, bool], ...] = (  # our own mapping, on no more cores than the measured
     ("balanced", False), ("balanced", True), ("latency", True), ("cores", False),
@@ -123,7 +123,10 @@ def judged(name: str, steps: list[int], measured: list[float], **series: Any) ->
 
 
 def run_dvs(data: Path, own: bool) -> dict[str, Any]:
-    replay = dvs_gesture(data)
+    return run_dvs_replay(dvs_gesture(data), own)
+
+
+def run_dvs_replay(replay: Replay, own: bool) -> dict[str, Any]:
     found, cycle = predict(replay), cycle_step_us(replay)[0]
     source = replay.source
     return head(replay) | {
@@ -191,8 +194,9 @@ def pilotnet_energy(replay: Replay, found: Prediction) -> dict[str, Any]:
     seconds = found.timing.step_seconds[:, steady]
     timing = replace(found.timing, step_seconds=seconds, latency_seconds=seconds.sum(axis=1))
     energy = chip_energy(traffic, timing, found.layout, replay.target)
-    each = {line.name: float(line.joules.mean()) * MICRO / seconds.shape[1]
-            for line in energy.lines if line.name not in OFF_CHIP and line.joules.any()}  # fmt: skip
+    charged = [line for line in energy.lines if line.name not in OFF_CHIP and line.joules.any()]
+    steps = seconds.shape[1]
+    each = {line.name: float(line.joules.mean()) * MICRO / steps for line in charged}
     static = each.pop("static power", 0.0)
     published = replay.source["published"]
     period = published["mean_step_us"]
@@ -204,7 +208,7 @@ def pilotnet_energy(replay: Replay, found: Prediction) -> dict[str, Any]:
             "static_power_w": replay.target.number(STATIC_POWER) * found.layout.chips}  # fmt: skip
     return ours | {
         "breakdown_uj_per_step": each | {"static power": static},
-        "marks": {line.name: line.mark for line in energy.lines if line.joules.any()},
+        "marks": {line.name: line.mark for line in charged},
         "scope": energy.scope,
         "measured": truth,
         "errors": {key: ours[key] / value - 1 for key, value in truth.items()},
@@ -296,68 +300,6 @@ def rounded(values: np.ndarray) -> list[float]:
     return [round(float(value), 4) for value in values]
 
 
-# printed
-
-
-def show(name: str, found: dict[str, Any]) -> None:
-    print(f"\n{name} on {found['target']}, {found['given_map']['cores']} cores")
-    for note in found["given_map"]["notes"]:
-        print(f"  {note}")
-    if "cores" in found:
-        show_pilotnet(found)
-    if "step_us" in found:
-        show_series(found["errors"])
-    else:
-        truth = found["measured"]["mean_step_us"]
-        print(f"  mean step: measured {truth:.2f} us, analytic {found['mean_step_us']:.2f}"
-              f" ({found['errors']['analytic']:+.1%}), cycle {found['mean_step_us_cycle']:.2f}"
-              f" ({found['errors']['cycle']:+.1%}); {found['correct']} of"
-              f" {found['images']} digits right")  # fmt: skip
-    for own in found.get("own_maps", ()):
-        room = ", no more cores" if own["no_more_cores"] else ""
-        print(f"  own map ({own['objective']}{room}): {own['cores']} cores,"
-              f" {own['mean_step_us']:.1f} us,"
-              f" {own['times_given_map']:.2f} times the measured map's")  # fmt: skip
-
-
-def show_series(found: dict[str, Any]) -> None:
-    print(f"  steps {found['steps']}: measured mean {found['measured_mean_us']:.1f} us")
-    for key in ("analytic", "cycle", "sana_fe"):
-        if key in found:
-            line = found[key]
-            print(f"    {key:<9} {line['mean_us']:7.1f} us ({line['mean_error']:+6.1%}),"
-                  f" mean error of a step {line['mape']:6.1%}, r {line['r']:.3f}")  # fmt: skip
-
-
-def show_pilotnet(found: dict[str, Any]) -> None:
-    truth, energy = found["measured"]["mean_step_us"], found["energy"]
-    print(f"  mean step: measured {truth:.2f} us, analytic {found['mean_step_us']:.2f}"
-          f" ({found['errors']['mean_step']:+.1%}), cycle {found['mean_step_us_cycle']:.2f}"
-          f" ({found['mean_step_us_cycle'] / truth - 1:+.1%})")  # fmt: skip
-    for key, value in energy["measured"].items():
-        print(
-            f"  {key}: measured {value:.3f}, ours {energy[key]:.3f} ({energy['errors'][key]:+.1%})"
-        )
-    for name in (*COUNTS, "memory_used"):
-        worst = worst_core(found["cores"], name)
-        if worst:
-            print(f"  {name} by core: largest error {worst[0]:.2%}, core {worst[1]}")
-    for layer in found["layers"]:
-        words, truth = layer["synmem_words"], layer["measured"]["synmem_words"]
-        print(f"  {layer['layer']}: {words} words of weights a core, measured {truth}")
-
-
-def worst_core(cores: list[dict[str, Any]], name: str) -> tuple[float, int] | None:
-    """The largest relative error of a count beyond what the source can be read to, and where."""
-    read_to = READ_TO if name in COUNTS else 0
-    found = [
-        (max(0, abs(core[name] - truth) - read_to) / truth, core["core"])
-        for core in cores
-        if name in core and (truth := core["measured"].get(name))
-    ]
-    return max(found, default=None)
-
-
 RUNS: dict[str, Callable[[Path, bool], dict[str, Any]]] = {
     "pilotnet_lif_loihi2": run_pilotnet,
     "dvs_gesture_loihi1": run_dvs,
@@ -379,7 +321,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write everything that was found")
     parser.add_argument("--only", choices=RUNS, help="one of the runs")
     parser.add_argument("--no-own-maps", action="store_true", help="the measured maps alone")
-    parser.add_argument("--plots", type=Path, help="write the pictures of docs/silicon.md there")
+    parser.add_argument("--page", type=Path, help="docs/silicon.md, to be brought up to date")
     options = parser.parse_args()
     folder = data_folder(options.data)
     found: dict[str, Any] = {"schema": SCHEMA, "snndeploy": version("snndeploy")}
@@ -389,10 +331,10 @@ def main() -> None:
             show(name, found[name])
     if options.json:
         options.json.write_text(json_text(found), encoding="utf-8")
-    if options.plots:
-        from silicon_plots import draw
+    if options.page:
+        from silicon_page import update
 
-        draw(found, options.plots)
+        update(found, options.page)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The pictures of docs/silicon.md, from what `silicon.py` found; the same numbers, the same bytes."""
+"""The pictures of docs/silicon.md, from what `silicon.py` found."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 
-STYLE = {"svg.hashsalt": "silicon", "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False,
-         "axes.spines.right": False, "figure.constrained_layout.use": True}  # fmt: skip
+STYLE = {  # the same numbers give the same bytes
+    "svg.hashsalt": "silicon", "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False,
+    "axes.spines.right": False, "figure.constrained_layout.use": True,
+}  # fmt: skip
 MEASURED, ANALYTIC, CYCLE, SANA_FE = "#1b2330", "#2f6fb3", "#d9a028", "#c65d2e"
 
 
