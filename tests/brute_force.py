@@ -62,11 +62,34 @@ TAPS = {Conv: taps_of_conv, Dense: taps_of_dense, Transposed: taps_of_transposed
 
 def synapses_of(projection, source, target):
     """Target neurons of each source neuron, one entry a synapse."""
+    found = weighed_synapses_of(projection, source, target.shape)
+    return defaultdict(list, {neuron: [t for t, _ in each] for neuron, each in found.items()})
+
+
+def weighed_synapses_of(projection, source, target):
+    """Target neuron and weight of each source neuron's synapses, into targets of a shape."""
     found = defaultdict(list)
     connection = projection.connection
-    for neuron, reached, _ in TAPS[type(connection)](connection, source.shape, target.shape):
-        found[neuron].append(reached)
+    for neuron, reached, slot in TAPS[type(connection)](connection, source.shape, target):
+        found[neuron].append((reached, connection.weight[slot]))
     return found
+
+
+def rooms_of(layout, population):
+    """Core of each neuron by (c, y, x), and of those beyond the edge that a share has room for."""
+    found = {}
+    for tile in layout.tiles:
+        if tile.population == population:
+            begins = [start for start, _ in (tile.channels, tile.rows, tile.columns)]
+            box = [stop - start for start, stop in (tile.channels, tile.rows, tile.columns)]
+            for place in np.ndindex(tile.share or tuple(box)):
+                found[tuple(b + p for b, p in zip(begins, place, strict=True))] = tile.core
+    return found
+
+
+def room_of(layout, population):
+    """The shape that all of these fill."""
+    return tuple(max(places) + 1 for places in zip(*rooms_of(layout, population), strict=True))
 
 
 def route(start, stop):
@@ -88,11 +111,12 @@ def leaves_chip(link, mesh):
     return (x // mesh[0], y // mesh[1]) != ((x + dx) // mesh[0], (y + dy) // mesh[1])
 
 
-def enumerate_traffic(network, layout, spikes, updated, graded):
+def enumerate_traffic(network, layout, spikes, updated, graded, target=None):
     """Every count of Traffic by name, as a Counter with (sample, step[, core or link]) keys.
 
     spikes, updated: by population; graded: by injection index; (samples, timesteps, C, H, W).
     "layers" has (population, count, step) keys: who causes it, summed over the samples.
+    target: without one every synapse counts, and all are dense.
     """
     count = defaultdict(Counter)
     routers = [tuple(map(int, position[:2])) for position in layout.positions]
@@ -123,20 +147,46 @@ def enumerate_traffic(network, layout, spikes, updated, graded):
     for population in network.populations:
         own = owners.get(population.name)
         fan_out = [
-            (synapses_of(p, population, network.by_name[p.target]), owners[p.target], p.target)
+            (
+                weighed_synapses_of(p, population, network.by_name[p.target].shape),
+                owners[p.target],
+                p,
+            )
+            for p in network.outgoing(population.name)
+        ]
+        beyond = [
+            (
+                weighed_synapses_of(p, population, room_of(layout, p.target)),
+                rooms_of(layout, p.target),
+                p,
+            )
             for p in network.outgoing(population.name)
         ]
         for sample, tau, *neuron in np.argwhere(spikes[population.name]).tolist():
             at, neuron = (sample, tau + population.depth), tuple(neuron)
             reached = set()
-            for synapses, owner, reader in fan_out:
-                for target in synapses[neuron]:
-                    count["synaptic_operations"][*at, owner[target]] += 1
-                    count["graded_operations"][*at, owner[target]] += (
-                        population.neuron.payload_bound > 1
-                    )
-                    layer(reader, "synaptic_operations", at)
-                    reached.add(owner[target])
+            for (synapses, owner, projection), (wide, rooms, _) in zip(
+                fan_out, beyond, strict=True
+            ):
+                cores = set()
+                for other, _ in synapses[neuron]:
+                    count["synapses_met"][*at, owner[other]] += 1
+                    layer(projection.target, "synapses_met", at)
+                    cores.add(owner[other])
+                reached |= cores
+                for other, weight in wide[neuron]:
+                    core = rooms[other]
+                    skipped = target is not None and target.zero_weights == "skipped"
+                    if core not in cores or (skipped and weight == 0):
+                        continue
+                    count["synaptic_operations"][*at, core] += 1
+                    layer(projection.target, "synaptic_operations", at)
+                    graded_too = population.neuron.payload_bound > 1
+                    count["graded_operations"][*at, core] += graded_too
+                    apart = target is None or (graded_too and target.has("energy.mac_pj"))
+                    if not isinstance(projection.connection, Dense) and not apart:
+                        kind = "conv" if target.shared_convolution else "sparse"
+                        count[f"{kind}_operations"][*at, core] += 1
             if own is not None:
                 count["spikes"][*at, own[neuron]] += 1
                 layer(population.name, "spikes", at)

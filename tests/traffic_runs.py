@@ -25,8 +25,8 @@ def channels_last(values):
     return np.moveaxis(np.ascontiguousarray(np.moveaxis(values, 2, -1)), -1, 2)
 
 
-def count(network, layout, spikes, updated, injected, batches):
-    counter = TrafficCounter(network, layout, samples=sum(batches))
+def count(network, layout, spikes, updated, injected, batches, target=None):
+    counter = TrafficCounter(network, layout, sum(batches), target)
     for index, values in injected.items():
         counter.observe_injection(index, values)
     first = 0

@@ -20,6 +20,7 @@ import numpy as np
 from snndeploy.connections.shape import Shape
 
 Range = tuple[int, int]
+Taps = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +84,17 @@ class Connection(ABC):
     def axis_table(self, source: Shape, axis: int) -> np.ndarray:
         """Cumulative taps along one axis (0: rows, 1: columns), int32 (target size + 1, source
         size): row b minus row a says how often target positions a..b-1 read a source position."""
+
+    @abstractmethod
+    def taps(self, source: Shape, axis: int) -> Taps:
+        """(tap, source position, target position) wherever a tap along one axis joins the two,
+        int64 each.  A convolution also has those beyond its plane's far edge, where a core that is
+        cut like its neighbours holds neurons that nobody reads (`Tile.share`)."""
+
+    @property
+    @abstractmethod
+    def tap_weight(self) -> np.ndarray:
+        """The weight as (targets, source channels of a group, taps along rows, along columns)."""
 
     @property
     @abstractmethod
@@ -150,6 +162,26 @@ class Connection(ABC):
     def synapses(self, source: Shape) -> int:
         """All of them, as if expanded: every tap inside the source, zero weights included."""
         return int(self.fan_out(source).sum()) * source[0]
+
+    def counted_taps(self, channels: int, target: Range, *, zeros: bool) -> np.ndarray:
+        """Target channels of a range that each source channel feeds through each tap, int32
+        (channels, taps along rows, taps along columns).
+
+        channels: of the source.  zeros: whether weights of zero count.
+        """
+        weight = self.tap_weight
+        if zeros:
+            each = self.channel_reach(channels, target).astype(np.int32)
+            return np.broadcast_to(each[:, None, None], (channels, *weight.shape[2:]))
+        if self.groups == 1:
+            found: np.ndarray = (weight[slice(*target)] != 0).sum(axis=0, dtype=np.int32)
+            return found
+        total = np.zeros((len(weight) + 1, *weight.shape[1:]), dtype=np.int32)
+        np.cumsum(weight != 0, axis=0, out=total[1:])
+        first = np.arange(self.groups) * (len(weight) // self.groups)
+        last = first + len(weight) // self.groups
+        found = total[np.clip(target[1], first, last)] - total[np.clip(target[0], first, last)]
+        return found.reshape(channels, *weight.shape[2:])
 
     @property
     def fan_in(self) -> int:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from snndeploy.connections.connection import Connection
+from snndeploy.connections.connection import Connection, Taps
 from snndeploy.connections.shape import Shape
 
 
@@ -88,6 +88,17 @@ class Conv(Connection):
     def axis_table(self, source: Shape, axis: int) -> np.ndarray:
         kernel, stride, padding, dilation = list(self._axes())[axis]
         return window_table(source[1 + axis], kernel, stride, padding, dilation)
+
+    def taps(self, source: Shape, axis: int) -> Taps:
+        kernel, stride, padding, dilation = list(self._axes())[axis]
+        place = np.arange(source[1 + axis]) + padding - np.arange(kernel)[:, None] * dilation
+        target, beside = np.divmod(place, stride)
+        tap, position = np.nonzero((beside == 0) & (target >= 0))
+        return tap, position, target[tap, position]
+
+    @property
+    def tap_weight(self) -> np.ndarray:
+        return self.weight
 
     @property
     def shared_lists(self) -> tuple[int, int]:

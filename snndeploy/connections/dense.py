@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from snndeploy.connections.connection import Connection
+from snndeploy.connections.connection import Connection, Taps
 from snndeploy.connections.shape import Shape
 
 
@@ -67,6 +67,15 @@ class Dense(Connection):
 
     def axis_table(self, source: Shape, axis: int) -> np.ndarray:
         return _covered_table(source[1 + axis], self.weight.shape[2 + axis] * self.pool[axis])
+
+    def taps(self, source: Shape, axis: int) -> Taps:
+        """A window is a tap, and all of its positions lead to the one place there is."""
+        position = np.arange(self.weight.shape[2 + axis] * self.pool[axis])
+        return position // self.pool[axis], position, np.zeros_like(position)
+
+    @property
+    def tap_weight(self) -> np.ndarray:
+        return self.weight
 
     @property
     def shared_by_position(self) -> bool:

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from snndeploy.connections.connection import Connection
+from snndeploy.connections.connection import Connection, Taps
 from snndeploy.connections.conv import Conv
 from snndeploy.connections.shape import Shape
 
@@ -112,6 +112,17 @@ class Transposed(Connection):
 
     def axis_table(self, source: Shape, axis: int) -> np.ndarray:
         return _written_table(source[1 + axis], *list(self._axes())[axis])
+
+    def taps(self, source: Shape, axis: int) -> Taps:
+        kernel, stride, padding, _ = list(self._axes())[axis]
+        size, targets = source[1 + axis], self.output_shape(source)[1 + axis]
+        target = np.arange(size) * stride + np.arange(kernel)[:, None] - padding
+        tap, position = np.nonzero((target >= 0) & (target < targets))
+        return tap, position, target[tap, position]
+
+    @property
+    def tap_weight(self) -> np.ndarray:
+        return self.weight
 
     @property
     def shared_lists(self) -> tuple[int, int]:

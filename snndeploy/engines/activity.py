@@ -14,13 +14,20 @@ class Traffic:
 
     Per core, shape (samples, steps, cores):
         neuron_accesses      neurons of the populations whose window covers the step
-        neuron_updates       those with input, bias or a membrane that is not zero before the step
+        neuron_updates       those with input, bias or a membrane that is not zero before the step;
+                             all of them on a chip that updates idle neurons too
         spikes               neurons that fired (or relays that sent a payload)
         messages_out         one per spike and destination core (a core hosting several targets of
                              one neuron receives one message)
         messages_in          messages that arrive (those of this step's spikes, injections included)
-        synaptic_operations  synapses triggered at this core by the spikes sent in this step
-        graded_operations    those of them that multiply a graded payload
+        synaptic_operations  operations at this core by the spikes sent in this step, as the chip
+                             counts them: weights of zero may be skipped, and neurons that a core
+                             holds beyond the edge of its layer take operations too
+        synapses_met         synapses of the network that these spikes meet, zero weights included
+        conv_operations, sparse_operations   operations by the encoding of their weights, all
+                             others being dense; without those that a chip prices as
+                             multiply-accumulates
+        graded_operations    operations that multiply a graded payload
         attention_macs, attention_additions   of attention on the chip (`attention_work`)
     Per step, shape (samples, steps):
         hops_east_west, hops_north_south   router-to-router hops inside chips
@@ -38,6 +45,9 @@ class Traffic:
     messages_out: np.ndarray
     messages_in: np.ndarray
     synaptic_operations: np.ndarray
+    synapses_met: np.ndarray
+    conv_operations: np.ndarray
+    sparse_operations: np.ndarray
     graded_operations: np.ndarray
     attention_macs: np.ndarray
     attention_additions: np.ndarray

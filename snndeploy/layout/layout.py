@@ -15,8 +15,9 @@ class Tile:
 
     A core may hold several boxes of one population, as flat strips of neurons do.
 
-    share: (channels, rows, columns) of the room that the core keeps for the box, where it is larger:
-        a compiler that cuts all cores of a layer alike lets the last ones reach beyond the edge.
+    share: (channels, rows, columns) of the room that the core keeps for the box, where that is
+        larger: a compiler that cuts all cores of a layer alike lets the last ones reach beyond the
+        edge.
         The neurons there send nothing, but they are updated and take synaptic operations.
     """
 

@@ -18,6 +18,7 @@ import scipy.sparse as sparse
 
 from snndeploy.engines.activity import Traffic
 from snndeploy.layout.layout import Layout
+from snndeploy.layout.operations import encodings_of, needs_weights, population_operations
 from snndeploy.layout.routes import Mesh, crosses_chips
 from snndeploy.layout.wiring import HOST, Wiring, injection_wiring, population_wiring
 from snndeploy.mapping.cost import HOST_RATE, rate_of
@@ -26,7 +27,7 @@ from snndeploy.target import Target
 from snndeploy.timing.analytic import NANO, analytic_timing, load_of
 from snndeploy.timing.energy import chip_energy
 from snndeploy.traffic.attention_work import on_chip
-from snndeploy.traffic.counter import PER_CORE, PER_STEP
+from snndeploy.traffic.counter import PER_CORE, PER_STEP, counters_of
 from snndeploy.traffic.host_link import HOST_MESSAGE_BYTES, host_transfers
 
 Amount = float | np.ndarray
@@ -72,7 +73,7 @@ def expect(
     graded values sent, by the number of their injection.  links: False, as if messages took no
     time.
     """
-    counts = _Counts(network, layout)
+    counts = _Counts(network, layout, target)
     for population in network.populations:
         counts.add_population(
             population, rate_of(population, rates), (updates or {}).get(population.name, 1.0)
@@ -107,6 +108,7 @@ class _Counts:
 
     network: Network
     layout: Layout
+    target: Target
     flows: dict[tuple[int, int], sparse.csr_array] = field(default_factory=dict)
     counts: dict[str, np.ndarray] = field(init=False)
 
@@ -123,24 +125,49 @@ class _Counts:
 
     def add_population(self, population: Population, rate: Amount, updated: Amount) -> None:
         wiring = population_wiring(self.network, self.layout, population)
-        held = np.zeros(self.layout.cores)
+        held, beyond = np.zeros(self.layout.cores), np.zeros(self.layout.cores)
         for tile in self.layout.tiles_of(population.name):
-            held[tile.core] += tile.neurons
+            held[tile.core] += tile.neurons + tile.beyond
+            beyond[tile.core] += tile.beyond
         window = slice(population.depth, population.depth + self.network.timesteps)
         self.counts["neuron_accesses"][window] += held
         if population.neuron.on_chip:
-            if not isinstance(updated, np.ndarray):
-                self.counts["neuron_updates"][window] += updated * held
+            if self.target.idle_neurons == "updated":
+                self.counts["neuron_updates"][window] += held
+            elif not isinstance(updated, np.ndarray):
+                self.counts["neuron_updates"][window] += updated * (held - beyond) + beyond
             else:
                 sums = _group_sums(wiring, wiring.message_group, updated)
-                self.counts["neuron_updates"][window] += _by_core(wiring, sums, len(held))
+                self.counts["neuron_updates"][window] += _by_core(wiring, sums, len(held)) + beyond
         sent = _group_sums(wiring, wiring.message_group, rate)
         self.counts["spikes"][window] += _by_core(wiring, sent, len(held))
-        operations = _group_sums(wiring, wiring.synapse_group, rate) @ wiring.synapses
-        self.counts["synaptic_operations"][window] += operations
-        if population.neuron.sends_graded:
-            self.counts["graded_operations"][window] += operations
+        met = _group_sums(wiring, wiring.synapse_group, rate) @ wiring.synapses
+        self.counts["synapses_met"][window] += met
+        place = (self.network, self.layout, population, self.target)
+        if needs_weights(*place):
+            self._add_operations(population, window, rate)
+        else:
+            encoding = (encodings_of(self.network, population, self.target) or ["dense"])[0]
+            for counter in counters_of(population, encoding, self.target):
+                self.counts[counter][window] += met
         self._add_messages(wiring, sent, population.depth)
+
+    def _add_operations(self, population: Population, window: slice, rate: Amount) -> None:
+        """Operations weight by weight, at the rates of each class of positions."""
+        tables = population_operations(self.network, self.layout, population, self.target)
+        classes, entries = tables.classes, tables.class_of_entry
+        if isinstance(rate, np.ndarray):
+            planes = rate.reshape(*rate.shape[:2], -1)
+            sent = np.zeros((len(planes), population.shape[0], classes))
+            np.add.at(sent.transpose(2, 0, 1), tables.class_of, planes.transpose(2, 0, 1))
+            each = np.einsum("tce,ec->te", sent[..., entries], tables.counted)
+        else:
+            sizes = np.bincount(tables.class_of, minlength=classes)
+            each = (rate * sizes[entries] * tables.counted.sum(axis=1))[None]
+        for number, line in enumerate(tables.lines):
+            total = each[:, tables.line == number].sum(axis=1)
+            for counter in counters_of(population, line.encoding, self.target):
+                self.counts[counter][window, line.core] += total
 
     def add_injection(self, population: Population, sent: Amount) -> None:
         wiring = injection_wiring(self.layout, population)

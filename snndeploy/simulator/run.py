@@ -163,7 +163,7 @@ def simulate(
     warning = range_warning(program.facts.input_range, x)
     size = batch or _batch_size(program)
     chunk = max(size, _chunk_size(program), cycle_samples)
-    tables = TrafficCounter(program.network, program.layout, min(chunk, len(x)))
+    tables = TrafficCounter(program.network, program.layout, min(chunk, len(x)), program.target)
     for start in range(0, len(x), chunk):
         part = x[start : start + chunk]
         counter = tables.fresh(len(part))

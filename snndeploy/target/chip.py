@@ -70,6 +70,7 @@ class Target:
     fan_in_max: int | None
     destination_cores_max: int | None
     topology: str
+    idle_neurons: str
 
     # formats: widths in bits; weights and exponents in their own units; delays in steps
     weight_bits: int
@@ -107,6 +108,7 @@ class Target:
     synapses_per_block: int
     synapse_word_bits: int
     shared_convolution: bool
+    zero_weights: str
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> Target:

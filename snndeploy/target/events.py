@@ -7,7 +7,7 @@ but for a hop between chips, which takes the time of a hop where it has none of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,6 +52,14 @@ EVENTS = (
     _event("message out", "messages_out", "message_out", "send"),
     _event("message in", "messages_in", "message_in", "receive"),
     _event("synaptic operation", "synaptic_operations", "synaptic_operation", "receive"),
+    _event(
+        "sparse synaptic operation", "sparse_operations", "synaptic_operation_sparse", "receive",
+        instead_of="synaptic_operations",
+    ),
+    _event(
+        "convolution operation", "conv_operations", "synaptic_operation_conv", "receive",
+        instead_of="synaptic_operations",
+    ),
     _event("multiply-accumulate", "attention_macs", "mac", "send"),
     Event(
         "multiply-accumulate", "graded_operations", "energy.mac_pj",
@@ -88,8 +96,10 @@ def events_on(resource: Resource) -> tuple[Event, ...]:
 
 def nanoseconds(target: Target, counter: str) -> float:
     """Time of one event; 0 where the target states none."""
-    key = BY_COUNTER[counter].time
-    return target.number(key) if target.has(key) else 0.0
+    event = BY_COUNTER[counter]
+    if event.instead_of and not target.has(event.time):
+        return nanoseconds(target, event.instead_of)
+    return target.number(event.time) if target.has(event.time) else 0.0
 
 
 def picojoules(target: Target, counter: str) -> float:
@@ -100,6 +110,28 @@ def picojoules(target: Target, counter: str) -> float:
         return picojoules(target, other.counter)
     stated = target.has(event.energy) and not target.includes(event.energy)
     return target.number(event.energy) if stated else 0.0
+
+
+def prices_graded(target: Target) -> bool:
+    """Whether operations on graded payloads have an energy of their own."""
+    return target.has(BY_COUNTER["graded_operations"].energy)
+
+
+def charged(
+    counts: Mapping[str, np.ndarray], event: Event, cost: Literal["energy", "time"], target: Target
+) -> np.ndarray:
+    """Events that are charged under the event's own cost: those that another event's cost is
+    stated for are left to it, and all are left to `instead_of` where none is stated here.
+
+    counts: by counter, arrays of one shape.
+    """
+    found = counts[event.counter]
+    if event.instead_of and not target.has(getattr(event, cost)):
+        return np.zeros_like(found)
+    for other in EVENTS:
+        if other.instead_of == event.counter and target.has(getattr(other, cost)):
+            found = found - counts[other.counter]
+    return found
 
 
 def hop_nanoseconds(target: Target, across: np.ndarray, crosses: np.ndarray) -> np.ndarray:

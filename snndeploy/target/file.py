@@ -76,6 +76,7 @@ PICOJOULE = Key(float, "pJ", required=False)
 NANOSECOND = Key(float, "ns", required=False)
 
 TOPOLOGIES = ("mesh", "quadtree", "star")
+IDLE = ("accessed", "updated")
 SCOPES = ("incremental", "all-in")
 
 SCHEMA: dict[str, dict[str, Key]] = {
@@ -99,6 +100,7 @@ SCHEMA: dict[str, dict[str, Key]] = {
         "fan_in_max": _count("axons", required=False),
         "destination_cores_max": _count("cores", required=False),
         "topology": Key(str, required=False, choices=TOPOLOGIES, default="mesh"),
+        "idle_neurons": Key(str, required=False, choices=IDLE, default=IDLE[0]),
     },
     "formats": {
         "weight_bits": _bits(),
@@ -136,6 +138,7 @@ SCHEMA: dict[str, dict[str, Key]] = {
         "synapses_per_block": _count("synapses", highest=65536),
         "synapse_word_bits": _count("bits", highest=4096),
         "shared_convolution": FLAG,
+        "zero_weights": Key(str, required=False, choices=("counted", "skipped"), default="counted"),
     },
     "layers": {
         "kernel_words_by_core": _list("weights"),

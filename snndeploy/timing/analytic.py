@@ -44,6 +44,7 @@ from snndeploy.target.events import (
     INTER_CHIP_HOP,
     Event,
     Resource,
+    charged,
     events_on,
     hop_nanoseconds,
     nanoseconds,
@@ -150,7 +151,7 @@ def _per_core(traffic: Traffic, resource: Resource, target: Target) -> np.ndarra
     """Seconds of every core, (samples, steps, cores)."""
     total = np.zeros(traffic.spikes.shape)
     for event in events_on(resource):
-        events = getattr(traffic, event.counter)
+        events = charged(vars(traffic), event, "time", target)
         if events.any():
             total += events * (NANO * nanoseconds(target, event.counter))
     return total
@@ -226,7 +227,7 @@ def _notes(traffic: Traffic, target: Target) -> tuple[str, ...]:
         f"{target.name} does not state {event.time}: {_untimed(event)}"
         for event in EVENTS
         if event.resource in ("send", "receive", "link")
-        and not target.has(event.time)
+        and not (target.has(event.time) or event.instead_of)
         and getattr(traffic, event.counter).any()
     ]
     if not (target.has(BARRIER) or target.has(FIXED_STEP)):

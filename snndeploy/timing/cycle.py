@@ -168,7 +168,7 @@ def cycle_timing(
     if not wanted or not all(0 <= step < count for step in wanted):
         raise DataError(f"steps {wanted} are not all in 0..{count - 1}")
     attention = _attention(network, layout, count)
-    machine = Machine(walk or walk_of(network, layout), layout, target, bool(attention))
+    machine = Machine(walk or walk_of(network, layout, target), layout, target, bool(attention))
 
     def run(job: tuple[int, int]) -> Step:
         state = machine.walk.state(recorder, kept.index(job[0]), job[1], pipelined=pipelined)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snndeploy.layout.layout import Layout
+from snndeploy.layout.operations import ENCODINGS
 from snndeploy.layout.routes import DIRECTIONS, Mesh, crosses_chips
 from snndeploy.target import Target
 from snndeploy.target.events import (
@@ -54,6 +55,7 @@ from snndeploy.timing.cycle_walk import Walk
 
 PICOSECONDS_PER_NANOSECOND = 1000
 SECONDS_PER_PICOSECOND = 1e-12
+OPERATIONS = {"sparse": "sparse_operations", "conv": "conv_operations"}  # all others are dense
 ATTENTION = ("attention_macs", "attention_additions")  # before a core walks its neurons
 
 
@@ -101,7 +103,10 @@ class Machine:
         self.costs = np.zeros((self.cores + 1, len(walked)), dtype=np.int64)
         self.costs[:-1] = [ticks[counter] for counter in walked]
         self.attention = {counter: ticks[counter] for counter in ATTENTION if attention}
-        self.fan_out = walk.parcels(*(ticks[event.counter] for event in events_on("receive")))
+        self.fan_out = walk.parcels(
+            ticks["messages_in"],
+            [ticks[OPERATIONS.get(encoding, "synaptic_operations")] for encoding in ENCODINGS],
+        )
         self.fresh = _fresh_places(mesh, layout, hop)
         links = [event for event in events_on("link")
                  if event is not INTER_CHIP_HOP or crosses.any()]  # fmt: skip

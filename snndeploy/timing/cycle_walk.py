@@ -8,15 +8,23 @@ router (0, 0) of chip 0: its spikes and graded values are all ready when the ste
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from snndeploy.errors import DataError
 from snndeploy.layout.layout import Layout
+from snndeploy.layout.operations import (
+    ENCODINGS,
+    Operations,
+    encodings_of,
+    needs_weights,
+    population_operations,
+)
 from snndeploy.layout.wiring import Wiring, injection_wiring, population_wiring
 from snndeploy.network import Network, Population
+from snndeploy.target import Target
 from snndeploy.timing.cycle_messages import ACTIVE, FIRED, SERVICE_BITS, UPDATED
 
 Key = str | int  # a population's name, or the number of a graded injection
@@ -109,8 +117,8 @@ class Walk:
     """Everything that the senders do, whatever the spikes.
 
     order: int32, neurons in walking order; first: int64 (senders + 1,), where each sender begins.
-    row: int32 (neurons,), rows of row_start (int64) and of core and synapses (int64): where a
-    spike goes and how many synapses it triggers there.
+    row: int32 (neurons,), rows of row_start (int64) and of core (int64): where a spike goes.
+    operations: int64 (ENCODINGS, entries of core), what it triggers there.
     """
 
     network: Network
@@ -120,11 +128,14 @@ class Walk:
     row: np.ndarray
     row_start: np.ndarray
     core: np.ndarray
-    synapses: np.ndarray
+    operations: np.ndarray
 
-    def parcels(self, message_ticks: int, synapse_ticks: int) -> np.ndarray:
-        """Destination core and service time of every entry of the rows, int64."""
-        service = message_ticks + self.synapses * synapse_ticks
+    def parcels(self, message_ticks: int, operation_ticks: Sequence[int]) -> np.ndarray:
+        """Destination core and service time of every entry of the rows, int64.
+
+        operation_ticks: of an operation in each of ENCODINGS.
+        """
+        service = message_ticks + np.asarray(operation_ticks, dtype=np.int64) @ self.operations
         assert service.max(initial=0) < 1 << SERVICE_BITS, "a message takes too long to serve"
         return (self.core << SERVICE_BITS) | service
 
@@ -150,21 +161,26 @@ class Walk:
         return state
 
 
-def walk_of(network: Network, layout: Layout) -> Walk:
-    """Tables of a mapped network."""
+def walk_of(network: Network, layout: Layout, target: Target | None = None) -> Walk:
+    """Tables of a mapped network.
+
+    target: whose operations they are; without one every synapse is one, and all are dense.
+    """
     sources: list[Source] = []
-    rows, wirings = [], []
+    rows, tables = [], []
     neurons, groups = 0, 0
     for key, population, wiring in _wirings(network, layout):
         from_host = not population.neuron.on_chip or not isinstance(key, str)
         depth = population.arrival if from_host else population.depth
         sources.append(Source(key, depth, neurons, population.neurons, from_host))
-        segment = np.repeat(np.arange(len(wiring.channels) - 1), np.diff(wiring.channels))
-        rows.append((wiring.synapse_group[segment].T + groups).astype(np.int32).ravel())
-        wirings.append(wiring.synapses)
+        table = _table(
+            network, layout, population, wiring, target if isinstance(key, str) else None
+        )
+        rows.append((table.row + groups).astype(np.int32))
+        tables.append(table)
         neurons += population.neurons
-        groups += wiring.synapses.shape[0]
-    lengths = [np.diff(table.indptr) for table in wirings]
+        groups += len(table.lengths)
+    lengths = [table.lengths for table in tables]
     order, first = _order(network, layout, sources)
     return Walk(
         network=network,
@@ -173,8 +189,60 @@ def walk_of(network: Network, layout: Layout) -> Walk:
         first=first,
         row=np.concatenate(rows),
         row_start=np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64),
-        core=np.concatenate([table.indices for table in wirings]).astype(np.int64),
-        synapses=np.concatenate([table.data for table in wirings]).astype(np.int64),
+        core=np.concatenate([table.core for table in tables]),
+        operations=np.concatenate([table.operations for table in tables], axis=1),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """Of one population: the row of each neuron, entries of each row, and what they hold."""
+
+    row: np.ndarray
+    lengths: np.ndarray
+    core: np.ndarray
+    operations: np.ndarray
+
+
+def _table(
+    network: Network,
+    layout: Layout,
+    population: Population,
+    wiring: Wiring,
+    target: Target | None,
+) -> _Table:
+    if target is not None and needs_weights(network, layout, population, target):
+        return _weighed_table(population_operations(network, layout, population, target))
+    segment = np.repeat(np.arange(len(wiring.channels) - 1), np.diff(wiring.channels))
+    found = [] if target is None else encodings_of(network, population, target)
+    operations = np.zeros((len(ENCODINGS), wiring.synapses.nnz), dtype=np.int64)
+    operations[ENCODINGS.index(found[0] if found else "dense")] = wiring.synapses.data
+    return _Table(
+        row=wiring.synapse_group[segment].T.ravel(),
+        lengths=np.diff(wiring.synapses.indptr),
+        core=wiring.synapses.indices.astype(np.int64),
+        operations=operations,
+    )
+
+
+def _weighed_table(tables: Operations) -> _Table:
+    """A row for each class of positions and channel; one entry for each core that it reaches."""
+    entry, channel = np.nonzero(tables.reached)
+    channels = tables.reached.shape[1]
+    row = tables.class_of_entry[entry] * channels + channel
+    core_of = np.array([line.core for line in tables.lines], dtype=np.int64)
+    encoding_of = [ENCODINGS.index(line.encoding) for line in tables.lines]
+    line = tables.line[entry]
+    cores = int(core_of.max(initial=0)) + 1
+    key, place = np.unique(row * cores + core_of[line], return_inverse=True)
+    operations = np.zeros((len(ENCODINGS), len(key)), dtype=np.int64)
+    where = (np.array(encoding_of, dtype=np.int64)[line], place.ravel())
+    np.add.at(operations, where, tables.counted[entry, channel])
+    return _Table(
+        row=(tables.class_of[:, None].astype(np.int64) * channels + np.arange(channels)).ravel(),
+        lengths=np.bincount(key // cores, minlength=tables.classes * channels),
+        core=key % cores,
+        operations=operations,
     )
 
 

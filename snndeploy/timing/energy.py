@@ -1,9 +1,9 @@
 """Chip energy: every counted event times the target's cost, plus static power times time.
 
 Each line keeps the mark of its cost (published, fitted, inherited, assumed ...), so that a total
-can say what it is made of.  All synaptic operations are charged as dense ones.  Static power runs
-on every chip of the layout for the sample's latency.  The encoder's arithmetic on the host is not
-part of this (`costs`); the bytes that cross the host link are.
+can say what it is made of.  Static power runs on every chip of the layout for the sample's latency.
+The encoder's arithmetic on the host is not part of this (`costs`); the bytes that cross the host
+link are.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from snndeploy.engines.activity import Traffic
 from snndeploy.layout.layout import Layout
 from snndeploy.target import MARKS, Target
-from snndeploy.target.events import EVENTS, STATIC_POWER, Event
+from snndeploy.target.events import EVENTS, STATIC_POWER, Event, charged
 from snndeploy.timing.analytic import Timing
 
 PICO = 1e-12
@@ -114,17 +114,7 @@ def _event_lines(traffic: Traffic, target: Target) -> Iterator[EnergyLine]:
 
 def _counted(traffic: Traffic, event: Event, target: Target) -> np.ndarray:
     """Events of a sample charged on this line, float64 (samples,)."""
-    if event.instead_of and not target.has(event.energy):
-        return np.zeros(len(traffic.spikes))
-    found = _sum(traffic, event)
-    for other in EVENTS:
-        if other.instead_of == event.counter and target.has(other.energy):
-            found = found - _sum(traffic, other)
-    return found
-
-
-def _sum(traffic: Traffic, event: Event) -> np.ndarray:
-    counts: np.ndarray = getattr(traffic, event.counter)
+    counts = charged(vars(traffic), event, "energy", target)
     return counts.reshape(len(counts), -1).sum(axis=1).astype(np.float64)
 
 

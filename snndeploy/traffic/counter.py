@@ -5,6 +5,9 @@ and adds up the `Traffic` of a run.  See `activity.Traffic` for what is counted.
 what is said there:
 
 * A spike is counted in the chip step that sends it, whatever delay its projections have.
+* Operations are counted as the target does: synapses by groups of neurons that trigger the same
+  number (`layout.wiring`); where weights of zero are skipped, weight by weight
+  (`layout.operations`).  Without a target every synapse counts, and none has an encoding.
 * The host sits at router (0, 0) of chip 0.  The spikes of an `input` population and the nonzero
   values of a graded injection enter there: one message for each destination core, with its hops
   and link loads, HOST_MESSAGE_BYTES each.  They are nobody's `messages_out`.  A graded injection
@@ -24,13 +27,23 @@ import scipy.sparse as sparse
 
 from snndeploy.engines.activity import Traffic
 from snndeploy.layout.layout import Layout
+from snndeploy.layout.operations import (
+    Encoding,
+    Operations,
+    encodings_of,
+    needs_weights,
+    population_operations,
+)
 from snndeploy.layout.routes import Mesh, crosses_chips
 from snndeploy.layout.wiring import HOST, Wiring, injection_wiring, population_wiring
 from snndeploy.network import Injection, Network, Population
+from snndeploy.target import Target
+from snndeploy.target.events import prices_graded
 from snndeploy.traffic.attention_work import on_chip
 from snndeploy.traffic.host_link import HOST_MESSAGE_BYTES, host_transfers
-from snndeploy.traffic.kernels import sum_by_group
+from snndeploy.traffic.kernels import sum_by_group, sum_operations
 from snndeploy.traffic.layers import (
+    LAYER_COUNTS,
     LayerTraffic,
     Shares,
     message_shares,
@@ -44,6 +57,9 @@ PER_CORE = (
     "messages_out",
     "messages_in",
     "synaptic_operations",
+    "synapses_met",
+    "conv_operations",
+    "sparse_operations",
     "graded_operations",
     "attention_macs",
     "attention_additions",
@@ -71,19 +87,33 @@ class Source:
     shares: Shares  # what they add to populations
     message_effects: tuple[Effect, ...]
     synapse_effects: tuple[Effect, ...]
-    accesses: np.ndarray  # int64 (cores,), neurons
+    accesses: np.ndarray  # int64 (cores,), neurons, those beyond the edge included
+    beyond: np.ndarray  # int64 (cores,), these
+    operations: WeighedOperations | None  # where synapse groups do not tell the operations
+
+
+@dataclass(frozen=True, eq=False)
+class WeighedOperations:
+    """Operations weight by weight, and the lines that add to each counter, on which core."""
+
+    tables: Operations
+    cores: np.ndarray  # int64 (lines,)
+    counters: dict[str, np.ndarray]  # lines that add to each counter
 
 
 class TrafficCounter:
     """Counts the traffic of a run; an `Observer` that is shown the spikes batch after batch.
 
-    samples: how many the run has.
+    samples: how many the run has.  target: whose way of counting it is.
     assumed_updates: populations whose updates were not given; each of their neurons counts as
     updated in each of its steps, which is the upper bound.
     """
 
-    def __init__(self, network: Network, layout: Layout, samples: int) -> None:
+    def __init__(
+        self, network: Network, layout: Layout, samples: int, target: Target | None = None
+    ) -> None:
         self.network = network
+        self.target = target
         self.layout = layout
         self.samples = samples
         self.assumed_updates: set[str] = set()
@@ -127,8 +157,10 @@ class TrafficCounter:
             return
         everything = source.accesses[:, None, None]
         self._counts["neuron_accesses"][:, *place] += everything
-        if updated is None:
-            self.assumed_updates.add(population.name)
+        idle_too = self.target is not None and self.target.idle_neurons == "updated"
+        if updated is None or idle_too:
+            if not idle_too:
+                self.assumed_updates.add(population.name)
             self._counts["neuron_updates"][:, *place] += everything
             bound = int(source.accesses.sum()) * len(spikes)
             self._layers.add_each_step("neuron_updates", population.name, bound)
@@ -136,7 +168,9 @@ class TrafficCounter:
         on_core = next(e for e in source.message_effects if e.counter == "spikes")
         sums = _group_sums(source, updated, maps=1)[: len(source.wiring.source)]
         self._add("neuron_updates", on_core, sums, place)
+        self._counts["neuron_updates"][:, *place] += source.beyond[:, None, None]
         by_step = sums.sum(axis=0).reshape(-1, self.network.timesteps).sum(axis=0)
+        by_step = by_step + int(source.beyond.sum()) * len(spikes)
         self._layers.add_each_step("neuron_updates", population.name, by_step)
 
     def observe_injection(self, index: int, values: np.ndarray) -> None:
@@ -196,6 +230,27 @@ class TrafficCounter:
         ):
             for effect in effects:
                 self._add(effect.counter, effect, part, place)
+        if source.operations:
+            self._count_operations(source.operations, source.shares.begin, values, place)
+
+    def _count_operations(
+        self,
+        weighed: WeighedOperations,
+        begin: int,
+        values: np.ndarray,
+        place: tuple[slice, slice],
+    ) -> None:
+        tables = weighed.tables
+        sums = np.zeros((len(tables.lines), values.shape[0] * values.shape[1]), dtype=np.int64)
+        sum_operations(
+            _rows(values), tables.class_of, tables.first, tables.line, tables.counted, sums
+        )
+        sums = sums.reshape(len(sums), values.shape[0], values.shape[1])
+        for counter, lines in weighed.counters.items():
+            into = self._counts[counter][:, *place]
+            np.add.at(into, weighed.cores[lines], sums[lines])
+        for line, counts in zip(tables.lines, sums.sum(axis=1), strict=True):
+            self._layers.add_operations(line.target, begin, counts)
 
     def _add(
         self, counter: str, effect: Effect, sums: np.ndarray, place: tuple[slice, slice]
@@ -233,37 +288,78 @@ class TrafficCounter:
 
     def _prepare(self, population: Population) -> Source:
         wiring = population_wiring(self.network, self.layout, population)
-        accesses = np.zeros(self.layout.cores, dtype=np.int64)
+        beyond, accesses = (np.zeros(self.layout.cores, dtype=np.int64) for _ in range(2))
         for tile in self.layout.tiles_of(population.name):
-            accesses[tile.core] += tile.neurons
-        return self._source(wiring, accesses, population)
+            beyond[tile.core] += tile.beyond
+            accesses[tile.core] += tile.neurons + tile.beyond
+        return self._source(wiring, accesses, beyond, population)
 
     def _prepare_injection(self, injection: Injection) -> Source:
         population = self.network.by_name[injection.target]
         none = np.zeros(self.layout.cores, dtype=np.int64)
-        return self._source(injection_wiring(self.layout, population), none, population, host=True)
+        wiring = injection_wiring(self.layout, population)
+        return self._source(wiring, none, none, population, host=True)
 
     def _source(
-        self, wiring: Wiring, accesses: np.ndarray, population: Population, *, host: bool = False
+        self,
+        wiring: Wiring,
+        accesses: np.ndarray,
+        beyond: np.ndarray,
+        population: Population,
+        *,
+        host: bool = False,
     ) -> Source:
         """Tables of a population's spikes, or of the values that the host sends into it."""
         group, rows = wiring.synapse_group, np.arange(wiring.synapses.shape[0])
         reach: dict[str, np.ndarray] = {}
         if not host:
             group, rows, reach = split_by_target(self.network, population, group)
-        synapses = [_effect("synaptic_operations", wiring.synapses[rows].T)]
-        if population.neuron.sends_graded and not host:
-            synapses.append(_effect("graded_operations", wiring.synapses[rows].T))
+        weighed = None if host else self._weighed(population)
+        counters = ["synapses_met"]
+        if not (weighed or host):
+            counters += counters_of(population, self._encoding(population), self.target)
+        synapses = [_effect(counter, wiring.synapses[rows].T) for counter in counters]
         messages = message_shares(wiring, self.layout, HOST_MESSAGE_BYTES)
         begin = population.arrival if host else population.depth
         return Source(
             wiring=wiring,
             group_of=np.stack([wiring.message_group, group + len(wiring.source)]),
             groups=len(wiring.source) + len(rows),
-            shares=Shares(population.name, begin, messages, reach),
+            shares=Shares(
+                population.name,
+                begin,
+                messages,
+                reach,
+                tuple(c for c in counters if c in LAYER_COUNTS),
+            ),
             message_effects=tuple(self._message_effects(wiring)),
             synapse_effects=tuple(effect for effect in synapses if len(effect.rows)),
             accesses=accesses,
+            beyond=beyond,
+            operations=weighed,
+        )
+
+    def _encoding(self, population: Population) -> Encoding:
+        """Of all synapses behind a population that has no more than one."""
+        if self.target is None:
+            return "dense"
+        found = encodings_of(self.network, population, self.target)
+        return found[0] if found else "dense"
+
+    def _weighed(self, population: Population) -> WeighedOperations | None:
+        """The tables of operations, where the groups of synapses do not tell them."""
+        place = (self.network, self.layout, population)
+        if self.target is None or not needs_weights(*place, self.target):
+            return None
+        tables = population_operations(*place, self.target)
+        counters: dict[str, list[int]] = {}
+        for number, line in enumerate(tables.lines):
+            for counter in counters_of(population, line.encoding, self.target):
+                counters.setdefault(counter, []).append(number)
+        return WeighedOperations(
+            tables,
+            np.array([line.core for line in tables.lines], dtype=np.int64),
+            {name: np.array(lines, dtype=np.int64) for name, lines in counters.items()},
         )
 
     def _message_effects(self, wiring: Wiring) -> list[Effect]:
@@ -315,6 +411,14 @@ class TrafficCounter:
         return cells, self._mesh.loads(once) > 0
 
 
+def counters_of(population: Population, encoding: Encoding, target: Target | None) -> list[str]:
+    """What operations behind a population, of weights in that encoding, add to."""
+    graded = population.neuron.sends_graded
+    counters = ["synaptic_operations"] + ["graded_operations"] * graded
+    apart = graded and target is not None and prices_graded(target)
+    return counters if encoding == "dense" or apart else [*counters, f"{encoding}_operations"]
+
+
 def _effect(counter: str, table: sparse.coo_array) -> Effect:
     """Keep only the rows that hold something."""
     table = table.tocsr()
@@ -329,11 +433,16 @@ def _group_sums(source: Source, values: np.ndarray, maps: int = 2) -> np.ndarray
     values: (samples, steps, C, H, W).  Message groups come first; the synapse groups follow them
     when `maps` is 2.
     """
+    rows = _rows(values)
+    sums = np.zeros((source.groups, len(rows)), dtype=np.int64)
+    sum_by_group(rows, source.wiring.channels, source.group_of[:maps], sums)
+    return sums
+
+
+def _rows(values: np.ndarray) -> np.ndarray:
+    """Values (samples, steps, C, H, W) as (samples * steps, positions, C)."""
     samples, steps, channels, height, width = values.shape
     rows = np.ascontiguousarray(np.moveaxis(values, 2, -1))
     if rows.dtype == bool:
         rows = rows.view(np.uint8)
-    sums = np.zeros((source.groups, samples * steps), dtype=np.int64)
-    rows = rows.reshape(samples * steps, height * width, channels)
-    sum_by_group(rows, source.wiring.channels, source.group_of[:maps], sums)
-    return sums
+    return rows.reshape(samples * steps, height * width, channels)

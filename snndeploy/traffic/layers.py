@@ -6,7 +6,7 @@ Counts are sums over the samples, in the chip steps of `Traffic`, and add up to 
     messages_out                  of its spikes
     host_messages                 that the host sends for it: the spikes of an input, graded values
     hops, hops_inter_chip         of its messages and of those that the host sends for it
-    synaptic_operations           in the synapses that lead *into* it, in the step that sends
+    synaptic_operations, synapses_met    in the synapses that lead *into* it, in the step that sends
     host_bytes_in, host_bytes_out the host's messages, its biases, its answer
 
 `spikes` of an input population are the host's, and stay zero here.
@@ -25,7 +25,8 @@ from snndeploy.network import Network, Population
 
 MESSAGE_COUNTS = ("spikes", "messages_out", "host_messages", "hops", "hops_inter_chip",
                   "host_bytes_in")  # fmt: skip
-LAYER_COUNTS = (*MESSAGE_COUNTS, "neuron_updates", "synaptic_operations", "host_bytes_out")
+LAYER_COUNTS = (*MESSAGE_COUNTS, "neuron_updates", "synaptic_operations", "synapses_met",
+                "host_bytes_out")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +37,14 @@ class Shares:
     begin: chip step of the first of them.
     messages: int64 (MESSAGE_COUNTS, message groups).
     synapses: int64 (synapse groups,) by target population: synapses met there.
+    counts: what these synapses add to, of LAYER_COUNTS.
     """
 
     population: str
     begin: int
     messages: np.ndarray
     synapses: dict[str, np.ndarray]
+    counts: tuple[str, ...]
 
 
 class LayerTraffic:
@@ -70,9 +73,14 @@ class LayerTraffic:
         steps = slice(shares.begin, shares.begin + self.timesteps)
         own = self._counts[shares.population]
         own[: len(MESSAGE_COUNTS), steps] += shares.messages @ by_step[:groups]
-        row = LAYER_COUNTS.index("synaptic_operations")
+        rows = [LAYER_COUNTS.index(name) for name in shares.counts]
         for target, synapses in shares.synapses.items():
-            self._counts[target][row, steps] += synapses @ by_step[groups:]
+            self._counts[target][rows, steps] += synapses @ by_step[groups:]
+
+    def add_operations(self, target: str, begin: int, counts: np.ndarray) -> None:
+        """Add operations into a population, int64 (timesteps,), from chip step `begin`."""
+        steps = slice(begin, begin + self.timesteps)
+        self._counts[target][LAYER_COUNTS.index("synaptic_operations"), steps] += counts
 
     def result(self) -> dict[str, dict[str, np.ndarray]]:
         """Counts by population and name, int64 (chip steps,)."""

@@ -73,6 +73,18 @@ class Local(Connection):
             table[place + 1 :, first : first + self.weight.shape[2 + axis]] += 1
         return table
 
+    def taps(self, source: Shape, axis: int):
+        """A tap is a place of the kernel at one target position."""
+        kernel, places = self.weight.shape[2 + axis], self.weight.shape[4 + axis]
+        row, target = np.divmod(np.arange(kernel * places), places)
+        return np.arange(kernel * places), target * self.stride + row, target
+
+    @property
+    def tap_weight(self) -> np.ndarray:
+        outputs, channels, *kernel, rows, columns = self.weight.shape
+        size = (outputs, channels, kernel[0] * rows, kernel[1] * columns)
+        return self.weight.transpose(0, 1, 2, 4, 3, 5).reshape(size)
+
     def one_to_one(self, channels: int) -> bool:
         return self.weight.shape[:4] == (channels, 1, 1, 1) == (1, 1, 1, 1) and self.stride == 1
 

@@ -182,6 +182,28 @@ def check_reach(listed):
             assert found[neuron] == inside[neuron]
 
 
+def check_taps(listed):
+    """Synapses of a box, weight by weight: all of them, and those that are not zero."""
+    rng = np.random.default_rng(4)
+    weight = listed.connection.weight * (rng.random(listed.connection.weight.shape) < 0.6)
+    connection, source = listed.connection.with_weight(weight), listed.source
+    for zeros in (True, False):
+        box = [sorted(rng.choice(size + 1, 2, replace=False).tolist()) for size in listed.target]
+        inside = Counter(
+            pre for pre, post, slot in listed.taps
+            if all(low <= at < high for at, (low, high) in zip(post, box, strict=True))
+            and (zeros or weight[slot])
+        )  # fmt: skip
+        counted = connection.counted_taps(source[0], tuple(box[0]), zeros=zeros)
+        found = Counter()
+        for row, y, below in zip(*connection.taps(source, 0), strict=True):
+            for column, x, across in zip(*connection.taps(source, 1), strict=True):
+                if box[1][0] <= below < box[1][1] and box[2][0] <= across < box[2][1]:
+                    for channel in range(source[0]):
+                        found[channel, y, x] += counted[channel, row, column]
+        assert +found == inside
+
+
 def check_memory(listed):
     connection, source = listed.connection, listed.source
     places = defaultdict(set)
@@ -263,7 +285,8 @@ def check_places(listed):
 
 
 CHECKS = (
-    check_shape, check_sums, check_reach, check_memory, check_bounds, check_channels, check_places,
+    check_shape, check_sums, check_reach, check_taps, check_memory, check_bounds, check_channels,
+    check_places,
 )  # fmt: skip
 
 
@@ -313,6 +336,8 @@ WRONG = {
     "with_weight": lambda self, weight, groups=None: self,
     "groups": 3,
     "axis_table": lambda self, source, axis: np.minimum(Local.axis_table(self, source, axis), 1),
+    "taps": lambda self, source, axis: [a[:-1] for a in Local.taps(self, source, axis)],
+    "tap_weight": property(lambda self: Local.tap_weight.fget(self)[:, ::-1]),
     "shared_by_position": True,
     "shared_lists": (1, 6),
     "sparse": False,
