@@ -83,6 +83,7 @@ STATIC_POWER = "energy.static_power_per_chip_w"
 BARRIER = "timing.barrier_ns"
 BOARD_BARRIER = "timing.board_barrier_ns"
 FIXED_STEP = "timing.fixed_step_ns"
+BACKLOG = "timing.backlog_messages"
 LINK_BUFFER, DEFAULT_LINK_BUFFER = "timing.link_buffer_messages", 16  # the default is assumed
 BY_COUNTER = {event.counter: event for event in EVENTS}
 INTER_CHIP_HOP = BY_COUNTER["hops_inter_chip"]

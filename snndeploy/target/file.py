@@ -182,6 +182,7 @@ SCHEMA: dict[str, dict[str, Key]] = {
         "hop_north_south_ns": NANOSECOND,
         "inter_chip_hop_ns": NANOSECOND,
         "link_buffer_messages": _count("messages", required=False, highest=65536),
+        "backlog_messages": _count("messages", required=False, highest=65536),
         "barrier_tiles": _list("tiles"),
         "barrier_ns": Key(tuple, "ns", required=False),
         "board_barrier_chips": _list("chips"),

@@ -1,11 +1,13 @@
 """Analytic timing: how long each chip step takes, from its traffic alone.
 
-A step lasts until its slowest part is done, then all cores synchronise:
+A step lasts until its slowest part is done, then all cores synchronise (where a chip's steps
+overlap, as `overlap.py` says):
 
     send(core)    = accesses * neuron_access_ns + updates * neuron_update_ns
                     + spikes * spike_generation_ns + messages_out * message_out_ns
                     + attention_macs * mac_ns + attention_additions * synaptic_operation_ns
-    receive(core) = messages_in * message_in_ns + synaptic_operations * synaptic_operation_ns
+    receive(core) = messages_in * message_in_ns + synaptic_operations * synaptic_operation_ns,
+                    sparse and convolution operations at their own time where it is stated
     link(l)       = messages on it * the latency of one hop over it
     step          = max over cores of send, over cores of receive, over links of link
                     + barrier(mapped routers, chips) + bytes of host attention / link speed,
@@ -15,18 +17,17 @@ The costs are those of `target.events`; what the target states no time for takes
 says so.
 Sending, receiving and moving are taken to overlap perfectly, as in SANA-FE's *simple* model, so
 this is a lower bound on an event-driven model: a core that waits for its first message, and the
-time of flight, are not seen.  A link passes one message in the time of one hop, and all synaptic
-operations take the time of a dense one (both assumed).
+time of flight, are not seen.  A link passes one message in the time of one hop (assumed).
 
 A sample's *latency* is the sum over its timesteps + depth chip steps.  In a pipeline a new sample
 enters every `timesteps` steps, so that two or more samples share the chip: the *interval* between
 answers is the time of `timesteps` steps in which the traffic of steps s, s + timesteps, ... falls
-together, each sample standing for its neighbours.
+together, each sample standing for its neighbours.  Where steps overlap, the pipeline is taken after
+so many rounds that what is left of one repeats.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,7 @@ from snndeploy.layout.layout import Layout
 from snndeploy.layout.routes import crosses_chips
 from snndeploy.target import Target
 from snndeploy.target.events import (
+    BACKLOG,
     BARRIER,
     BOARD_BARRIER,
     EVENTS,
@@ -49,6 +51,7 @@ from snndeploy.target.events import (
     hop_nanoseconds,
     nanoseconds,
 )
+from snndeploy.timing.overlap import backlog_of, busy_steps, waits
 
 BOUNDS = ("send", "receive", "link", "barrier", "host")
 NANO = 1e-9
@@ -121,28 +124,34 @@ def analytic_timing(
     barrier = NANO * target.barrier_ns(layout.mapped_routers, layout.chips)
     load = load or load_of(traffic, layout, target)
     parts = (load.send, load.receive, load.link)
-    busy, longest, slowest = _longest(parts)
     waiting = _host_waiting(traffic, target)
-    which = np.where(busy < barrier, BOUNDS.index("barrier"), longest)
-    which = np.where(waiting > np.maximum(busy, barrier), BOUNDS.index("host"), which)
     least = NANO * target.number(FIXED_STEP) if target.has(FIXED_STEP) else 0.0
-    step_seconds = np.maximum(busy + barrier + waiting, least)
-    folded, folded_longest, folded_slowest = _longest([_fold(part, timesteps) for part in parts])
+    backlog, messages = backlog_of(target), traffic.messages_in
+    may_wait = waits(load.receive, messages, backlog)
+    busy = busy_steps(parts, may_wait, barrier + waiting, least, again=False)
+    which = np.where(busy.seconds < barrier, BOUNDS.index("barrier"), busy.part)
+    which = np.where(waiting > np.maximum(busy.seconds, barrier), BOUNDS.index("host"), which)
+    step_seconds = np.maximum(busy.seconds + barrier + waiting, least)
+    send, receive, link = (_fold(part, timesteps) for part in parts)
+    pause = np.full(send.shape[:2], barrier)
+    may_wait = waits(receive, _fold(messages, timesteps), backlog)
+    full = busy_steps((send, receive, link), may_wait, pause, least, again=True)
     keys = _keys(traffic, layout, target)
     return Timing(
         model="analytic",
         step_seconds=step_seconds,
         bound=which.astype(np.uint8),
-        critical=np.where(which < BOUNDS.index("barrier"), slowest, -1).astype(np.int32),
+        critical=np.where(which < BOUNDS.index("barrier"), busy.where, -1).astype(np.int32),
         barrier_seconds=barrier,
         latency_seconds=step_seconds.sum(axis=1),
-        interval_seconds=np.maximum(folded + barrier, least).sum(axis=1) + waiting.sum(axis=1),
+        interval_seconds=np.maximum(full.seconds + barrier, least).sum(axis=1)
+        + waiting.sum(axis=1),
         host_waiting_seconds=waiting,
         host_seconds=_host_seconds(traffic, target),
         mark=target.weakest_mark(keys),
-        pipelined_busy_seconds=folded,
-        pipelined_bound=folded_longest.astype(np.uint8),
-        pipelined_critical=folded_slowest.astype(np.int32),
+        pipelined_busy_seconds=full.seconds,
+        pipelined_bound=full.part.astype(np.uint8),
+        pipelined_critical=full.where.astype(np.int32),
         notes=_notes(traffic, target),
     )
 
@@ -161,23 +170,6 @@ def _hop_seconds(traffic: Traffic, layout: Layout, target: Target) -> np.ndarray
     """Seconds that one message holds each link, (links,)."""
     crosses = crosses_chips(traffic.links, layout.mesh)
     return NANO * hop_nanoseconds(target, traffic.links[:, 2] != 0, crosses)
-
-
-def _longest(parts: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Per sample and step: the largest value of any part, that part's index, and where in it."""
-    values, places = zip(*(_slowest(part) for part in parts), strict=True)
-    stacked = np.stack(values)
-    which = stacked.argmax(axis=0)
-    where = np.take_along_axis(np.stack(places), which[None], axis=0)[0]
-    return stacked.max(axis=0), which, where
-
-
-def _slowest(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The largest value along the last axis and where it is; 0 and -1 where there is none."""
-    if not part.shape[-1]:
-        return np.zeros(part.shape[:-1]), np.full(part.shape[:-1], -1)
-    where = part.argmax(axis=-1)
-    return np.take_along_axis(part, where[..., None], axis=-1)[..., 0], where
 
 
 def _fold(part: np.ndarray, timesteps: int) -> np.ndarray:
@@ -206,8 +198,8 @@ def _host_waiting(traffic: Traffic, target: Target) -> np.ndarray:
 def _keys(traffic: Traffic, layout: Layout, target: Target) -> list[str]:
     """The times that this run really used."""
     happened = [event.time for event in EVENTS if event.resource != "host" and event.time
-                and getattr(traffic, event.counter).any()]  # fmt: skip
-    keys = [BARRIER, *happened]
+                and charged(vars(traffic), event, "time", target).any()]  # fmt: skip
+    keys = [BARRIER, BACKLOG, *happened]
     if layout.chips > 1:
         keys.append(BOARD_BARRIER)
     if traffic.attention_bytes.any():

@@ -5,11 +5,14 @@ A step begins with all cores at once.  Each core walks its neurons in order (acc
 Messages cross links one at a time, one hop latency each, along x and then y, wait in buffers of
 `timing.link_buffer_messages` messages, and hold up what is behind them when the next buffer is
 full (`cycle_kernels.py`).  The receiving core takes them one after another: message in, then its
-synapses.  When all is sent and served, the barrier ends the step.
+synapses.  When all is sent and served, the barrier ends the step; where steps overlap
+(`overlap.py`), when all is sent and lies in the input queues, which hold `timing.backlog_messages`.
 
 Against `analytic`, which takes sending, moving and receiving to overlap perfectly: the analytic
 time is a lower bound of this one, and equal to it where what follows the last message is hidden
-behind the slowest core.  Both know the same costs; `cycle` adds waiting, and nothing else.
+behind the slowest core.  Both know the same costs; `cycle` adds waiting, and nothing else.  (Of
+steps that overlap this holds but for the time of the messages that wait, which is their mean there,
+and their own here.)
 """
 
 from __future__ import annotations
@@ -170,13 +173,28 @@ def cycle_timing(
     attention = _attention(network, layout, count)
     machine = Machine(walk or walk_of(network, layout, target), layout, target, bool(attention))
 
-    def run(job: tuple[int, int]) -> Step:
-        state = machine.walk.state(recorder, kept.index(job[0]), job[1], pipelined=pipelined)
-        return machine.run(state, {name: work[:, job[1]] for name, work in attention.items()})
+    def given(sample: int, step: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        state = machine.walk.state(recorder, kept.index(sample), step, pipelined=pipelined)
+        return state, {name: work[:, step] for name, work in attention.items()}
 
-    jobs = [(sample, step) for sample in chosen for step in wanted]
+    def run(job: tuple[int, int]) -> Step:
+        return machine.run(*given(*job))
+
+    def run_on(sample: int) -> list[Step]:
+        """All steps up to the last one wanted, each with what is left of the one before; those of
+        a full pipeline twice, so that the first has something left before it."""
+        left, steps = machine.nothing_left(), {}
+        for step in [*range(count)] * 2 if pipelined else range(max(wanted) + 1):
+            waits = pipelined or step < count - 1
+            steps[step], left = machine.run_on(*given(sample, step), left, waits=waits)
+        return [steps[step] for step in wanted]
+
     with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
-        found = list(pool.map(run, jobs))
+        if machine.backlog:
+            found = [step for steps in pool.map(run_on, chosen) for step in steps]
+        else:
+            jobs = [(sample, step) for sample in chosen for step in wanted]
+            found = list(pool.map(run, jobs))
     shape = (len(chosen), len(wanted))
     columns = {
         name: np.array([getattr(step, name) for step in found]).reshape(shape)

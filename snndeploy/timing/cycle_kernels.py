@@ -1,7 +1,7 @@
 """The event loop of cycle-level timing, compiled by numba: one chip step, message by message.
 
-Places.  A message waits in one of three kinds of first-in-first-out buffers, each with room for
-`parcels.shape[1]` messages and each with a server that works on one message at a time:
+Places.  A message waits in one of three kinds of first-in-first-out buffers, each with a room of its
+own (column ROOM, from BASE on in `parcels`) and a server that works on one message at a time:
 
     link      the buffer at the far end of a directed link; server: the wire, one hop a message
     receiver  the input queue of a core; server: axon in, synapses and dendrite of one message
@@ -12,6 +12,11 @@ Numbers: links 0 .. 4 * routers - 1 (direction * routers + router, as in `routes
 receivers, then senders.  A message leaves a buffer only when the next place has room for it, so a
 full buffer blocks what is behind it, back to the walking core.  Waiting messages are served oldest
 first.  Routes go along x, then along y, which cannot deadlock because receivers always drain.
+
+Where steps overlap (OVERLAPS of `totals`), the step ends when every message lies in the queue of
+its receiver and all senders have walked; PAUSE ticks later the next one begins, and the receivers
+keep what they have not served.  A core whose receiver is behind begins its walk that much later
+(column STARTS).
 
 Everything about a place is a row of `places`, int64 (places, COLUMNS).
 """
@@ -45,20 +50,23 @@ FIRST_WAITER, LAST_WAITER, NEXT_WAITER, WAITS = 10, 11, 12, 13  # places waiting
 MESSAGE, LAST_MESSAGE = 14, 15  # of a sender: the next message and the end of its messages
 STALLED_SINCE, STALLED_TICKS = 16, 17  # of a sender; since: NONE when it is not stalled
 BUSY_TICKS, DEEPEST = 18, 19  # work of links and receivers; most messages ever held
-COLUMNS = 20
+BASE, ROOM = 20, 21  # of the buffer, in `parcels`
+STARTS = 22  # of a sender: ticks before it begins to walk
+COLUMNS = 23
 
 # Entries of `totals`; PENDING is 0.
 END, LAST_PLACE, TRANSIT, STALLS, EVENTS, LINKS, SENDERS = 1, 2, 3, 4, 5, 6, 7
-TOTALS = 8
+OVERLAPS, PAUSE, LEAST, DELIVERED = 8, 9, 10, 11
+TOTALS = 12
 
 
 @compiled
 def _put(places: Array, parcels: Array, place: int, parcel: int) -> None:
     """Append to a buffer that has room."""
-    capacity = parcels.shape[1]
+    room = places[place, ROOM]
     held = places[place, HELD] + 1
     end = places[place, HEAD] + held - 1
-    parcels[place, end - capacity if end >= capacity else end] = parcel
+    parcels[places[place, BASE] + (end - room if end >= room else end)] = parcel
     places[place, HELD] = held
     if held > places[place, DEEPEST]:
         places[place, DEEPEST] = held
@@ -68,8 +76,8 @@ def _put(places: Array, parcels: Array, place: int, parcel: int) -> None:
 def _take(places: Array, parcels: Array, stack: Array, place: int) -> int:
     """Remove the first message; whoever waits for its room is looked at again."""
     head = places[place, HEAD]
-    parcel = parcels[place, head]
-    places[place, HEAD] = 0 if head + 1 == parcels.shape[1] else head + 1
+    parcel = parcels[places[place, BASE] + head]
+    places[place, HEAD] = 0 if head + 1 == places[place, ROOM] else head + 1
     places[place, HELD] -= 1
     if places[place, FIRST_WAITER] != NONE or places[place, STALLED_SINCE] != NONE:
         look_again(places, stack, place, 1)
@@ -77,9 +85,9 @@ def _take(places: Array, parcels: Array, stack: Array, place: int) -> int:
 
 
 @compiled
-def _has_room(places: Array, parcels: Array, totals: Array, place: int) -> bool:
+def _has_room(places: Array, totals: Array, place: int) -> bool:
     """Whether a message may set out for this place: the wire is idle and the buffer not full."""
-    if places[place, HELD] >= parcels.shape[1]:
+    if places[place, HELD] >= places[place, ROOM]:
         return False
     return place >= totals[LINKS] or places[place, DUE] == NONE
 
@@ -127,6 +135,10 @@ def _move(
         file(places, wheel, occupied, totals, goal, now + ticks, now)
         return
     _put(places, parcels, goal, parcel)
+    totals[DELIVERED] += 1
+    if totals[OVERLAPS] and now >= totals[END]:
+        totals[END] = now
+        totals[LAST_PLACE] = goal
     if places[goal, DUE] == NONE:
         _serve(places, parcels, wheel, occupied, stack, totals, goal, now)
 
@@ -138,10 +150,10 @@ def _advance(
 ) -> None:  # fmt: skip
     """Send on what is at the head of a link or sender, until it must wait."""
     while places[place, HELD] and not places[place, WAITS]:
-        parcel = parcels[place, places[place, HEAD]]
+        parcel = parcels[places[place, BASE] + places[place, HEAD]]
         goal = _next_place(places, totals, place, parcel)
         first = places[goal, FIRST_WAITER]
-        if first == NONE and _has_room(places, parcels, totals, goal):
+        if first == NONE and _has_room(places, totals, goal):
             _move(places, parcels, wheel, occupied, stack, totals, place, goal, now)
             continue
         places[place, WAITS] = 1
@@ -159,7 +171,7 @@ def _wake(
     goal: int, now: int,
 ) -> None:  # fmt: skip
     """A link or receiver may have room: serve those that wait for it, oldest first."""
-    while places[goal, FIRST_WAITER] != NONE and _has_room(places, parcels, totals, goal):
+    while places[goal, FIRST_WAITER] != NONE and _has_room(places, totals, goal):
         source = places[goal, FIRST_WAITER]
         places[goal, FIRST_WAITER] = places[source, NEXT_WAITER]
         places[source, WAITS] = 0
@@ -189,7 +201,7 @@ def _offer(
 ) -> None:  # fmt: skip
     """A sender's message is ready: put it into the output queue, or stall until there is room."""
     since = places[place, STALLED_SINCE]
-    if places[place, HELD] == parcels.shape[1]:
+    if places[place, HELD] == places[place, ROOM]:
         if since == NONE:
             places[place, STALLED_SINCE] = now
         return
@@ -218,7 +230,7 @@ def _complete(
         if places[place, FIRST_WAITER] != NONE:
             look_again(places, stack, place, 1)
         return
-    if now >= totals[END]:
+    if not totals[OVERLAPS] and now >= totals[END]:
         totals[END] = now
         totals[LAST_PLACE] = place
     if places[place, HELD]:
@@ -230,19 +242,26 @@ def run_step(
     places: Array, parcels: Array, wheel: Array, occupied: Array, stack: Array, totals: Array,
     listed: Array, delays: Array,
 ) -> None:  # fmt: skip
-    """Move all messages of one step; `places`, `parcels` and `totals` come fresh.
+    """Move all messages of one step; `totals` come fresh, and `places` and `parcels` too or with
+    what the receivers have left of the step before.
 
     listed, delays: parcels and delays as `list_messages` wrote them; MESSAGE, LAST_MESSAGE and
-    TICKS of the senders say which and what follows.  parcels: (places, capacity).
+    TICKS of the senders say which and what follows.  parcels: the rooms of all places.
     totals: LINKS and SENDERS where links end and senders begin; END the last tick, LAST_PLACE
     where it was, TRANSIT ticks of all messages from their sender to the start of their service,
     STALLS messages that a full output queue held up.
     """
+    for place in range(totals[LINKS], totals[SENDERS]):
+        if places[place, DUE] != NONE:
+            file(places, wheel, occupied, totals, place, places[place, DUE], 0)
     for place in range(totals[SENDERS], len(places)):
-        _walk_on(places, wheel, occupied, totals, delays, place, 0)
+        _walk_on(places, wheel, occupied, totals, delays, place, places[place, STARTS])
     now = 0
     while totals[PENDING]:
         now = next_time(occupied, now)
+        if totals[OVERLAPS] and totals[DELIVERED] == len(listed):
+            if now > max(totals[END] + totals[PAUSE], totals[LEAST]):
+                break
         slot = now & SLOT_MASK
         while wheel[slot] != NONE:
             place = pop(places, wheel, occupied, totals, slot)
@@ -267,3 +286,17 @@ def run_step(
                         places, parcels, wheel, occupied, stack, totals, listed, delays, chosen,
                         now,
                     )  # fmt: skip
+
+
+@compiled
+def ticks_left(places: Array, parcels: Array, totals: Array, now: int, left: Array) -> None:
+    """What every receiver still has to serve at a time after the step's end, int64 (cores,)."""
+    for core in range(len(left)):
+        place = totals[LINKS] + core
+        if places[place, DUE] == NONE:
+            continue
+        total = places[place, DUE] - now
+        for number in range(places[place, HELD]):
+            at = (places[place, HEAD] + number) % places[place, ROOM]
+            total += parcels[places[place, BASE] + at] & SERVICE_MASK
+        left[core] = total
