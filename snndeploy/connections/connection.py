@@ -13,6 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -182,6 +183,24 @@ class Connection(ABC):
         last = first + len(weight) // self.groups
         found = total[np.clip(target[1], first, last)] - total[np.clip(target[0], first, last)]
         return found.reshape(channels, *weight.shape[2:])
+
+    @cached_property
+    def significant_bits(self) -> int | None:
+        """Bits that hold every weight: two's complement where signs mix, magnitudes elsewhere.
+
+        Factors of two that all weights share are left out, as lava-dl's `optimize_weight_bits`
+        leaves them to the exponent.  None where the weights are one number for a whole shape, as
+        a structure without weights has them, or are not integers.
+        """
+        weight = self.weight
+        if weight.dtype.kind not in "iu" or not any(weight.strides):
+            return None
+        low, high = int(weight.min(initial=0)), int(weight.max(initial=0))
+        every = int(np.bitwise_or.reduce(weight, axis=None))  # two's complement keeps the factors
+        factor = every & -every or 1
+        if low < 0 < high:
+            return 1 + max((-low // factor - 1).bit_length(), (high // factor).bit_length())
+        return (max(-low, high) // factor).bit_length()
 
     @property
     def fan_in(self) -> int:

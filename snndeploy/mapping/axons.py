@@ -1,11 +1,12 @@
-"""Axons: the entries of a core's routing tables.
+"""Axons: the entries of a core's routing tables, counted as the target encodes them.
 
-A projection needs on the target's core one input axon for each source position that reaches the
-core where the connection is shared by position (convolution, pooled dense), else one for each
-source neuron.  A graded injection needs one for each position of the core.  The source's core needs
-one output axon for each such position (or neuron) and destination core.
-
+blocks (Loihi 1).  A projection needs on the target's core one input axon for each source position
+that reaches the core where the connection is shared by position (convolution, pooled dense), else
+one for each source neuron.  A graded injection needs one for each position of the core.  The
+source's core needs one output axon for each such position (or neuron) and destination core.
 Output axons are counted as if different populations never shared a core.
+
+words (Loihi 2).  `entries.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from snndeploy.connections import Connection, Range, Shape
+from snndeploy.mapping.entries import input_entries, output_entries
 from snndeploy.mapping.parts import (
     Part,
     count_plane,
@@ -24,10 +26,13 @@ from snndeploy.mapping.parts import (
     reached_positions,
 )
 from snndeploy.network import Network, Projection
+from snndeploy.target import Target
 
 
-def input_axons(network: Network, part: Part) -> int:
+def input_axons(network: Network, part: Part, target: Target) -> int:
     """Input axons of a part: its projections', and its graded injections'."""
+    if target.encoding == "words":
+        return input_entries(network, part)
     total = 0
     for projection in network.incoming(part.population):
         connection, source = projection.connection, network.by_name[projection.source].shape
@@ -80,8 +85,10 @@ def output_plane(
     return total
 
 
-def output_axons(network: Network, parts: Sequence[Part]) -> np.ndarray:
+def output_axons(network: Network, parts: Sequence[Part], target: Target) -> np.ndarray:
     """Output axons of every part, int64 (parts,)."""
+    if target.encoding == "words":
+        return np.array([output_entries(network, part) for part in parts], dtype=np.int64)
     index_of: dict[str, list[int]] = {}
     for index, part in enumerate(parts):
         index_of.setdefault(part.population, []).append(index)

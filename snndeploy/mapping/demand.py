@@ -16,10 +16,12 @@ from snndeploy.connections import Range
 from snndeploy.layout.layout import Tile
 from snndeploy.mapping.axons import destination_planes, output_plane
 from snndeploy.mapping.cost import HOST_RATE, Costs, rate_of
+from snndeploy.mapping.entries import input_entries, output_entries
 from snndeploy.mapping.grid import Grid, largest
 from snndeploy.mapping.memory import (
     CORE_MEMORY,
     INPUT_AXONS,
+    NEURON_GROUPS,
     NEURONS,
     OUTPUT_AXONS,
     SYNAPSE_MEMORY,
@@ -86,30 +88,36 @@ class Demand:
 
     def need(self, resource: str, grid: Grid) -> float:
         """The most that any tile of the grid needs of one resource."""
-        neurons = largest(grid.channels) * largest(grid.rows) * largest(grid.columns)
-        if resource == NEURONS:
-            return neurons
-        if resource == CORE_MEMORY:
-            each = neuron_bytes(self.network, self.population, self.target)
-            return self.memory(grid) + neurons * each
+        if resource in (NEURONS, NEURON_GROUPS):
+            return self.neurons(grid) if resource == NEURONS else 1
         return {
             SYNAPSE_MEMORY: self.memory,
             INPUT_AXONS: self.input_axons,
             OUTPUT_AXONS: self.output_axons,
+            CORE_MEMORY: self.core_memory,
             SEND_NS: self.send_ns,
             RECEIVE_NS: self.receive_ns,
         }[resource](grid)
 
+    def neurons(self, grid: Grid) -> int:
+        return largest(grid.channels) * largest(grid.rows) * largest(grid.columns)
+
+    def core_memory(self, grid: Grid) -> int:
+        """Bytes of the fullest core, where the most of everything may be on one tile."""
+        each = neuron_bytes(self.network, self.population, self.target)
+        total = self.memory(grid) + self.neurons(grid) * each
+        if self.target.axon_entry_bytes is None:
+            return total
+        axons = self.input_axons(grid) + self.output_axons(grid)
+        return total + self.target.axon_entry_bytes * axons
+
     def memory(self, grid: Grid) -> int:
         """Bytes of the fullest core; weights that are not shared, where the most synapses are."""
-        rows, columns = self._busiest(grid)
-        name = self.population.name
-        return max(
-            part_memory(self.network, Part(name, 0, ((channels, rows, columns),)), self.target)
-            for channels in self._blocks(grid)
-        )
+        return max(part_memory(self.network, part, self.target) for part in self._fullest(grid))
 
     def input_axons(self, grid: Grid) -> int:
+        if self.target.encoding == "words":
+            return max(input_entries(self.network, part) for part in self._fullest(grid))
         total = np.zeros((len(grid.rows), len(grid.columns)), dtype=np.int64)
         for axes in self._axes.values():
             rows, columns = axes.reached(grid)
@@ -117,7 +125,25 @@ class Demand:
         return int(total.max()) + self._graded * largest(grid.rows) * largest(grid.columns)
 
     def output_axons(self, grid: Grid) -> int:
+        if self.target.encoding == "words":
+            plane = ((0, largest(grid.rows)), (0, largest(grid.columns)))  # its place is no matter
+            return max(
+                output_entries(
+                    self.network, Part(part.population, 0, ((part.channels[0], *plane),))
+                )
+                for part in self._fullest(grid)
+            )
         return int(self._most(OUTPUT_AXONS, grid))
+
+    def _fullest(self, grid: Grid) -> Iterator[Part]:
+        """Tiles with the most memory: one for each size of a block of channels.
+
+        Of pieces that are powers of two, fewer channels may need more than more.
+        """
+        rows, columns = self._busiest(grid)
+        sizes = {stop - start: (start, stop) for start, stop in grid.channels}
+        for channels in grid.channels if self.is_grouped else sizes.values():
+            yield Part(self.population.name, 0, ((channels, rows, columns),))
 
     def send_ns(self, grid: Grid) -> float:
         """Time of the slowest tile to go through its neurons and send their messages."""

@@ -1,13 +1,12 @@
 """Memory: what the neurons of a core need of it, against the limits that the target states.
 
-Synapse memory.  A core stores, for each projection into a part of it, lists of weights: one list
-an axon, each of them `target.synapse_bits(length)` long, headers and padding included.
+Synapse memory.  A core stores, for each projection into a part of it, lists of weights, each as
+long as `target/lists.py` says, headers and padding included.
 
-    convolution, shared   a population axon carries the channel, and a list is found by the channel
-                          and the kernel's offset: one list of kernel_h * kernel_w * (channels of
-                          the part that the source channel feeds) weights for each source channel,
-                          however many positions the part has.  Lists that the border of a tile
-                          cuts short are taken to be part of the full list.
+    convolution, shared   lists are found by the channel and the kernel's offset: a kernel of
+                          (channels of the part that the source channel feeds) for each source
+                          channel, however many positions the part has.  Lists that the border of
+                          a tile cuts short are taken to be part of the full list.
     dense, pooled shared  one list of (neurons of the part) weights for each column of the matrix
                           (channels * pooled rows * pooled columns).
     not shared            one list for each source neuron that reaches the part; lists of
@@ -16,9 +15,12 @@ an axon, each of them `target.synapse_bits(length)` long, headers and padding in
 A connection into parts on several cores is stored on each of them; several projections into one
 core add up.  An injection brings no synapses.
 
-Core memory, where the target states how much a core has for everything: synapse memory, and for
-each neuron its registers (membrane, current, a bias of its own) and one accumulator for each step
-that a synapse may delay, the next step included.
+Core memory, where the target states how much a core has for everything: synapse memory; for each
+neuron `neuron_entry_bytes`, or else its registers (membrane, current, a bias of its own) and one
+accumulator for each step that a synapse may delay, the next step included; and
+`axon_entry_bytes` for each axon, in and out.
+
+Neuron groups are the populations that a core holds some of.
 """
 
 from __future__ import annotations
@@ -34,8 +36,10 @@ from snndeploy.mapping.axons import input_axons, output_axons
 from snndeploy.mapping.parts import Box, Part, fed_by_group, parts_of
 from snndeploy.network import Network, Population
 from snndeploy.target import Target
+from snndeploy.target.lists import weight_lists
 
 NEURONS = "neurons"
+NEURON_GROUPS = "neuron_groups"
 SYNAPSE_MEMORY = "synapse_memory_bytes"
 INPUT_AXONS = "input_axons"
 OUTPUT_AXONS = "output_axons"
@@ -46,6 +50,7 @@ def limits_of(target: Target) -> dict[str, int]:
     """The limits of one core that the target states."""
     stated = {
         NEURONS: target.neurons_per_core,
+        NEURON_GROUPS: target.neuron_groups_per_core,
         SYNAPSE_MEMORY: target.synapse_memory_bytes,
         INPUT_AXONS: target.input_axons_per_core,
         OUTPUT_AXONS: target.output_axons_per_core,
@@ -57,16 +62,22 @@ def limits_of(target: Target) -> dict[str, int]:
 def synapse_bits(connection: Connection, source: Shape, part: Part, target: Target) -> int:
     """Bits that a part needs for one projection into it."""
     each = source[0] // connection.groups
+    lists, bits = weight_lists(target), connection.significant_bits
     if connection.shared_lists is None or not target.shared_convolution:
         sizes, counts = np.unique(list_lengths(connection, source, part.boxes), return_counts=True)
         return each * sum(
-            int(count) * target.synapse_bits(int(size), sparse=connection.sparse)
+            int(count) * lists.list_bits(int(size), bits, sparse=connection.sparse)
             for size, count in zip(sizes, counts, strict=True)
         )
-    lists, weights = connection.shared_lists
+    copies, taps = connection.shared_lists
     fed, counts = np.unique(fed_by_group(connection, part), return_counts=True)
-    return (each * lists) * sum(
-        int(count) * target.synapse_bits(weights * int(channels))
+    return (each * copies) * sum(
+        int(count)
+        * (
+            lists.kernel_bits(taps, int(channels), bits)
+            if connection.has_plane
+            else lists.list_bits(taps * int(channels), bits, sparse=False)
+        )
         for channels, count in zip(fed, counts, strict=True)
     )
 
@@ -99,6 +110,8 @@ def buffer_bytes(network: Network, population: Population, target: Target) -> in
 
 def neuron_bytes(network: Network, population: Population, target: Target) -> int:
     """Bytes of core memory that one neuron takes, its synapses apart."""
+    if target.neuron_entry_bytes is not None:
+        return target.neuron_entry_bytes
     return state_bytes(network, population, target) + buffer_bytes(network, population, target)
 
 
@@ -114,25 +127,34 @@ def part_use(
     sinks: parts besides, which only receive.
     """
     limits = limits_of(target)
-    use = {name: np.zeros(len(parts), dtype=np.int64) for name in limits}
-    if OUTPUT_AXONS in limits:
-        use[OUTPUT_AXONS] = output_axons(network, [*parts, *sinks])[: len(parts)]
+    axons = np.zeros((2, len(parts)), dtype=np.int64)  # in, out
+    counted = CORE_MEMORY in limits and target.axon_entry_bytes is not None
+    if INPUT_AXONS in limits or counted:
+        axons[0] = [input_axons(network, part, target) for part in parts]
+    if OUTPUT_AXONS in limits or counted:
+        axons[1] = output_axons(network, [*parts, *sinks], target)[: len(parts)]
     known: dict[object, int] = {}
     each = {p.name: neuron_bytes(network, p, target) for p in network.populations}
     shared = {p.name for p in network.populations if _shares_lists(network, p, target)}
+    memory = np.zeros(len(parts), dtype=np.int64)
     for index, part in enumerate(parts):
         # shared lists depend on the channels alone
         where: object = part.channels if part.population in shared else part.boxes
         key = (part.population, where)
         if key not in known:
             known[key] = part_memory(network, part, target)
-        use[NEURONS][index] = part.neurons
-        use[SYNAPSE_MEMORY][index] = known[key]
-        if INPUT_AXONS in limits:
-            use[INPUT_AXONS][index] = input_axons(network, part)
-        if CORE_MEMORY in limits:
-            use[CORE_MEMORY][index] = known[key] + part.neurons * each[part.population]
-    return use
+        memory[index] = known[key]
+    neurons = np.array([part.neurons for part in parts], dtype=np.int64)
+    own = neurons * np.array([each[part.population] for part in parts], dtype=np.int64)
+    needed = {
+        NEURONS: neurons,
+        NEURON_GROUPS: np.ones_like(neurons),
+        SYNAPSE_MEMORY: memory,
+        INPUT_AXONS: axons[0],
+        OUTPUT_AXONS: axons[1],
+        CORE_MEMORY: memory + own + (target.axon_entry_bytes or 0) * axons.sum(axis=0),
+    }
+    return {name: needed[name] for name in limits}
 
 
 def _shares_lists(network: Network, population: Population, target: Target) -> bool:

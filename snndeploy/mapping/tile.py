@@ -20,6 +20,7 @@ from snndeploy.mapping.grid import Grid, largest, split
 from snndeploy.mapping.memory import (
     CORE_MEMORY,
     INPUT_AXONS,
+    NEURON_GROUPS,
     NEURONS,
     OUTPUT_AXONS,
     SYNAPSE_MEMORY,
@@ -27,6 +28,7 @@ from snndeploy.mapping.memory import (
 
 WORDS = {
     NEURONS: "neurons",
+    NEURON_GROUPS: "neuron groups",
     SYNAPSE_MEMORY: "bytes of synapse memory",
     INPUT_AXONS: "input axons",
     OUTPUT_AXONS: "output axons",
@@ -36,6 +38,7 @@ WORDS = {
 }
 WAYS_OUT = {
     NEURONS: "Choose another target.",
+    NEURON_GROUPS: "Choose another target.",
     SYNAPSE_MEMORY: "Use fewer input channels or a smaller kernel, or choose another target.",
     INPUT_AXONS: "Pool its input, split the layer before it, or choose another target.",
     OUTPUT_AXONS: "Use fewer or smaller layers behind it, or choose another target.",

@@ -64,6 +64,9 @@ class Target:
     synapse_memory_bytes: int
     input_axons_per_core: int | None
     output_axons_per_core: int | None
+    neuron_groups_per_core: int | None
+    neuron_entry_bytes: int | None
+    axon_entry_bytes: int | None
     core_memory_bytes: int | None
     neuron_state_bytes_max: int | None
     synapses_per_chip_max: int | None
@@ -101,11 +104,13 @@ class Target:
     full_window: bool
     time_stepped: bool
 
-    # synapses: how one axon's list of weights is stored
+    # synapses: how lists of weights are stored (`target/lists.py`)
+    encoding: str
     bits_per_synapse: int
+    weight_widths: tuple[float, ...] | None
     synapse_index_bits: int
     synapse_header_bits: int
-    synapses_per_block: int
+    synapses_per_block: int | None
     synapse_word_bits: int
     shared_convolution: bool
     zero_weights: str
@@ -134,7 +139,7 @@ class Target:
     def __post_init__(self) -> None:
         """A required attribute that the file leaves out does not exist: reading it says so."""
         for name, (_, rule) in ATTRIBUTES.items():
-            if rule.required and vars(self)[name] is None:
+            if rule.required and rule.where is None and vars(self)[name] is None:
                 del vars(self)[name]
 
     if not TYPE_CHECKING:
@@ -297,19 +302,6 @@ class Target:
     def decay_one(self) -> int:
         """The decay register's unit: a register d keeps (decay_one - d) / decay_one a step."""
         return 2**self.decay_bits
-
-    def synapse_bits(self, targets: int, *, sparse: bool = False) -> int:
-        """Bits of memory for one axon's list of `targets` weights, headers and padding included."""
-        if targets <= 0:
-            return 0
-        each = self.bits_per_synapse + (self.synapse_index_bits if sparse else 0)
-        full, rest = divmod(targets, self.synapses_per_block)
-        sizes = [(full, self.synapses_per_block), (1 if rest else 0, rest)]
-        return sum(count * self._block_bits(size * each) for count, size in sizes)
-
-    def _block_bits(self, payload: int) -> int:
-        words = math.ceil((payload + self.synapse_header_bits) / self.synapse_word_bits)
-        return words * self.synapse_word_bits
 
     def _table(self, key: str) -> tuple[float, ...]:
         value = self.quantity(f"timing.{key}").value

@@ -44,6 +44,7 @@ class Key:
 
     required: a chip that programs are compiled for must say it.
     default: what a chip that does not say it is taken to have; None where it is unknown.
+    where: another key of the section and its value, with which alone this one has a meaning.
     """
 
     kind: type
@@ -53,6 +54,7 @@ class Key:
     highest: float = 1e15
     choices: tuple[str, ...] = ()
     default: bool | str | None = None
+    where: tuple[str, str] | None = None
 
 
 def _count(unit: str, *, required: bool = True, lowest: float = 1, highest: float = 1e9) -> Key:
@@ -77,6 +79,7 @@ NANOSECOND = Key(float, "ns", required=False)
 
 TOPOLOGIES = ("mesh", "quadtree", "star")
 IDLE = ("accessed", "updated")
+ENCODINGS = ("blocks", "words")
 SCOPES = ("incremental", "all-in")
 
 SCHEMA: dict[str, dict[str, Key]] = {
@@ -94,6 +97,9 @@ SCHEMA: dict[str, dict[str, Key]] = {
         "synapse_memory_bytes": _count("bytes"),
         "input_axons_per_core": _count("axons", required=False),
         "output_axons_per_core": _count("axons", required=False),
+        "neuron_groups_per_core": _count("groups", required=False),
+        "neuron_entry_bytes": _count("bytes", required=False),
+        "axon_entry_bytes": _count("bytes", required=False),
         "core_memory_bytes": _count("bytes", required=False),
         "neuron_state_bytes_max": _count("bytes", required=False),
         "synapses_per_chip_max": _count("synapses", required=False, highest=1e12),
@@ -132,10 +138,16 @@ SCHEMA: dict[str, dict[str, Key]] = {
         "time_stepped": _flag_or(True),
     },
     "synapses": {
+        "encoding": Key(str, required=False, choices=ENCODINGS, default=ENCODINGS[0]),
         "bits_per_synapse": _bits(),
+        "weight_widths": Key(
+            tuple, "bits", required=False, highest=64, where=("encoding", "words")
+        ),
         "synapse_index_bits": _bits(lowest=0),
         "synapse_header_bits": Key(int, "bits", highest=4096),
-        "synapses_per_block": _count("synapses", highest=65536),
+        "synapses_per_block": Key(
+            int, "synapses", lowest=1, highest=65536, where=("encoding", "blocks")
+        ),
         "synapse_word_bits": _count("bits", highest=4096),
         "shared_convolution": FLAG,
         "zero_weights": Key(str, required=False, choices=("counted", "skipped"), default="counted"),
@@ -370,8 +382,23 @@ def _check_keys(
         if key not in known:
             raise TargetError(f"{origin}: unknown key {section}.{key}{near_names(key, known)}")
     for key, rule in keys.items():
-        if complete and rule.required and key not in table:
+        if not _applies(rule, table, keys):
+            if key in table:
+                other, value = rule.where or ("", "")
+                said = f"{section}.{key} has a meaning only with {section}.{other} = {value!r}"
+                raise TargetError(f"{origin}: {said}")
+        elif complete and rule.required and key not in table:
             raise TargetError(f"{origin}: {section}.{key} is missing")
+
+
+def _applies(rule: Key, table: dict[str, Any], keys: dict[str, Key]) -> bool:
+    """Whether the key has a meaning beside what its section says."""
+    if rule.where is None:
+        return True
+    key, wanted = rule.where
+    entry = table.get(key)
+    value = entry.get("value") if isinstance(entry, dict) else keys[key].default
+    return value == wanted
 
 
 def _name(data: dict[str, Any], section: str, key: str, origin: str) -> str:
