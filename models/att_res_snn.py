@@ -17,7 +17,14 @@ from attention import setting as named
 from ms_resnet import MSResNet, Refine, example, imagenet
 from torch import nn
 
-__all__ = ["att_ms_resnet18", "att_res_snn_18", "att_res_snn_34", "att_res_snn_104", "example"]
+__all__ = [
+    "att_ms_resnet18",
+    "att_ms_resnet34",
+    "att_res_snn_18",
+    "att_res_snn_34",
+    "att_res_snn_104",
+    "example",
+]
 
 
 def _attended(
@@ -94,3 +101,8 @@ def att_res_snn_104(
 def att_ms_resnet18(timesteps: int, classes: int = 1000, neuron: str = "gac") -> MSResNet:
     """Att-MS-ResNet-18 of GAC Table 2: 277,136 parameters more than MS-ResNet-18."""
     return att_res_snn_18(timesteps, 1, "CS", "gac_printed", classes, neuron)
+
+
+def att_ms_resnet34(timesteps: int, classes: int = 1000, neuron: str = "gac") -> MSResNet:
+    """Att-MS-ResNet-34 of GAC Table 2: 500,512 parameters more than MS-ResNet-34."""
+    return att_res_snn_34(timesteps, 1, "CS", "gac_printed", classes, neuron)

@@ -45,6 +45,7 @@ ORDER = (
     "report",
     "pipeline",
     "training",
+    "papers",
     "__init__",
     "commands",
     "cli",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
@@ -56,8 +57,9 @@ def activity_options(command: Callable[..., Any]) -> Callable[..., Any]:
                          help="One firing rate for every neuron (spikes a neuron and step)."),
             click.option("--input-rate", type=RATE, metavar="PHI0",
                          help="Share of the first layer's input that is not zero, for events."),
-            click.option("--rates", type=FILE, metavar="FILE.json",
-                         help='A rate for every layer of neurons, and "input" for PHI0.'),
+            click.option("--rates", type=FILE, metavar="FILE",
+                         help='A rate for every layer of neurons, and "input" for PHI0: JSON, or'
+                              " TOML."),
             click.option("--data", type=FILE, metavar="DATA.npz",
                          help="Measure the rates: run the float model on this."),
             click.option("--samples", type=click.IntRange(1), help="The first N of --data only."),
@@ -168,10 +170,11 @@ def _activity(graph: Any, network: Any, asked: Asked) -> Any:
 def _read_table(path: Path) -> Any:
     if not path.is_file():
         raise DataError(f"rates file {path} does not exist")
+    kind, loads = ("TOML", tomllib.loads) if path.suffix == ".toml" else ("JSON", json.loads)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not readable as JSON: {one_line(error)}") from None
+        raise DataError(f"{path} is not readable as {kind}: {one_line(error)}") from None
 
 
 def _measured(graph: Any, asked: Asked) -> Any:
@@ -193,7 +196,7 @@ def _measured(graph: Any, asked: Asked) -> Any:
 @click.argument("b")
 @activity_options
 @click.option("--rate-b", type=RATE, metavar="R", help="Another rate for B.")
-@click.option("--rates-b", type=FILE, metavar="FILE.json", help="Other rates for B.")
+@click.option("--rates-b", type=FILE, metavar="FILE", help="Other rates for B.")
 @click.option("--convention-b", metavar="NAME", help="Another convention for B.")
 @click.option("--checkpoint-b", type=FILE, metavar="FILE", help="Weights of B.")
 @spec_options

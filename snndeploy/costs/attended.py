@@ -14,16 +14,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Literal
 
+from snndeploy.costs.convention import Convention
 from snndeploy.costs.events import layer_of
 from snndeploy.graph import Graph, Node
 from snndeploy.ops import Role, Trait, has, is_layer, kind_of
 from snndeploy.ops.evaluate import node_inputs
 from snndeploy.passes.partition import with_blocks
 from snndeploy.passes.regions import Region, attention_regions
-
-Counting = Literal["paper", "exact"]
+from snndeploy.passes.streams import neurons_behind
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,8 @@ class AttentionCost:
     layer: what it belongs to.  location: 'spikes' (Conv-PRE), 'current' (Conv-POST), 'membrane'
     (Activate-PRE) or a 'stream' of currents.  neurons: elements of the value at one step.
     mac1, mac2: Delta_MAC1 and Delta_MAC2 as the papers count; exact_mac1, exact_mac2: all of them.
+    layer_mac2: Delta_MAC2 with one refinement a layer, however many gates: T * neurons; 0 of a
+    current whose membrane is refined too.
     """
 
     layer: str
@@ -42,12 +43,15 @@ class AttentionCost:
     mac2: int
     exact_mac1: int
     exact_mac2: int
+    layer_mac2: int
 
-    def macs(self, counting: Counting) -> tuple[int, int]:
+    def macs(self, convention: Convention) -> tuple[int, int]:
         """Delta_MAC1 and Delta_MAC2."""
-        if counting == "paper":
-            return self.mac1, self.mac2
-        return self.exact_mac1, self.exact_mac2
+        if convention.attention == "exact":
+            return self.exact_mac1, self.exact_mac2
+        if convention.refinement == "per_layer":
+            return self.mac1, self.layer_mac2
+        return self.mac1, self.mac2
 
 
 @dataclass(frozen=True)
@@ -67,11 +71,13 @@ def attention_of(graph: Graph) -> Attention:
     costs: list[AttentionCost] = []
     inside: set[str] = set()
     scaled: set[str] = set()
-    for region in _regions(graph):
+    regions = _regions(graph)
+    membranes = {region.result for region in regions if region.location == "membrane"}
+    for region in regions:
         gates = _Gates.of(region.graph)
         if not gates.passed:
             continue
-        costs.append(_cost(graph, region, gates))
+        costs.append(_cost(graph, region, gates, membranes))
         if region.location != "membrane":
             # the source stands there too, as the region's entry
             inside.update({node.name for node in region.graph.nodes} - {region.source})
@@ -114,7 +120,7 @@ class _Gates:
         return cls(frozenset(products), passed.get(graph.outputs[0], 0))
 
 
-def _cost(graph: Graph, region: Region, gates: _Gates) -> AttentionCost:
+def _cost(graph: Graph, region: Region, gates: _Gates, membranes: set[str]) -> AttentionCost:
     attention, timesteps = region.graph, graph.timesteps
     neurons = prod(attention.input.step_shape)
     refine = timesteps * neurons
@@ -130,6 +136,7 @@ def _cost(graph: Graph, region: Region, gates: _Gates) -> AttentionCost:
     }
     exact_mac2 = sum(exact[name] for name in gates.products)
     result = graph.by_name[region.result]
+    again = region.location == "current" and membranes.issuperset(neurons_behind(graph, result))
     return AttentionCost(
         layer=result.label if region.location == "membrane" else region.label,
         location=region.location,
@@ -138,6 +145,7 @@ def _cost(graph: Graph, region: Region, gates: _Gates) -> AttentionCost:
         mac2=gates.passed * refine,
         exact_mac1=sum(exact.values()) - exact_mac2,
         exact_mac2=exact_mac2,
+        layer_mac2=0 if again else refine,
     )
 
 

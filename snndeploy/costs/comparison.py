@@ -94,11 +94,11 @@ class Costed:
 
     @property
     def delta_mac1(self) -> int:
-        return sum(cost.macs(self.convention.attention)[0] for cost in self.attention)
+        return sum(cost.macs(self.convention)[0] for cost in self.attention)
 
     @property
     def delta_mac2(self) -> int:
-        return sum(cost.macs(self.convention.attention)[1] for cost in self.attention)
+        return sum(cost.macs(self.convention)[1] for cost in self.attention)
 
     @property
     def ann_mj(self) -> float | None:
@@ -189,7 +189,7 @@ class Costed:
         )
 
     def _attended(self, cost: AttentionCost) -> dict[str, Any]:
-        mac1, mac2 = cost.macs(self.convention.attention)
+        mac1, mac2 = cost.macs(self.convention)
         return {
             "layer": cost.layer,
             "location": cost.location,

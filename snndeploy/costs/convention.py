@@ -26,7 +26,13 @@ class Convention:
     shortcuts: layers that read real membranes multiply, or are counted as accumulates (papers).
     encoder: the first layers' work is part of the total, or left out (MA Table 3).
     encoder_attention: so is GAC's gated attention, which GAC Eq. 11 leaves out.
+    constant_attention: gated attention of a constant input is computed once, or at every step.
     attention: what the papers count of attention, or every multiplication that it takes.
+    refinement: T * neurons for each gate that a value passes (MA-S section 1), or once for each
+        attended layer, however many gates there are (MA Table 3).
+
+    Raises:
+        DeployError: exact attention with one refinement a layer: exact counts every product.
     mac_pj, ac_pj: price of a multiply-accumulate and of an accumulate.
     """
 
@@ -35,18 +41,32 @@ class Convention:
     shortcuts: Literal["mac", "ac"] = "mac"  # C21
     encoder: Literal["included", "excluded"] = "included"  # C24
     encoder_attention: Literal["included", "excluded"] = "included"  # C20
+    constant_attention: Literal["once", "every_step"] = "once"
     operations: Literal["formula", "exact"] = "formula"
     attention: Literal["paper", "exact"] = "paper"  # C7
+    refinement: Literal["per_gate", "per_layer"] = "per_gate"
     mac_pj: float = MAC_PJ
     ac_pj: float = AC_PJ
+
+    def __post_init__(self) -> None:
+        if self.attention == "exact" and self.refinement == "per_layer":
+            raise DeployError(
+                "attention=exact counts every product, so it cannot count one refinement a layer;"
+                " leave refinement=per_layer or attention=exact out"
+            )
 
     def __str__(self) -> str:
         counted = "by formula" if self.operations == "formula" else "as exact events"
         attention = "as the papers count it" if self.attention == "paper" else "exactly"
+        if self.refinement == "per_layer":
+            attention += " with one refinement a layer"
+        gated = self.encoder_attention
+        if self.constant_attention == "every_step":
+            gated += " at every step"
         return (
             f"first layer {self.first_layer.replace('_', ' ')}, {self.rate} rates, operations"
             f" {counted}, membrane shortcuts as {self.shortcuts.upper()}, encoder {self.encoder},"
-            f" encoder attention {self.encoder_attention}, attention {attention},"
+            f" encoder attention {gated}, attention {attention},"
             f" {self.mac_pj:g} pJ a MAC and {self.ac_pj:g} pJ an AC"
         )
 

@@ -104,7 +104,8 @@ def _terms(
 ) -> tuple[int, Work, float | None]:
     """Steps that are counted, the kind of operation, and the rate (None: every value is one)."""
     if layer.role == "encoder_attention":
-        return layer.repeats, "mac", None
+        once = convention.constant_attention == "once"
+        return layer.repeats if once else timesteps, "mac", None
     if layer.first:
         steps = timesteps if convention.first_layer == "every_step" else 1
         return steps, "mac", input_rate
@@ -154,7 +155,7 @@ def paper_energy(
 
 def delta_mac(attention: Iterable[AttentionCost], convention: Convention) -> int:
     """Delta_MAC = Delta_MAC1 + Delta_MAC2 of a sample, as the convention counts attention."""
-    return sum(sum(cost.macs(convention.attention)) for cost in attention)
+    return sum(sum(cost.macs(convention)) for cost in attention)
 
 
 def _sum(lines: Iterable[LayerEnergy]) -> float:

@@ -114,7 +114,7 @@ def _attention(costed: Costed, unit: Unit) -> str:
         return ""
     rows = []
     for cost in costed.attention:
-        mac1, mac2 = cost.macs(costed.convention.attention)
+        mac1, mac2 = cost.macs(costed.convention)
         energy = costed.convention.mac_pj * (mac1 + mac2) * PJ_TO_MJ
         where = LOCATIONS[cost.location]
         rows.append((_short(cost.layer), where, f"{mac1:,}", f"{mac2:,}", unit(energy)))

@@ -146,3 +146,26 @@ def test_gated_attention_coding_is_none_of_it():
 def test_a_reduction_must_leave_a_hidden_unit():
     with pytest.raises(ValueError, match=r"^4 units with a reduction of 16 leave no hidden unit$"):
         formulas.temporal(POINTS, 4, reduction=16)
+
+
+@pytest.mark.parametrize("dimensions", ["S", "TCS"])
+def test_one_refinement_a_layer_however_many_gates(dimensions):
+    """MA-S section 1 refines once for each dimension, MA Table 3 once."""
+    network = network_of(
+        f"{MODELS}/ma_snn.py:ma_snn_3_small(timesteps={STEPS}, attention='{dimensions}',"
+        " setting='small')"
+    )
+    for refinement, times in (("per_gate", len(dimensions)), ("per_layer", 1)):
+        found = price(network, None, Convention(refinement=refinement))
+        assert found.delta_mac2 == times * STEPS * NEURONS
+        assert found.delta_mac1 == sum(SMALL[dimension].mac1 for dimension in dimensions)
+
+
+def test_constant_attention_of_the_encoder_once_or_at_every_step():
+    network = network_of("gac-digits")
+    once, every = (
+        price(network, None, Convention(constant_attention=said)).energy.encoder_attention_mj
+        for said in ("once", "every_step")
+    )
+    assert every == pytest.approx(4 * once)  # T = 4; a picture is the same at each
+    assert once == pytest.approx(4.6e-9 * (2 * 16 * 16 * 16 * 14 * 14 + 2 * 16))

@@ -101,8 +101,8 @@ def test_json_holds_every_argument_of_the_convention():
     read = json.loads(json.dumps(found))
     assert read["schema"] == "snndeploy.comparison/1"
     assert sorted(read["a"]["convention"]) == sorted([
-        "ac_pj", "attention", "encoder", "encoder_attention", "first_layer", "mac_pj",
-        "operations", "rate", "shortcuts", "text",
+        "ac_pj", "attention", "constant_attention", "encoder", "encoder_attention",
+        "first_layer", "mac_pj", "operations", "rate", "refinement", "shortcuts", "text",
     ])  # fmt: skip
     assert read["b"]["attention"][0]["location"] == "current"
     assert read["change"]["delta_mac"] == read["b"]["totals"]["mac"] - read["a"]["totals"]["mac"]

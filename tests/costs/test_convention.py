@@ -27,10 +27,13 @@ def test_keys_change_a_named_one_or_the_default():
     [
         ("gca", "there is no convention 'gca', did you mean 'gac'? (it is one of default, s1, gac,"
          " no-encoder, exact, or KEY=VALUE with a key of first_layer, rate, shortcuts, encoder,"
-         " encoder_attention, operations, attention, mac_pj, ac_pj)"),
+         " encoder_attention, constant_attention, operations, attention, refinement, mac_pj,"
+         " ac_pj)"),
         ("gac,rates=own", "a convention has no 'rates', did you mean 'rate'? (its keys are"
-         " first_layer, rate, shortcuts, encoder, encoder_attention, operations, attention,"
-         " mac_pj, ac_pj)"),
+         " first_layer, rate, shortcuts, encoder, encoder_attention, constant_attention,"
+         " operations, attention, refinement, mac_pj, ac_pj)"),
+        ("exact,refinement=per-layer", "attention=exact counts every product, so it cannot count"
+         " one refinement a layer; leave refinement=per_layer or attention=exact out"),
         ("rate=mine", "convention rate='mine': it is driving or own"),
         ("ac-pj=-1", "convention ac_pj='-1': it is a price in pJ, zero or more"),
         ("ac-pj=nan", "convention ac_pj='nan': it is a price in pJ, zero or more"),
@@ -49,7 +52,8 @@ def test_every_argument_is_in_the_words():
         Convention(first_layer="once"), Convention(rate="own"), Convention(shortcuts="ac"),
         Convention(encoder="excluded"), Convention(encoder_attention="excluded"),
         Convention(operations="exact"), Convention(attention="exact"), Convention(mac_pj=1.0),
-        Convention(ac_pj=0.5),
+        Convention(ac_pj=0.5), Convention(constant_attention="every_step"),
+        Convention(refinement="per_layer"),
     ):  # fmt: skip
         assert str(changed) not in words
         words.add(str(changed))

@@ -39,6 +39,7 @@ PARAMETERS: list[tuple[str, Factory, int]] = [
     ("7B", lambda: sew_resnet.seven_b_net(16, 11, IF), 130_923),
     ("Res-SNN-18", lambda: sew_resnet.res_snn_18(), 11_327_276),
     ("P8", lambda: att_res_snn.att_ms_resnet18(1), MS_18 + 277_136),
+    ("P9", lambda: att_res_snn.att_ms_resnet34(1), MS_34 + 500_512),
     ("Att-18 r16", lambda: att_res_snn.att_res_snn_18(1, 1, "CS", "ma_text"), MS_18 + 87_824),
     ("Att-18 r8", lambda: att_res_snn.att_res_snn_18(1, 2, "CS", "att_res_code"), MS_18 + 174_224),
     ("Att-34", lambda: att_res_snn.att_res_snn_34(1, 1, "CS", "ma_text"), MS_34 + 158_752),
