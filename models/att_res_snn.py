@@ -4,8 +4,8 @@
     Att-Res-SNN-2:  U_out = CSA(BN(Conv3(LIF(BN(Conv3(LIF(x)))))) + shortcut(x))
 
 Att-MS-ResNet-18 of GAC Table 2 is Att-Res-SNN-1 with setting "gac_printed": its printed 0.27 M
-extra parameters need r = 5 and a 3x3 SA on every block (277,136; 3x3 SA with MA's r = 16 gives
-87,824, and with the published code's r = 8 174,224).
+extra parameters need r = 5 and a 3x3 SA on every block (277,136; MA's r = 16 and 7x7 give 87,824,
+and the published code's r = 8 and 3x3 174,224).
 
 Input images [B, 3, 224, 224], float32; output logits [B, classes].
 """

@@ -12,6 +12,7 @@ from snndeploy.commands.cost import compare
 from snndeploy.commands.doctor import doctor
 from snndeploy.commands.fit import fit
 from snndeploy.commands.inspect import inspect
+from snndeploy.commands.reproduce import reproduce
 from snndeploy.commands.shelf import lava, models, targets
 from snndeploy.commands.simulate import simulate
 
@@ -31,7 +32,7 @@ def main() -> None:
 
 COMMANDS = (
     doctor, compile, inspect, fit, simulate, verify, deploy, export, analyze, compare,
-    targets, models, lava,
+    reproduce, targets, models, lava,
 )  # fmt: skip
 for command in COMMANDS:
     main.add_command(command)

@@ -60,7 +60,7 @@ class Convention:
         attention = "as the papers count it" if self.attention == "paper" else "exactly"
         if self.refinement == "per_layer":
             attention += " with one refinement a layer"
-        gated = self.encoder_attention
+        gated: str = self.encoder_attention
         if self.constant_attention == "every_step":
             gated += " at every step"
         return (
