@@ -24,7 +24,7 @@ SCHEMA = "snndeploy.analysis/1"
 CONVENTIONS = {
     "neurons": "one an element of the tensor that enters the firing function, after any pooling",
     "rates": "means over samples; NASAR = NASFR = firing rate, NSAR(t) = T-SFR(t), LASAR = LASFR",
-    "conv_only": "layers whose neurons have rows and columns",
+    "conv_only": "layers of neurons behind a convolution, no other layer between",
     "asrv": "spikes averaged over samples and steps, [channel, row, column]",
     "membrane": "U before firing and reset; attention in the membrane loop included",
     "threshold_of_chip": "integer threshold x scale; the chip fires above it, the model at or above"

@@ -9,9 +9,10 @@ from math import prod
 from typing import Literal
 
 from snndeploy.errors import DataError, near_names
-from snndeploy.graph import Graph, Node
+from snndeploy.graph import Graph
 from snndeploy.network import MEMBRANE_SHIFT, Network, Population
 from snndeploy.neurons import equation_of
+from snndeploy.passes.streams import convolution_neurons
 from snndeploy.program import Program
 
 Shape = tuple[int, int, int]
@@ -23,8 +24,8 @@ Place = Literal["model", "host", "chip"]
 class SpikingLayer:
     """One element a neuron: the tensor that enters the firing function (papers.md section 1).
 
-    name: what the user calls it.  key: graph node, or population on the chip.  kind: 'conv' where
-    neurons have rows and columns, else 'fc'.  shape: (channels, height, width); an fc layer has
+    name: what the user calls it.  key: graph node, or population on the chip.  kind: 'conv' behind
+    a convolution (`streams.convolution_neurons`), else 'fc'.  shape: (channels, height, width); an fc layer has
     one neuron a channel.  threshold: V_th in the membrane's real units.  fires_at: 'ge' or 'gt'.
     place: the float model, or the program's host or chip.
     """
@@ -47,11 +48,12 @@ def layers_of_model(graph: Graph, place: Place = "model") -> tuple[SpikingLayer,
     needed = graph.ancestors(graph.outputs)
     nodes = [node for node in graph.neurons() if node.name in needed]
     shared = Counter(node.label for node in nodes)
+    convolved = convolution_neurons(graph)
     return tuple(
         SpikingLayer(
             name=n.label if shared[n.label] == 1 else f"{n.label} ({n.name})",
             key=n.name,
-            kind=_kind(n),
+            kind="conv" if n.name in convolved else "fc",
             shape=channel_shape(n.step_shape),
             threshold=equation_of(n.attributes).threshold,
             fires_at=equation_of(n.attributes).fires_at,
@@ -65,11 +67,12 @@ def layers_of_chip(program: Program) -> tuple[SpikingLayer, ...]:
     """The encoder's neurons on the host, then the populations that spike on the chip."""
     host = layers_of_model(program.encoder, "host") if program.encoder_outputs else ()
     network, nodes = program.network, program.model.by_name
+    convolved = convolution_neurons(program.model)
     chip = [
         SpikingLayer(
             name=p.name,
             key=p.name,
-            kind=_kind(nodes[p.origin]) if p.origin in nodes else _wired_kind(network, p),
+            kind=_origin_kind(p, convolved) if p.origin in nodes else _wired_kind(network, p),
             shape=p.shape,
             threshold=(p.neuron.fires_above or 0) / (1 << MEMBRANE_SHIFT) * p.scale,
             fires_at="gt",
@@ -104,11 +107,12 @@ def channel_shape(step_shape: tuple[int, ...]) -> Shape:
     return channels, 1, prod(rest)
 
 
-def _kind(node: Node) -> Kind:
-    return "conv" if len(node.step_shape) > 2 else "fc"
+def _origin_kind(population: Population, convolved: frozenset[str]) -> Kind:
+    return "conv" if population.origin in convolved else "fc"
 
 
 def _wired_kind(network: Network, population: Population) -> Kind:
+    """Of a network that was imported as integers, whose wires are all that is known."""
     wires = [p.connection for p in network.incoming(population.name)]
     return "fc" if wires and not any(wire.has_plane for wire in wires) else "conv"
 

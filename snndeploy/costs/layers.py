@@ -12,12 +12,13 @@ from math import prod
 from typing import Literal
 
 from snndeploy.costs.attended import Attention, attention_of
-from snndeploy.costs.events import events_at_rate_one, layer_of
+from snndeploy.costs.events import events_at_rate_one
 from snndeploy.graph import Graph, Node
 from snndeploy.ops import Trait, has, is_layer, kind_of
 from snndeploy.ops.evaluate import node_inputs
 from snndeploy.passes.audit import computed_every_step
 from snndeploy.passes.streams import (
+    convolution_neurons,
     is_first_layer,
     neurons_before,
     neurons_behind,
@@ -53,8 +54,7 @@ class LayerCost:
 class NeuronLayer:
     """The neurons of one firing function: one an element of the tensor that enters it (C13).
 
-    behind_convolution: its current comes from a convolution, so that it is one of the papers'
-    "conv neurons".
+    behind_convolution: one of the papers' "conv neurons" (`streams.convolution_neurons`).
     """
 
     name: str
@@ -120,10 +120,7 @@ def synaptic_nodes(graph: Graph, attention: Attention) -> list[Node]:
 
 def neuron_layers(graph: Graph) -> tuple[NeuronLayer, ...]:
     """Every firing function of a graph."""
-    convolved: set[str] = set()
-    for node in graph.nodes:
-        if is_layer(node) and layer_of(node).shared:
-            convolved.update(neurons_behind(graph, node))
+    convolved = convolution_neurons(graph)
     return tuple(
         NeuronLayer(node.name, node.label, prod(node.step_shape), node.name in convolved)
         for node in graph.neurons()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from snndeploy.graph import Graph, Node
-from snndeploy.ops import is_layer
+from snndeploy.ops import is_layer, kind_of
 
 
 def reads_current(graph: Graph, node: Node) -> bool:
@@ -38,6 +38,23 @@ def neurons_behind(graph: Graph, node: Node) -> tuple[str, ...]:
 
     behind = _walk(graph, graph.users[node.name], onward)
     return tuple(sorted(n.name for n in behind if n.is_neuron))
+
+
+def convolution_neurons(graph: Graph) -> frozenset[str]:
+    """The papers' "conv neurons": what they fire on comes from a convolution, with no other layer
+    between.  Neurons that only hand on other neurons' spikes, and flattened planes, count too."""
+    convolutions = [n for n in graph.nodes if is_layer(n) and _is_convolution(n)]
+
+    def onward(n: Node) -> Iterable[str]:
+        return () if is_layer(n) else graph.users[n.name]
+
+    starts = [user for node in convolutions for user in graph.users[node.name]]
+    return frozenset(n.name for n in _walk(graph, starts, onward) if n.is_neuron)
+
+
+def _is_convolution(node: Node) -> bool:
+    layer = kind_of(node).layer
+    return layer is not None and layer.shared
 
 
 def spike_sources(graph: Graph, node: Node) -> tuple[list[str], bool]:
