@@ -25,8 +25,8 @@ class SpikingLayer:
     """One element a neuron: the tensor that enters the firing function (papers.md section 1).
 
     name: what the user calls it.  key: graph node, or population on the chip.  kind: 'conv' behind
-    a convolution (`streams.convolution_neurons`), else 'fc'.  shape: (channels, height, width); an fc layer has
-    one neuron a channel.  threshold: V_th in the membrane's real units.  fires_at: 'ge' or 'gt'.
+    a convolution (`streams.convolution_neurons`), else 'fc'.  shape: (channels, height, width);
+    neurons without a plane are channels of one pixel.  threshold: V_th in the membrane's real units.  fires_at: 'ge' or 'gt'.
     place: the float model, or the program's host or chip.
     """
 

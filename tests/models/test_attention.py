@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -9,7 +11,7 @@ torch = pytest.importorskip("torch")
 import att_res_snn  # noqa: E402
 import ma_snn  # noqa: E402
 import vgg_snn  # noqa: E402
-from asa_snn import ASA, SETTINGS, Setting  # noqa: E402
+from asa_snn import ASA, SETTINGS  # noqa: E402
 from attention import CA, ECA, SA, TA, SimAM, attend, modules, setting  # noqa: E402
 from layers import AttentionLIF, SpikingConv  # noqa: E402
 from neurons import LIF, preset  # noqa: E402
@@ -191,7 +193,10 @@ def test_att_res_block(variant: int) -> None:
         torch.testing.assert_close(block(membrane), expected)
 
 
-def asa_by_loops(module: ASA, x: torch.Tensor, b: int) -> torch.Tensor:
+Planes = Callable[[torch.Tensor], list[torch.Tensor]]
+
+
+def asa_by_loops(module: ASA, x: torch.Tensor, b: int, planes_of: Planes) -> torch.Tensor:
     """The docstring's equations for one sample, with numbers instead of tensors where possible."""
     sample = x[:, b]
     steps, channels = sample.shape[:2]
@@ -208,21 +213,67 @@ def asa_by_loops(module: ASA, x: torch.Tensor, b: int) -> torch.Tensor:
     result = torch.zeros_like(sample)
     for chosen, conv in ((mask, module.important), (1 - mask, module.unimportant)):
         group = chosen[:, :, None, None] * sample
-        planes = torch.stack([group.mean(dim=(0, 1)), group.amax(dim=(0, 1))])
+        planes = torch.stack(planes_of(group))
         result = result + torch.sigmoid(conv(planes[None])[0, 0]) * group
     return result
 
 
+# ASA Eq. 10 prints [Max; Avg]; the code reads [Avg, Max] and divides Avg by lambda = 0.5.
+PLANES = {
+    "asa_text": lambda group: [group.amax(dim=(0, 1)), group.mean(dim=(0, 1))],
+    "asa_straight_through": lambda group: [group.amax(dim=(0, 1)), group.mean(dim=(0, 1))],
+    "asa_average_first": lambda group: [group.mean(dim=(0, 1)), group.amax(dim=(0, 1))],
+    "asa_code_script": lambda group: [group.mean(dim=(0, 1)) / 0.5, group.amax(dim=(0, 1))],
+}
+
+
+@pytest.mark.parametrize("name", PLANES)
 @pytest.mark.parametrize("variant", [1, 2])
 @pytest.mark.parametrize("steps", [6, 5])
-def test_asa(variant: int, steps: int) -> None:
+def test_asa(variant: int, steps: int, name: str) -> None:
     torch.manual_seed(0)
-    module = ASA(steps, variant, SETTINGS["asa_text"]).eval()  # type: ignore[arg-type]
+    module = ASA(steps, variant, SETTINGS[name]).eval()  # type: ignore[arg-type]
     x = torch.randn(steps, B, C, H, W)
     with torch.no_grad():
         found = module(x)
         for b in range(B):
-            torch.testing.assert_close(found[:, b], asa_by_loops(module, x, b))
+            torch.testing.assert_close(found[:, b], asa_by_loops(module, x, b, PLANES[name]))
+
+
+def test_every_asa_setting_is_tested() -> None:
+    assert set(PLANES) == set(SETTINGS)
+
+
+def masks_of_a_batch(scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Scores [B, T, C] to the channels' and the steps' choices of the published code, [T, C].
+
+    It writes the top half of every sample into all of them: the batch has one mask.
+    """
+    choices = []
+    for sample in scores:
+        channels, steps = torch.zeros(sample.shape), torch.zeros(sample.shape)
+        channels.scatter_(1, sample.topk(sample.shape[1] // 2, dim=1).indices, 1.0)
+        steps.scatter_(0, sample.topk(sample.shape[0] // 2, dim=0).indices, 1.0)
+        choices.append(torch.stack([channels, steps]))
+    channels, steps = torch.stack(choices).amax(dim=0)
+    return channels, steps
+
+
+@pytest.mark.parametrize(
+    ("batch", "differ", "channels"), [(1, 0.0, 0.5), (4, 0.41, 0.93), (40, 0.46, 1.0)]
+)
+def test_asa_of_the_code_chooses_for_its_batch(batch: int, differ: float, channels: float) -> None:
+    """docs/attention.md: random currents of the first layer, T = 60, r = 4."""
+    torch.manual_seed(0)
+    module = ASA(60, 1, SETTINGS["asa_code_script"]).eval()
+    x = torch.randn(60, batch, 64, 8, 8)
+    with torch.no_grad():
+        scores = module.importance(x)
+        own = module.mask(scores).transpose(0, 1)
+    by_channel, by_step = masks_of_a_batch(scores.transpose(0, 1))
+    mask = (by_channel != by_step).float()
+    assert (own != mask).float().mean().item() == pytest.approx(differ, abs=0.02)
+    assert by_channel.mean().item() == pytest.approx(channels, abs=0.01)
 
 
 def test_asa_masks_take_all_ties() -> None:
@@ -237,7 +288,8 @@ def test_asa_masks_take_all_ties() -> None:
 @pytest.mark.parametrize("straight_through", [False, True])
 def test_asa_importance_learns_only_straight_through(straight_through: bool) -> None:
     torch.manual_seed(0)
-    module = ASA(6, 1, Setting(2, straight_through)).train()
+    chosen = SETTINGS["asa_straight_through" if straight_through else "asa_text"]
+    module = ASA(6, 1, chosen).train()
     x = torch.randn(6, B, C, H, W)
     found = module(x)
     found.square().sum().backward()

@@ -27,6 +27,12 @@ LIF_3, LIF_5 = 2_323_531, 1_698_933
 PARAMETERS: list[tuple[str, Factory, int]] = [
     ("LIF-SNN-5", lambda: lif_snn_5.lif_snn_5(20, 11, "max"), LIF_5),
     ("LIF-SNN-5 with LIF", lambda: lif_snn_5.lif_snn_5(20, 11, "max", "ma_events"), LIF_5 - 7),
+    # 512C3-BN in place of 512FC: its own weights and norm, and an output that reads 512 planes
+    (
+        "LIF-SNN-5 512C3",
+        lambda: lif_snn_5.lif_snn_5(20, 11, "max", head="convolution"),
+        LIF_5 - (2048 * 512 + 512 + 512 * 110) + 128 * 512 * 9 + 2 * 512 + 8192 * 110,
+    ),
     ("VGG-7", lambda: vgg_snn.vgg_snn_7(1, 10), 8_808_650),
     ("VGG-11", lambda: vgg_snn.vgg_snn_11(1, 10), 42_791_690),
     ("VGG-13", lambda: vgg_snn.vgg_snn_13(1, 100), 43_068_836),
@@ -94,6 +100,11 @@ def test_attention_parameters_of_the_5_layer_network(attention: str, expected: i
 
 NEURONS: list[tuple[str, Factory, int]] = [
     ("LIF-SNN-5", lambda: lif_snn_5.lif_snn_5(1, 11, "max"), 2_793_472 + 512 + 110),
+    (
+        "LIF-SNN-5 512C3",
+        lambda: lif_snn_5.lif_snn_5(1, 11, "max", head="convolution"),
+        2_793_472 + 512 * 4 * 4 + 110,
+    ),
     ("VGG-7", lambda: vgg_snn.vgg_snn_7(1, 10), 230_400),
     ("VGG-11", lambda: vgg_snn.vgg_snn_11(1, 10), 1_246_208),
     ("VGG-13", lambda: vgg_snn.vgg_snn_13(1, 100), 1_442_816),
