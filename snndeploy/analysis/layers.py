@@ -26,7 +26,8 @@ class SpikingLayer:
 
     name: what the user calls it.  key: graph node, or population on the chip.  kind: 'conv' behind
     a convolution (`streams.convolution_neurons`), else 'fc'.  shape: (channels, height, width);
-    neurons without a plane are channels of one pixel.  threshold: V_th in the membrane's real units.  fires_at: 'ge' or 'gt'.
+    without a plane a neuron is a channel.  threshold: V_th in the membrane's real units.  fires_at:
+    'ge' or 'gt'.
     place: the float model, or the program's host or chip.
     """
 
