@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 
 from snndeploy.costs.activity import Activity
@@ -21,7 +22,14 @@ from snndeploy.costs.energy import (
     nasar,
     paper_energy,
 )
-from snndeploy.costs.layers import LayerCost, NeuronLayer, layer_costs, neuron_layers
+from snndeploy.costs.layers import (
+    LayerCost,
+    NeuronLayer,
+    layer_costs,
+    neuron_layers,
+    synaptic_nodes,
+)
+from snndeploy.costs.pools import arriving, behind_pools
 from snndeploy.errors import DataError, DeployError
 from snndeploy.graph import Graph
 
@@ -31,7 +39,7 @@ class NetworkCosts:
     """What a network computes, whoever says how active it is.
 
     input_events: the first layer reads events, so that the share of non-zero inputs (phi_0)
-    matters; else it reads real values.
+    matters; else it reads real values.  behind_pools: layers that read what a pool left.
     """
 
     name: str
@@ -41,6 +49,7 @@ class NetworkCosts:
     neurons: tuple[NeuronLayer, ...]
     attention: tuple[AttentionCost, ...]
     input_events: bool
+    behind_pools: tuple[str, ...] = ()
 
     @property
     def spiking(self) -> bool:
@@ -68,6 +77,7 @@ def network_costs(graph: Graph, name: str, parameters: int) -> NetworkCosts:
         neurons=neuron_layers(graph),
         attention=attention.costs,
         input_events=graph.input.attributes["signal"] != "real",
+        behind_pools=behind_pools(graph, synaptic_nodes(graph, attention)),
     )
 
 
@@ -125,6 +135,14 @@ class Costed:
         return self._mean_rate([n for n in self.network.neurons if n.behind_convolution])
 
     @property
+    def arriving_behind_pools(self) -> tuple[float, ...] | None:
+        """Events over FL * phi of the layers behind pools; None where nothing was measured."""
+        if self.activity is None:
+            return None
+        network, seen = self.network, self.activity
+        return arriving(network.layers, network.behind_pools, seen.rates, seen.events)
+
+    @property
     def spikes(self) -> float | None:
         """Spikes of a sample."""
         if self.nasar is None:
@@ -172,6 +190,12 @@ class Costed:
             "timesteps": network.timesteps,
             "neurons": network.neuron_count,
             "convolution_neurons": network.convolution_neurons,
+            "behind_pools": [
+                _present(layer=name, events_to_formula=ratio)
+                for name, ratio in zip_longest(
+                    network.behind_pools, self.arriving_behind_pools or ()
+                )
+            ],
         }
 
     def _activity(self) -> dict[str, Any]:

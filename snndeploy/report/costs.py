@@ -158,9 +158,26 @@ def _notes(costed: Costed, unit: Unit) -> str:
         total = unit(price(costed.network, costed.activity, once).energy.total_mj)
         notes.append(f"the input is the same at every step: {total} {unit.name} in all with"
                      " --convention first-layer=once")  # fmt: skip
+    notes += _behind_pools(costed)
     if _is_bound(costed):
         notes.append("give --rate, --rates or --data for the energy itself")
     return "\n".join(_wrap(note, "  - ") for note in notes)
+
+
+def _behind_pools(costed: Costed) -> list[str]:
+    """What the rate of a layer behind a pool is, and what it leaves out."""
+    names = costed.network.behind_pools
+    if not names or not costed.network.spiking or costed.convention.operations == "exact":
+        return []
+    said = (
+        f"behind a pool: {', '.join(names)}; the rate is that of the neurons before it, as the"
+        " papers count"
+    )
+    ratios = costed.arriving_behind_pools
+    if ratios is None:
+        return [f"{said}, and more events than FL x rate may arrive (operations=exact)"]
+    counted = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+    return [f"{said}; {counted} times FL x rate arrives (operations=exact)"]
 
 
 def _counts_a_constant_input_often(costed: Costed) -> bool:

@@ -1,6 +1,6 @@
 """What MA Table 3 and section 5.2.2 count: arithmetic of their own, beside the tool's.
 
-Att-Res-SNN-18 on ImageNet, T = 1, r = 16.  Known of Table 3 are the ratios of its NASARs, 1.358 (CA)
+Att-Res-SNN-18, ImageNet, T = 1, r = 16.  Known of Table 3 are the ratios of its NASARs, 1.358 (CA)
 and 1.514 (CSA), and its r_EE, 1.4 and 1.5; section 5.2.2 prints 31.7 % less energy (31.72 % in
 our notes).
 """
