@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from snndeploy.analysis.analyze import Analysis
-from snndeploy.analysis.coding import PeriodSums, gac_duration
+from snndeploy.analysis.coding_document import code_entry, entropy_entry, period_entry
 from snndeploy.analysis.layers import SpikingLayer
 from snndeploy.analysis.membranes import Membranes
 from snndeploy.analysis.patterns import GhostPairs, ghost_pairs, noise_channels, null_channels
 from snndeploy.analysis.rates import LayerRates, network_rates
+from snndeploy.analysis.result import Analysis
 
 SCHEMA = "snndeploy.analysis/1"
 
@@ -36,13 +36,9 @@ CONVENTIONS = {
     "noise": "PTD >= 0",
     "null": "no spike in any sample",
     "ghost": "Pearson correlation of two channels' ASRV maps; maps without variation left out",
+    "entropy": "of the pattern of T bits of a neuron over the samples, bits; corrected: Miller's"
+    " (patterns - 1) / (2 n ln 2) added; pooled: all neurons' patterns; of one step: {0, 1}",
     "firing_period": "T_p = ceil(log_tau(1 - V_th (1 - tau) / x)), ties as the neuron's test says",
-}
-
-SCHEME_RULES = {
-    "direct": "direct coding: T_d = T_p",
-    "ms": "MS coding (the current also takes the membrane shortcut): T_d = 1",
-    "gac": "gated attention coding: T_g = floor(T / T_d) T_d with T_d = T_p",
 }
 
 
@@ -60,10 +56,16 @@ def as_json(analysis: Analysis, data: str = "") -> dict[str, Any]:
         "network": _network(analysis),
         "layers": [_layer(analysis, index) for index in range(len(analysis.layers))],
     }
+    if analysis.settings.samples:
+        document["single_samples"] = list(analysis.settings.samples)
     if analysis.target:
         document["target"] = analysis.target
-    if analysis.periods:
-        document["coding"] = [_coding(periods) for periods in analysis.periods]
+    coding = [
+        *(code_entry(code) for code in analysis.codes),
+        *(period_entry(periods) for periods in analysis.periods),
+    ]
+    if coding:
+        document["coding"] = coding
     document["notes"] = list(analysis.notes)
     return document
 
@@ -75,10 +77,12 @@ def maps(analysis: Analysis) -> dict[str, np.ndarray]:
         if layer.name not in analysis.detailed:
             continue
         membranes = analysis.membranes[layer.name]
-        names = array_names(index)
+        names = array_names(index, layer.name in analysis.sample_spikes)
         found[names["n_sfr"]] = analysis.rates[layer.name].n_sfr
         found[names["membrane_histogram"]] = membranes.histogram
         found[names["membrane_edges"]] = membranes.edges
+        if "sample_spikes" in names:
+            found[names["sample_spikes"]] = analysis.sample_spikes[layer.name].astype(np.uint8)
     return found
 
 
@@ -89,9 +93,10 @@ def maps_file(analysis: Analysis) -> bytes:
     return written.getvalue()
 
 
-def array_names(index: int) -> dict[str, str]:
-    """Names in maps.npz of a layer's arrays, by its place in `layers`."""
-    kinds = ("n_sfr", "membrane_histogram", "membrane_edges")
+def array_names(index: int, samples: bool = False) -> dict[str, str]:
+    """Names in maps.npz of a layer's arrays, by its place in `layers`; samples: single ones are
+    kept."""
+    kinds = ["n_sfr", "membrane_histogram", "membrane_edges"] + ["sample_spikes"] * samples
     return {kind: f"layer{index:03d}_{kind}" for kind in kinds}
 
 
@@ -138,7 +143,9 @@ def _layer(analysis: Analysis, index: int) -> dict[str, Any]:
         membranes = analysis.membranes[layer.name]
         entry["membranes"] = _membranes(membranes)
         entry["patterns"] = _patterns(layer, rates, membranes, analysis.settings.ghost_threshold)
-        entry["arrays"] = array_names(index)
+        entry["arrays"] = array_names(index, layer.name in analysis.sample_spikes)
+    if layer.name in analysis.patterns:
+        entry["entropy"] = entropy_entry(analysis.patterns[layer.name])
     return entry
 
 
@@ -189,46 +196,6 @@ def _ghosts(ghosts: GhostPairs) -> dict[str, Any]:
             for first, second, likeness in ghosts.top
         ],
     }
-
-
-def _coding(periods: PeriodSums) -> dict[str, Any]:
-    coding, timesteps = periods.coding, len(periods.counts)
-    steps = np.arange(1, timesteps + 1)
-    shown = int(periods.counts.sum())
-    entry: dict[str, Any] = {
-        "layer": coding.node.label,
-        "scheme": coding.scheme,
-        "rule": SCHEME_RULES[coding.scheme],
-        "firing_period": {
-            "neurons_times_samples": periods.total,
-            "count_by_steps": {str(step): int(periods.counts[step - 1]) for step in steps},
-            "count_longer_than_window": periods.later,
-            "count_never": periods.never,
-            "count_unlike_first_spike": periods.disagreeing,
-        },
-    }
-    if shown:
-        entry["firing_period"]["mean_steps_within_window"] = float(
-            (steps * periods.counts).sum() / shown
-        )
-    duration = _duration(coding.scheme, periods, timesteps)
-    if duration is not None:
-        entry["dynamics_duration_mean_steps"] = duration
-    return entry
-
-
-def _duration(scheme: str, periods: PeriodSums, timesteps: int) -> float | None:
-    """Mean over the elements that fire within the window; None when none does."""
-    shown = int(periods.counts.sum())
-    if scheme == "ms":
-        return 1.0
-    if not shown:
-        return None
-    lasting = [
-        gac_duration(timesteps, step) if scheme == "gac" else step
-        for step in range(1, timesteps + 1)
-    ]
-    return float((np.array(lasting) * periods.counts).sum() / shown)
 
 
 def _numbers(values: Sequence[float] | np.ndarray) -> list[float | None]:

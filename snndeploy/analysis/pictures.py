@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from snndeploy.analysis.analyze import Analysis
 from snndeploy.analysis.coding import PeriodSums
 from snndeploy.analysis.layers import SpikingLayer
 from snndeploy.analysis.membranes import Membranes
 from snndeploy.analysis.rates import LayerRates, network_rates
+from snndeploy.analysis.result import Analysis
 
 DPI = 120
 INK, BLUE, LIGHT, RED, ORANGE = "#222222", "#2b6ca3", "#a9c8e3", "#b8312f", "#d9822b"

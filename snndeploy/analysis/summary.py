@@ -17,6 +17,7 @@ def summary(document: Mapping[str, Any]) -> str:
         _network(document),
         _rates(document["layers"]),
         _patterns(document),
+        _entropies(document),
         *(_coding(entry) for entry in document.get("coding", ())),
         _notes(document["notes"]),
     ]
@@ -108,29 +109,73 @@ def _patterns(document: Mapping[str, Any]) -> str:
     return "Membranes and patterns\n" + _table(head, rows) + "\n" + _wrap(text, "  ")
 
 
+def _entropies(document: Mapping[str, Any]) -> str:
+    rows = [
+        (layer["name"], *_entropy_cells(layer["entropy"]))
+        for layer in document["layers"]
+        if "entropy" in layer
+    ]
+    if not rows:
+        return ""
+    largest = next(n["entropy"]["bits_largest"] for n in document["layers"] if "entropy" in n)
+    text = (
+        f"H: mean over neurons, from {document['samples']:,} samples, so at most {largest:.3g}"
+        " bits; corrected: for the bias of so few; 1 step: of S^t alone, mean over t; pooled: any"
+        " neuron of the layer; patterns: seen of a neuron"
+    )
+    head = ("layer", "H", "corrected", "1 step", "pooled", "patterns")
+    title = f"Observer's entropy of the {document['timesteps']} bits of a neuron, in bits\n"
+    return title + _table(head, rows) + "\n" + _wrap(text, "  ")
+
+
+def _entropy_cells(entropy: Mapping[str, Any]) -> tuple[str, ...]:
+    keys = ("bits_mean", "bits_mean_corrected", "bits_of_one_step_mean", "bits_pooled")
+    return (*(f"{entropy[key]:.3f}" for key in keys), f"{entropy['patterns_seen_mean']:.1f}")
+
+
 def _coding(entry: Mapping[str, Any]) -> str:
+    lines = [f"Coding at {entry['layer']}: {entry['rule']}"]
+    lines += _periods(entry) if "firing_period" in entry else _first_spikes(entry)
+    if "dynamics_duration_mean_steps" in entry:
+        duration = entry["dynamics_duration_mean_steps"]
+        counted = entry["scheme"] in ("direct", "gac")
+        firing = ", mean over what fires within T" if counted else ""
+        lines.append(f"  dynamics duration {duration:.3g} steps{firing}")
+    unlike = entry.get("firing_period", {}).get("count_unlike_first_spike", 0)
+    if unlike:
+        lines.append(_wrap(f"{unlike:,} first spikes in 32-bit floats differ from T_p", "  "))
+    if "entropy" in entry:
+        names = ("H", "corrected", "1 step", "pooled")
+        values = zip(names, _entropy_cells(entry["entropy"])[:4], strict=True)
+        said = ", ".join(f"{name} {value}" for name, value in values)
+        lines.append(_wrap(f"entropy of an element's bits: {said} bits", "  "))
+    return "\n".join(_wrap(line) if not line.startswith(" ") else line for line in lines)
+
+
+def _periods(entry: Mapping[str, Any]) -> list[str]:
     periods = entry["firing_period"]
     total = periods["neurons_times_samples"]
-    shares = [
-        f"{step}: {count / total:.1%}" for step, count in periods["count_by_steps"].items() if count
-    ]
-    if len(shares) > SHOWN_STEPS:
-        shares = [*shares[:SHOWN_STEPS], "…"]
+    shares = _shares(periods["count_by_steps"], total)
     if periods["count_longer_than_window"]:
         shares.append(f"longer: {periods['count_longer_than_window'] / total:.1%}")
     shares.append(f"never: {periods['count_never'] / total:.1%}")
-    lines = [
-        f"Coding at {entry['layer']}: {entry['rule']}",
-        _wrap("firing period T_p in steps: " + ", ".join(shares), "  "),
-    ]
-    if "dynamics_duration_mean_steps" in entry:
-        duration = entry["dynamics_duration_mean_steps"]
-        firing = "" if entry["scheme"] == "ms" else ", mean over what fires within T"
-        lines.append(f"  dynamics duration {duration:.3g} steps{firing}")
-    unlike = periods["count_unlike_first_spike"]
-    if unlike:
-        lines.append(_wrap(f"{unlike:,} first spikes in 32-bit floats differ from T_p", "  "))
-    return "\n".join(_wrap(line) if not line.startswith(" ") else line for line in lines)
+    return [_wrap("firing period T_p in steps: " + ", ".join(shares), "  ")]
+
+
+def _first_spikes(entry: Mapping[str, Any]) -> list[str]:
+    first = entry["first_spike"]
+    total = first["elements_times_samples"]
+    shares = _shares(first["count_by_steps"], total)
+    if first["count_never"]:
+        shares.append(f"never: {first['count_never'] / total:.1%}")
+    spikes = f"{entry['spikes_per_element']:.3g} spikes an element; first at step "
+    return [_wrap(spikes + ", ".join(shares), "  ")]
+
+
+def _shares(counts: Mapping[str, int], total: int) -> list[str]:
+    """Of the steps that occur, the first few."""
+    found = [f"{step}: {count / total:.1%}" for step, count in counts.items() if count]
+    return [*found[:SHOWN_STEPS], "…"] if len(found) > SHOWN_STEPS else found
 
 
 def _notes(notes: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ from snndeploy.ops import Trait, has, is_layer, kind_of
 from snndeploy.ops.evaluate import node_inputs
 from snndeploy.passes.audit import computed_every_step
 from snndeploy.passes.streams import (
+    before_views,
     convolution_neurons,
     is_first_layer,
     neurons_before,
@@ -132,18 +133,11 @@ def _role(graph: Graph, node: Node, gated: set[str], attention: Attention) -> Ro
         return "readout"
     if node.side == "encoder":
         return "encoder_attention" if node.name in gated else "encoder"
-    source = _before_views(graph, node)
+    source = before_views(graph, node)
     if source.name in attention.scaled_spikes:
         return "gated"
     real = source.signal is not None and source.signal.kind == "real"
     return "shortcut" if real and reads_current(graph, node) else "layer"
-
-
-def _before_views(graph: Graph, node: Node) -> Node:
-    source = graph.by_name[node.inputs[0]]
-    while kind_of(source).view and source.inputs:
-        source = graph.by_name[source.inputs[0]]
-    return source
 
 
 def _behind_gates(graph: Graph, attention: Attention) -> set[str]:

@@ -70,6 +70,14 @@ def is_first_layer(graph: Graph, node: Node) -> bool:
     return not any(n.is_neuron or is_layer(n) for n in before)
 
 
+def before_views(graph: Graph, node: Node) -> Node:
+    """What the node reads, before it was arranged anew."""
+    source = graph.by_name[node.inputs[0]]
+    while kind_of(source).view and source.inputs:
+        source = graph.by_name[source.inputs[0]]
+    return source
+
+
 def _walk(
     graph: Graph, start: Iterable[str], onward: Callable[[Node], Iterable[str]]
 ) -> Iterator[Node]:

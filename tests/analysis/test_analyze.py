@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from snndeploy import pipeline
-from snndeploy.analysis import Settings, analyze_chip, analyze_model, as_json, maps
-from snndeploy.analysis import analyze as module
+from snndeploy.analysis import Settings, analyze_chip, analyze_model, as_json, maps, sums
 from snndeploy.data import load_data
 from snndeploy.errors import DataError
 from snndeploy.program import load
@@ -210,7 +209,7 @@ def test_an_unknown_layer(program, x):
 
 
 def test_maps_that_do_not_fit(program, x, monkeypatch):
-    monkeypatch.setattr(module, "LARGEST_MAPS", 200)
+    monkeypatch.setattr(sums, "LARGEST_MAPS", 200)
     found = analyze_chip(program, x)
     size = "2 steps x 128 neurons are 256 counts; at most 200 are kept"
     said = f"maps, membranes and patterns are absent: {size}; choose layers with --layer"
