@@ -17,7 +17,7 @@ from snndeploy.ops.neuron import NEURON
 from snndeploy.ops.norm import NORM
 from snndeploy.ops.parts import CONCATENATE, TAKE
 from snndeploy.ops.pool import AVERAGE_POOL, MAXIMUM_POOL
-from snndeploy.ops.rank import TOP_K
+from snndeploy.ops.rank import TOP_K, TOP_K_MASK
 from snndeploy.ops.reduce import MAX, MEAN, MIN, SUM
 from snndeploy.ops.standardize import GROUP_NORM, LAYER_NORM
 from snndeploy.ops.transposed import CONV_TRANSPOSE, UPSAMPLE
@@ -34,7 +34,7 @@ KINDS: dict[str, OpKind] = {
         AVERAGE_POOL, MAXIMUM_POOL, MEAN_WINDOWS, MAX_WINDOWS,
         ADD, SUBTRACT, MULTIPLY, DIVIDE, SCALE, RELU, SIGMOID, TANH,
         FLOOR, ROUND, CLAMP, COMPARE,
-        MEAN, SUM, MAX, MIN, TOP_K,
+        MEAN, SUM, MAX, MIN, TOP_K, TOP_K_MASK,
         LEAKY, WEIGH, SOFTMAX, LOG_SOFTMAX, ARGMAX,
         VIEW, PERMUTE, EXPAND, TAKE, CONCATENATE,
     )

@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_unflatten
 
 from snndeploy.errors import ModelError, UnsupportedError
 from snndeploy.frontend.answer import answer_of
+from snndeploy.frontend.capture.masks import ranked
 from snndeploy.frontend.capture.simplify import SIMPLER
 from snndeploy.frontend.capture.values import (
     Call,
@@ -56,6 +57,7 @@ class _Reader:
     exported: Any
     made: dict[Any, Value] = field(default_factory=dict)
     known: dict[Any, Any] = field(default_factory=dict)  # of the exported graph's nodes
+    together: dict[str, None] = field(default_factory=dict)  # modules whose samples meet
     number: int = 0
 
     def program(self, timesteps: int) -> tuple[Program, str]:
@@ -78,7 +80,7 @@ class _Reader:
         if given is None or not any(given in call.sources() for call in calls):
             raise ModelError("the model's output does not depend on its input")
         said = f"of all that the model returns, {taken} is taken as its answer"
-        return Program(given, answer, calls), said if taken else ""
+        return Program(given, answer, calls, tuple(self.together)), said if taken else ""
 
     def _returned(self, output: Any) -> Any:
         """What the module returns, as it returns it; states that it changed come before."""
@@ -116,6 +118,8 @@ class _Reader:
                 self.call(aten.expand.default, {"self": one, "size": list(part.shape)}, module)
                 for one, part in zip(arguments["tensors"], value, strict=True)
             ]
+        if str(target) == "aten.topk.default":
+            return ranked(self, arguments, module)
         return self.call(target, arguments, module)
 
     def _known(self, argument: Any) -> Any:
@@ -128,7 +132,7 @@ class _Reader:
     def _item(self, node: Any, module: str) -> Any:
         source, index = node.args
         found = self.known[source]
-        if isinstance(found, list):
+        if isinstance(found, list) and index < len(found):
             return found[index]
         if index != 0:
             raise UnsupportedError(

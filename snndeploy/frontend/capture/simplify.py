@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from snndeploy.frontend.capture import masks
 from snndeploy.frontend.capture.values import Call, Constant
 
 aten = torch.ops.aten
@@ -109,7 +110,7 @@ def _select(reader: Any, a: dict[str, Any], module: str) -> Any:
         return reader.select(base, along, every[index], module)
     if (a["dim"], a["index"]) != (along, index):
         return reader.select(value, along, index, module)
-    return None
+    return masks.of_places(reader, a, module, aten.select.int, 0)
 
 
 def _cat(reader: Any, a: dict[str, Any], module: str) -> Any:
@@ -157,7 +158,7 @@ def _stack(reader: Any, a: dict[str, Any], module: str) -> Any:
             return base
     if a.get("dim", 0) != along:
         return reader.stack(members, along, module)
-    return None
+    return masks.stacked(reader, members, along, module)
 
 
 def _squeeze(reader: Any, a: dict[str, Any], module: str) -> Any:
@@ -237,4 +238,7 @@ SIMPLER: dict[str, Rule] = {
     "aten.mm.default": _matmul,
     "aten.matmul.default": _matmul,
     "aten.addmm.default": _addmm,
+    "aten.squeeze.dim": masks.squeezed,
+    "aten.index_put.default": masks.written,
+    "aten.scatter.value": masks.scattered,
 }

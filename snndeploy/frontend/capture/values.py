@@ -66,11 +66,16 @@ Value = Constant | Given | Call
 
 @dataclass(frozen=True)
 class Program:
-    """calls: all that the output needs, in the order in which the module made them."""
+    """calls: all that the output needs, in the order in which the module made them.
+
+    together: modules that choose for all samples of a batch together; they are read as choosing
+    for each sample by itself.
+    """
 
     given: Given
     output: Value
     calls: tuple[Call, ...]
+    together: tuple[str, ...] = ()
 
 
 def values_in(arguments: Iterable[Any]) -> Iterator[Value]:
