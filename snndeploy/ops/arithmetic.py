@@ -14,7 +14,7 @@ from snndeploy.connections import Shape
 from snndeploy.connections.algebra import NotComposable
 from snndeploy.graph import Axes, Block, Dimension, Node, Signal
 from snndeploy.ops import common
-from snndeploy.ops.call import Call, Translated, Translator, number
+from snndeploy.ops.call import UNCHANGED, Call, Translated, Translator, number
 from snndeploy.ops.form import Form, Same, Scaled, adds_nothing, one_input
 from snndeploy.ops.kind import (
     Cost,
@@ -301,6 +301,12 @@ def _reversed_subtract(call: Call) -> Translated:
     return _scaled(-float(call.get("alpha", 1)), other)
 
 
+def _chosen(call: Call) -> Translated:
+    """a where a comparison says yes, else b: b + (a - b) * [yes]"""
+    yes, no = float(call.get("self")), float(call.get("other"))
+    return UNCHANGED if (yes, no) == (1.0, 0.0) else _scaled(yes - no, no)
+
+
 SCALE = OpKind(
     name="scale", role=Role.LINEAR,
     evaluate=_scale, axes=broadcast_axes, signal=scale_signal, contracts_time=common.never,
@@ -315,5 +321,6 @@ SCALE = OpKind(
         "aten.rsub.Scalar": _reversed_subtract,
         "aten.rsub.Tensor": _reversed_subtract,
         "aten.neg.default": lambda call: _scaled(-1.0, 0.0),
+        "aten.where.Scalar": _chosen,
     },
 )  # fmt: skip

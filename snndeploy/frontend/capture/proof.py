@@ -88,7 +88,18 @@ def prove_captured(captured: Captured) -> tuple[str, ...]:
     labels = {node.name: node.label for node in captured.graph.nodes}
     listed = ", ".join(repr(labels[name]) for name in silent)
     note = f"no input of the proof makes {listed} fire: compared with forced spikes alone"
-    return (note,) if silent else ()
+    return (*_told(captured.program), *((note,) if silent else ()))
+
+
+def _told(program: Program) -> tuple[str, ...]:
+    """A note on modules whose samples see each other in a batch, which the graph's do not."""
+    if not program.together:
+        return ()
+    listed = ", ".join(repr(module) for module in program.together)
+    return (
+        f"module {listed} chooses for all samples of a batch together: compiled, and compared, one"
+        " sample at a time",
+    )
 
 
 def may_be_forced(neuron: Neuron) -> bool:
@@ -114,6 +125,8 @@ def _terms(call: Call) -> int:
 
 
 def _same_trace(captured: Captured, x: Any, samples: int) -> None:
+    if captured.program.together:  # what it chooses for all samples is then right for each
+        x = x.narrow(captured.batch_axis, 0, 1).expand(x.shape).contiguous()
     try:
         with torch.no_grad():
             theirs = captured.module(x.clone())
