@@ -1,12 +1,11 @@
-"""Operators of torch written in others: pools and convolutions in one and three dimensions.
+"""Operators of torch written in others: pools and convolutions in three dimensions.
 
 The papers pool and convolve (batch, time, channels, rows, columns) with operators made for
-volumes, and (batch, time, features) with those made for lines.  Where the window is a whole
-dimension or a single place of it, they are plain ones:
+volumes.  Where the window is a whole dimension or a single place of it, they are plain ones:
 
   adaptive pool to 1     the mean or maximum over those dimensions
   pool (1, k, l)         a pool of each plane
-  conv 1 x 1 x 1, or 1   a linear layer on the channels
+  conv 1 x 1 x 1         a linear layer on the channels
   conv 1 x k x l         a convolution of each plane
 
 What a window has of the first of its three dimensions besides stays as it is, and is refused.
@@ -44,22 +43,6 @@ def _adaptive(x: Any, output_size: Sequence[int], whole: Callable[..., Any], poo
         return NotImplemented
     kernel = [rows // out[0], columns // out[1]]
     return _of_planes(x, lambda planes: pool(planes, kernel))
-
-
-def adaptive_average_line(x: Any, output_size: Sequence[int]) -> Any:
-    return _adaptive_line(x, output_size, lambda x: x.mean([-1], keepdim=True))
-
-
-def adaptive_maximum_line(x: Any, output_size: Sequence[int]) -> Any:
-    """Both results of torch's, as `adaptive_maximum`."""
-    found = _adaptive_line(x, output_size, lambda x: x.amax([-1], keepdim=True))
-    return NotImplemented if found is NotImplemented else (found, found)
-
-
-def _adaptive_line(x: Any, output_size: Sequence[int], whole: Callable[[Any], Any]) -> Any:
-    if x.shape[-1] == output_size[0]:
-        return x.clone()
-    return whole(x) if output_size[0] == 1 else NotImplemented
 
 
 def average_pool(
@@ -128,24 +111,9 @@ def convolution(
     )
 
 
-def convolution_line(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Sequence[int] = (1,),
-    padding: Sequence[int] | str = (0,),
-    dilation: Sequence[int] = (1,),
-    groups: int = 1,
-) -> Any:
-    """Of a line, with a kernel of length 1."""
-    padded = not isinstance(padding, str) and padding[0] != 0
-    if x.dim() != 3 or weight.shape[2] != 1 or stride[0] != 1 or padded or groups != 1:
-        return NotImplemented
-    return _on_channels(x, weight.flatten(1), bias)
-
-
 def _on_channels(x: Any, weight: Any, bias: Any) -> Any:
-    return aten.linear(x.movedim(1, -1), weight, bias).movedim(-1, 1)
+    last = x.permute(0, 2, 3, 4, 1)
+    return aten.linear(last, weight, bias).permute(0, 4, 1, 2, 3)
 
 
 def _of_planes(x: Any, function: Callable[[Any], Any]) -> Any:
@@ -168,10 +136,6 @@ def _three(values: Sequence[int]) -> list[int]:
 
 
 DECOMPOSITIONS = {
-    aten.adaptive_avg_pool1d.default: adaptive_average_line,
-    aten.adaptive_max_pool1d.default: adaptive_maximum_line,
-    aten.conv1d.default: convolution_line,
-    aten.conv1d.padding: convolution_line,
     aten.adaptive_avg_pool3d.default: adaptive_average,
     aten.adaptive_max_pool3d.default: adaptive_maximum,
     aten.avg_pool3d.default: average_pool,

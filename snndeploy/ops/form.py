@@ -143,6 +143,27 @@ def require_plane(source: Node, shape: Shape) -> None:
         raise NotComposable("rearranged rows, columns or channels")
 
 
+def named_plane(source: Node, shape: Shape) -> Shape:
+    """Channels, rows and columns as the node names them: its value's own, or features in a row."""
+    seen = tuple(source.step_shape[-3:])
+    if shape[1:] != (1, 1) or len(seen) != 3 or prod(seen) != shape[0]:
+        require_plane(source, shape)
+        return shape
+    return (seen[0], seen[1], seen[2])
+
+
+def of_named_plane(form: Kernel, shape: Shape) -> Form:
+    """The kernel; on features in a row that are only named a plane, its matrix."""
+    if form.before == shape:
+        return form
+    results = prod(form.result)
+    if results * shape[0] > LARGEST_DENSE:
+        raise NotComposable(f"a pool of features that would take {results * shape[0]:,} weights")
+    each = np.eye(shape[0]).reshape(shape[0], *form.before)
+    weight = form.conv.real_sums(each, form.conv.weight).reshape(shape[0], results)
+    return Matrix(np.ascontiguousarray(weight.T).reshape(results, *shape))
+
+
 def selected(
     rows: np.ndarray, total: int, source: Node, at: int, shape: Shape, *, flatten: bool = False
 ) -> Form:

@@ -18,7 +18,7 @@ from snndeploy.graph import Axes, Block, Node
 from snndeploy.ops import common
 from snndeploy.ops.call import Call, Translated, pair
 from snndeploy.ops.conv import two
-from snndeploy.ops.form import Form, Kernel, require_plane
+from snndeploy.ops.form import Form, Kernel, named_plane, of_named_plane
 from snndeploy.ops.kind import (
     Cost,
     Firing,
@@ -67,9 +67,9 @@ def contracts_time(node: Node, inputs: Sequence[Node]) -> bool:
 
 
 def average_forms(node: Node, inputs: Sequence[Node], shapes: Sequence[Shape]) -> list[Form]:
-    require_plane(inputs[0], shapes[0])
+    plane = named_plane(inputs[0], shapes[0])
     kernel, stride = two(node.attributes["kernel"]), two(node.attributes["stride"])
-    return [Kernel(average_pool(shapes[0][0], kernel, stride), shapes[0])]
+    return [of_named_plane(Kernel(average_pool(plane[0], kernel, stride), plane), shapes[0])]
 
 
 def average_summed(node: Node, inputs: Sequence[Node], parts: Sequence[Summed]) -> Summed:

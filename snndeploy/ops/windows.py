@@ -21,7 +21,7 @@ from snndeploy.connections import Conv, Shape
 from snndeploy.connections.algebra import LARGEST_DENSE, NotComposable, symmetric
 from snndeploy.graph import Axes, Block, Node
 from snndeploy.ops import common
-from snndeploy.ops.form import Form, Kernel, Matrix, require_plane
+from snndeploy.ops.form import Form, Kernel, Matrix, named_plane, of_named_plane
 from snndeploy.ops.kind import (
     Cost,
     Firing,
@@ -96,11 +96,11 @@ def contracts_time(node: Node, inputs: Sequence[Node]) -> bool:
 
 def mean_forms(node: Node, inputs: Sequence[Node], shapes: Sequence[Shape]) -> list[Form]:
     """A kernel where all windows count the same; else a matrix, which no kernel reads."""
-    require_plane(inputs[0], shapes[0])
-    (channels, *plane), counts = shapes[0], _counts(node)
-    conv = _window_conv(node, shapes[0])
+    seen, counts = named_plane(inputs[0], shapes[0]), _counts(node)
+    (channels, *plane), conv = seen, _window_conv(node, seen)
     if conv is not None and np.all(counts == counts[0, 0]):
-        return [Kernel(conv.with_weight(conv.weight / counts[0, 0]), shapes[0])]
+        kernel = Kernel(conv.with_weight(conv.weight / counts[0, 0]), seen)
+        return [of_named_plane(kernel, shapes[0])]
     if channels**2 * prod(plane) * counts.size > LARGEST_DENSE:
         raise NotComposable(
             f"averages of windows of different sizes ({_sizes(node)}) of {channels} channels; an"

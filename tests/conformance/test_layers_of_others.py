@@ -94,6 +94,31 @@ def test_lines_are_planes_of_one_column(name):
     check_model(OnLines(*LINES[name]()).eval(), Target.load("loihi2"))
 
 
+class Votes(nn.Module):
+    """Groups of features in a row, each the mean of its votes, as SpikingJelly has it."""
+
+    def __init__(self, pool):
+        super().__init__()
+        self.pool = pool
+
+    def forward(self, x):
+        return self.pool(x.unsqueeze(1)).squeeze(1)
+
+
+VOTES = {
+    "of equal groups": lambda: nn.AvgPool1d(3, 3),
+    "of groups that overlap": lambda: nn.AvgPool1d(4, 2),
+    "of groups cut off": lambda: nn.AvgPool1d(5, ceil_mode=True),
+    "of padded groups": lambda: nn.AvgPool1d(4, 4, 2),
+}
+
+
+@pytest.mark.parametrize("name", VOTES)
+def test_features_in_a_row_vote(name):
+    layers = nn.Flatten(), nn.Linear(33, 12), Votes(VOTES[name]())
+    check_model(OnLines(*layers).eval(), Target.load("loihi2"))
+
+
 def test_a_kernel_of_one_step_is_one_of_each_plane():
     model = OnVolumes(lambda: nn.Conv3d(3, 4, (1, 3, 3), padding=(0, 1, 1)))
     check_model(model.eval(), Target.load("loihi2"))

@@ -67,6 +67,9 @@ def of_places(reader: Any, a: dict[str, Any], module: str, call: Any, kept: int)
 
 
 def squeezed(reader: Any, a: dict[str, Any], module: str) -> Any:
+    """A dimension that holds more than one value stays."""
+    if a["self"].shape[a["dim"]] != 1:
+        return a["self"]
     return of_places(reader, a, module, aten.squeeze.dim, 1)
 
 

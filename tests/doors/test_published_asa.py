@@ -1,0 +1,76 @@
+"""ASA-SNN's own code, unmodified, plain and with its attention, to a simulated program.
+
+SNNDEPLOY_PUBLISHED names the folder with the clone ASA-SNN (BICLab/ASA-SNN) and a folder
+ASA-SNN-needs with what it imports and later versions lack:
+
+    pip install --no-deps --target ASA-SNN-needs spikingjelly==0.0.0.0.12 einops pandas \
+        python-dateutil six
+
+The weights are the module's own at first, its norms with statistics of the frames and its linear
+layers enlarged, so that every layer fires.  The frames are those of `test_published_attention`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from journey import journey
+from test_published_attention import SAMPLES, STEPS, frames  # noqa: F401
+from test_published_residual import live, repositories  # noqa: F401
+
+from snndeploy.frontend.load import load
+from snndeploy.pipeline.options import Options
+
+pytestmark = [pytest.mark.published, pytest.mark.torch]
+SYSTEM = ("ASA-SNN", "ICCV 2023")
+DOUBLE = Options(weights="double")
+
+
+def spec(attention: str) -> str:
+    """The paper's ASA-1 has two layers along time, reduction 2; 1 would be a single one."""
+    given = ["-T", str(STEPS), "-ps", "00111", "-attention", attention, "-reduction", "2"]
+    return f"models.Net:DVSGestureNet(config.parser.parse_args({given}))"
+
+
+@pytest.fixture
+def opened(repositories, frames):  # noqa: F811
+    needs = repositories / "ASA-SNN-needs"
+    if not needs.is_dir():
+        pytest.skip(f"NOT TESTED: {needs} is missing; the first lines of this file make it")
+
+    def made(attention: str):
+        path = [repositories / "ASA-SNN", needs]
+        found = load(spec(attention), random_weights=True, path=path, data=frames)
+        for part in found.module.modules():
+            if isinstance(part, torch.nn.BatchNorm2d):
+                part.momentum = None
+                torch.nn.init.constant_(part.weight, 1.5)
+            if isinstance(part, torch.nn.Linear) and part.bias is not None:
+                torch.nn.init.normal_(part.weight, 0.0, 2.0 * part.in_features**-0.5)
+        with torch.no_grad(), found.code:
+            found.module.train()(torch.from_numpy(frames.inputs()))
+        return found, path
+
+    return made
+
+
+@pytest.mark.parametrize("attention, target", [("no", "loihi2"), ("ASA", "hybrid45nm")])
+def test_as_published(attention, target, opened, frames, tmp_path):  # noqa: F811
+    found, path = opened(attention)
+    torch.save(found.module.state_dict(), tmp_path / "weights.pt")
+    came = journey(
+        *SYSTEM, {"no": "plain", "ASA": "ASA-1"}[attention], spec(attention), frames,
+        target=target, options=DOUBLE, path=path, checkpoint=tmp_path / "weights.pt",
+    )  # fmt: skip
+    assert (came.row.reached, came.row.said) == ("simulated", "")
+    rates = live(came.opened.graph, frames)
+    print(rates)
+    assert len(rates) == 5 and all(0.001 < rate < 0.6 for rate in rates.values()), rates
+    agreeing = {
+        name: layer.matching / (layer.neurons * STEPS * came.simulation.samples)
+        for name, layer in came.simulation.layers.items()
+        if layer.matching is not None
+    }
+    print(agreeing)
+    assert len(agreeing) == 5 and min(agreeing.values()) > 0.95, agreeing
