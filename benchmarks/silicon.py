@@ -30,7 +30,7 @@ from silicon_shown import show
 from silicon_workloads import CHIP_STEPS, Replay, dvs_gesture, nxtf_mnist, pilotnet
 
 from snndeploy.engines.activity import Traffic
-from snndeploy.files.writing import json_text
+from snndeploy.files.writing import write_json
 from snndeploy.layout.layout import Layout
 from snndeploy.mapping import Objective, place
 from snndeploy.target.events import STATIC_POWER
@@ -330,7 +330,7 @@ def main() -> None:
             found[name] = run(folder, not options.no_own_maps)
             show(name, found[name])
     if options.json:
-        options.json.write_text(json_text(found), encoding="utf-8")
+        write_json(options.json, found)
     if options.page:
         from silicon_page import update
 

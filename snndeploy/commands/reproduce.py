@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from snndeploy.commands.console import check_json, clear_step, json_option, show, show_step
+from snndeploy.commands.console import Command, check_json, clear_step, json_option, show, show_step
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("rows", nargs=-1, metavar="[ROW|all]...")
 @json_option("the rows")
 def reproduce(rows: tuple[str, ...], json_file: Path | None) -> None:

@@ -12,7 +12,6 @@ layers enlarged, so that every layer fires.  The frames are those of `test_publi
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from journey import journey
