@@ -149,7 +149,7 @@ def test_what_must_be_said(tmp_path):
 def test_too_many_frames_are_refused_before_they_are_made(tmp_path):
     path = saved(tmp_path / "e.npz", t=np.array([0, 0, 0, 4 << 30, 0, 0], np.int64))
     assert refused(path, Binning(bin_us=1, **SENSOR)).startswith(
-        "e.npz: 2 recordings of 4294967297x2x2x3 values are "
+        "e.npz: 2 recordings of 4294967297x2x2x3 values; at most 1,048,576 frames of "
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from snndeploy.errors import DeployError, OptionError, one_line
+from snndeploy.files.budget import memory_of
 from snndeploy.files.ownership import forced
 from snndeploy.files.writing import check_writable, json_text, write_json
 from snndeploy.printable import printable
@@ -37,7 +38,8 @@ OUTPUT = OutputPath(path_type=Path)
 class Command(click.Command):
     """A command whose outputs are none of its inputs, nor each other.
 
-    `--force`, which every command with outputs has, lets them replace files that are not ours.
+    `--force`, which every command with outputs has, lets them replace files that are not ours;
+    `--memory`, which every command with inputs has, is what one of them may take.
     """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -45,12 +47,23 @@ class Command(click.Command):
         if any(_is_output(param) for param in self.params):
             said = "Replace files that snndeploy did not write."
             self.params.append(click.Option(["--force"], is_flag=True, help=said))
+        if any(_is_input(param) for param in self.params):
+            said = "What one file that is read may take of memory."
+            kind = click.FloatRange(0, min_open=True)
+            memory = click.Option(
+                ["--memory"], type=kind, default=1.0, metavar="GIB", show_default=True, help=said
+            )
+            self.params.append(memory)
 
     def invoke(self, context: click.Context) -> Any:
         force = context.params.pop("force", False)
         _check_outputs(self.params, context.params)
-        with forced(force):
+        with forced(force), memory_of(context.params.pop("memory", 1.0)):
             return super().invoke(context)
+
+
+def _is_input(param: click.Parameter) -> bool:
+    return isinstance(param.type, click.Path) and not _is_output(param)
 
 
 def _is_output(param: click.Parameter) -> bool:

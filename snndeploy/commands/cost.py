@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
@@ -23,7 +21,8 @@ from snndeploy.commands.console import (
     show_step,
 )
 from snndeploy.commands.model_options import samples_said, spec_options
-from snndeploy.errors import DataError, DeployError, one_line
+from snndeploy.errors import DataError, DeployError
+from snndeploy.files.tables import table
 
 CONVENTION_HELP = (
     "default, s1, gac, no-encoder, exact, or KEY=VALUE,...: how the papers' formula is read"
@@ -168,13 +167,7 @@ def _activity(graph: Any, network: Any, asked: Asked) -> Any:
 
 
 def _read_table(path: Path) -> Any:
-    if not path.is_file():
-        raise DataError(f"rates file {path} does not exist")
-    kind, loads = ("TOML", tomllib.loads) if path.suffix == ".toml" else ("JSON", json.loads)
-    try:
-        return loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not readable as {kind}: {one_line(error)}") from None
+    return table(path, "rates file", DataError)
 
 
 def _measured(graph: Any, asked: Asked) -> Any:

@@ -17,8 +17,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from snndeploy.data.binning import Binning
-from snndeploy.data.samples import LARGEST_BYTES, Data
+from snndeploy.data.samples import Data
 from snndeploy.errors import DataError
+from snndeploy.files.budget import check_budget
 
 EVENT_KEYS = ("x", "y", "p", "t", "offset", "label", "sensor")
 MOST_FRAMES = 1 << 20
@@ -157,9 +158,11 @@ def _check_places(events: Events, height: int, width: int) -> None:
 
 def _check_size(events: Events, samples: int, shape: tuple[int, ...]) -> None:
     size = samples * int(np.prod([int(side) for side in shape], dtype=object))
-    if shape[0] > MOST_FRAMES or shape[2] * shape[3] > MOST_PIXELS or size > LARGEST_BYTES:
-        frames = "x".join(map(str, shape))
+    frames = "x".join(map(str, shape))
+    what = f"{events.name}: {samples} recordings of {frames} values"
+    if shape[0] > MOST_FRAMES or shape[2] * shape[3] > MOST_PIXELS:
         raise DataError(
-            f"{events.name}: {samples} recordings of {frames} values are {size / 2**30:,.1f} GiB;"
-            f" at most {LARGEST_BYTES >> 30} GiB are held: longer bins, fewer --frames or --samples"
+            f"{what}; at most {MOST_FRAMES:,} frames of {MOST_PIXELS:,} pixels are held: longer"
+            " bins, or fewer --frames"
         )
+    check_budget(size, what, DataError, "longer bins, fewer --frames or --samples")

@@ -12,8 +12,9 @@ from snndeploy.data.binning import Binning
 from snndeploy.data.events import Events, framed
 from snndeploy.data.npz import read_npz
 from snndeploy.data.recordings import READERS, read_recordings
-from snndeploy.data.samples import LARGEST_BYTES, Data, checked
+from snndeploy.data.samples import Data, checked
 from snndeploy.errors import DataError
+from snndeploy.files.budget import check_budget
 
 
 def load_data(source: Any, binning: Binning | None = None, most: int | None = None) -> Data:
@@ -36,7 +37,7 @@ def _of_path(path: Path, binning: Binning | None, most: int | None) -> Data:
     events = path.is_dir() or path.suffix.lower() in READERS
     if not (path.is_file() or (path.is_dir() and any(path.iterdir()))):
         raise DataError(f"data file {path} does not exist")
-    found = read_recordings(path, most) if events else read_npz(path)
+    found = read_recordings(path, most) if events else read_npz(path, most)
     if isinstance(found, Data):
         return found
     return _framed(found, binning, path, most)
@@ -87,8 +88,7 @@ def _gathered(parts: Iterator[Any], name: str, most: int | None, *, batched: boo
             y = _array(part[1])
             labels.append(y if batched else y[None])
         count, size = count + len(inputs[-1]), size + x.nbytes
-        if size > LARGEST_BYTES:
-            raise DataError(f"{name} gives more than {LARGEST_BYTES >> 30} GiB: give a part of it")
+        check_budget(size, name, DataError, "give a part of it")
         if most is not None and count >= most:
             break
     if not inputs:

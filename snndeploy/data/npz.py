@@ -17,23 +17,26 @@ from pathlib import Path
 import numpy as np
 
 from snndeploy.data.events import EVENT_KEYS, Events, recorded
-from snndeploy.data.samples import LARGEST_BYTES, Data, checked
+from snndeploy.data.samples import Data, checked
 from snndeploy.errors import DataError, near_names, one_line
+from snndeploy.files.budget import check_budget
 from snndeploy.files.plain_array import NotPlain, read_plain
 
 NPY_VERSIONS = (1, 2)
 KEYS = ("x", "y", "scale")
 
 
-def read_npz(path: Path) -> Data | Events:
+def read_npz(path: Path, most: int | None = None) -> Data | Events:
     """Read it; nothing is unpickled, and sizes are checked before memory is taken.
+
+    most: of `x` and `y`, no more than the first so many samples.
 
     Raises:
         DataError: the file is no plain .npz, or its arrays do not belong together.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            arrays = _read(archive, path)
+            arrays = _read(archive, path, most)
     except DataError:
         raise
     except Exception as error:  # zipfile raises many kinds for a damaged file
@@ -44,26 +47,33 @@ def read_npz(path: Path) -> Data | Events:
     return checked(Data(x, y, _scale(arrays.get("scale"), path), path.name), path)
 
 
-def _read(archive: zipfile.ZipFile, path: Path) -> dict[str, np.ndarray]:
+def _read(archive: zipfile.ZipFile, path: Path, most: int | None) -> dict[str, np.ndarray]:
     members = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
     if "x" not in members:
         there = ", ".join(list(members)[:8]) or "nothing"
         raise DataError(f"{path} has no array x (it has {there}){near_names('x', members)}")
-    keys = EVENT_KEYS if {"t", "offset"} <= set(members) else KEYS
-    wanted = {key: members[key] for key in keys if key in members}
-    size = sum(entry.file_size for entry in wanted.values())
-    if size > LARGEST_BYTES:
-        raise DataError(
-            f"{path} unpacks to {size / 2**30:,.1f} GiB; at most {LARGEST_BYTES >> 30} GiB are"
-            " read: split it"
-        )
-    return {key: _array(archive, entry, path) for key, entry in wanted.items()}
+    events = {"t", "offset"} <= set(members)
+    wanted = {key: members[key] for key in (EVENT_KEYS if events else KEYS) if key in members}
+    found: dict[str, np.ndarray] = {}
+    for key, entry in wanted.items():
+        first = most if key in ("x", "y") and not events else None
+        held = sum(array.nbytes for array in found.values())
+        array = _array(archive, entry, path, first, held)
+        found[key] = array[:first] if first and array.ndim else array
+    return found
 
 
-def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> np.ndarray:
+def _array(
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, first: int | None, held: int
+) -> np.ndarray:
+    """held: bytes of the arrays that were read before."""
+
+    def check(size: int) -> None:
+        check_budget(size + held, f"{path}, unpacked,", DataError, "use fewer --samples")
+
     try:
         with archive.open(entry) as stream:
-            return read_plain(stream, entry.file_size, NPY_VERSIONS)
+            return read_plain(stream, entry.file_size, NPY_VERSIONS, first=first, check=check)
     except NotPlain as error:
         name = entry.filename.removesuffix(".npy")
         raise DataError(f"{path}: array {name} cannot be used: {error}") from None

@@ -22,9 +22,9 @@ import numpy as np
 
 from snndeploy.data.events import EVENT_KEYS, Events, recorded
 from snndeploy.errors import DataError, one_line
+from snndeploy.files.budget import check_budget
 from snndeploy.files.hdf5 import Budget, h5py, member
 
-LARGEST_FILE = 1 << 30
 MOST_FILES = 1 << 20
 NMNIST_SENSOR = (34, 34)
 DVS128_SENSOR = (128, 128)
@@ -43,8 +43,7 @@ def read_recordings(path: Path, most: int | None = None) -> Events:
 
 
 def _file(path: Path) -> Events:
-    if path.stat().st_size > LARGEST_FILE:
-        raise DataError(f"{path} is larger than {LARGEST_FILE >> 30} GiB: split it")
+    check_budget(path.stat().st_size, str(path), DataError, "split it")
     try:
         return READERS[path.suffix.lower()](path)
     except DataError:

@@ -11,8 +11,6 @@ from snndeploy.data.binning import Binning
 from snndeploy.errors import DataError
 from snndeploy.metrics import Meaning, labels_are
 
-LARGEST_BYTES = 16 << 30
-
 Kind = Literal["binary", "integer", "real"]
 
 

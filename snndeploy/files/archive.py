@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from snndeploy.errors import ProgramError, one_line
+from snndeploy.files.budget import check_budget
 from snndeploy.files.plain_array import NotPlain, read_plain
 from snndeploy.files.writing import plain_number, replacing
 
@@ -96,6 +97,7 @@ class SealedFile:
         self.path = path
         if not path.is_file():
             raise ProgramError(f"program file {path} does not exist")
+        check_budget(path.stat().st_size, f"program file {path}", ProgramError)
         self.archive = self._open()
         try:
             self.entries = self._checked_entries()

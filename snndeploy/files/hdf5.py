@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from snndeploy.errors import DeployError, ModelError
+from snndeploy.files.budget import GIB, budget_bytes
 
 try:
     import h5py
@@ -15,7 +16,6 @@ except ModuleNotFoundError:
 
 __all__ = ["Budget", "h5py", "member"]
 
-MOST_BYTES = 1 << 30  # of all numbers in a file, as read
 LARGEST_INFLATION = 2048  # deflate reaches 1032:1; more than that is not stored data
 _BUILT_IN_FILTERS = {1, 2, 3, 4, 32000}  # deflate, shuffle, fletcher32, szip, lzf
 
@@ -26,7 +26,7 @@ Refusal = Callable[[str], DeployError]
 class Budget:
     """How many bytes may still be read of a file."""
 
-    bytes_left: int = MOST_BYTES
+    bytes_left: int = field(default_factory=budget_bytes)
 
     def check(self, dataset: h5py.Dataset, refuse: Refusal) -> None:
         """Refuse what is not stored in this file or is larger than it may be; count the rest.
@@ -44,7 +44,8 @@ class Budget:
         size = dataset.size * dataset.dtype.itemsize
         if size > self.bytes_left:
             raise refuse(
-                f"holds {size} bytes; {self.bytes_left} of {MOST_BYTES} are left for this file"
+                f"holds {size:,} bytes; {self.bytes_left:,} of {budget_bytes():,} are left for this"
+                f" file: raise that with --memory {-(-size // GIB) + 1}"
             )
         stored = dataset.id.get_storage_size()
         if size > LARGEST_INFLATION * stored:

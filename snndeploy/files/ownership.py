@@ -37,6 +37,7 @@ class Form(NamedTuple):
 
 FORMS = (
     Form(b"{\n ", f'{{\n "{MARK}": '.encode()),
+    Form(b'{"schema": "snndeploy.', b""),  # core maps
     Form(b"<!DOCTYPE html>", f'<meta name="generator" content="{MARK}'.encode()),
     Form(b"\x89HDF", MARK.encode()),  # .net and .nir
     Form(b"\x08", b"\x12" + bytes([len(MARK)]) + MARK.encode()),  # ONNX: ir_version, producer_name

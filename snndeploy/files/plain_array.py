@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+from collections.abc import Callable
 from typing import IO
 
 import numpy as np
@@ -21,8 +22,18 @@ class NotPlain(ValueError):
     """The bytes are no plain array; the message says why."""
 
 
-def read_plain(stream: IO[bytes], size: int, versions: tuple[int, ...] = (1,)) -> np.ndarray:
+def read_plain(
+    stream: IO[bytes],
+    size: int,
+    versions: tuple[int, ...] = (1,),
+    *,
+    first: int | None = None,
+    check: Callable[[int], None] = lambda size: None,
+) -> np.ndarray:
     """Read an array of numbers from `stream`, which holds `size` bytes; the result is read-only.
+
+    first: only so many entries of its first dimension, where that lies outermost.
+    check: is asked with the bytes to be read, before they are.
 
     Raises:
         NotPlain: the header is damaged, claims another size, or the array is not of numbers.
@@ -36,13 +47,20 @@ def read_plain(stream: IO[bytes], size: int, versions: tuple[int, ...] = (1,)) -
         raise NotPlain(f"its shape is {shape}")
     if start + math.prod(shape) * dtype.itemsize != size:
         raise NotPlain(f"its header promises shape {shape} of {dtype}, but it holds {size} bytes")
-    data = _read_exactly(stream, size - start)
+    if first is not None and shape and not fortran and shape[0] > first:
+        shape = (first, *shape[1:])
+    data = _read_exactly(stream, _checked(math.prod(shape) * dtype.itemsize, check))
     values = np.frombuffer(data, dtype) if data else np.zeros(0, dtype)
     if dtype.kind == "b" and values.view(np.uint8).max(initial=0) > 1:
         raise NotPlain("a truth value in it is neither 0 nor 1")
     values = values.reshape(shape, order="F" if fortran else "C")
     values.flags.writeable = False
     return values
+
+
+def _checked(size: int, check: Callable[[int], None]) -> int:
+    check(size)
+    return size
 
 
 def _header(

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from snndeploy.errors import ModelError, near_names, one_line
+from snndeploy.files.budget import check_budget
 
 STATE_KEYS = (
     "model_state_dict", "state_dict", "model_state", "model", "net", "network", "ema", "model_ema",
@@ -60,6 +61,7 @@ def read_state(path: Path, key: str | None = None) -> tuple[State, tuple[str, ..
         raise ModelError(f"checkpoint {path} is a folder; give a file in it{_files_in(path)}")
     if not path.is_file():
         raise ModelError(f"checkpoint {path} does not exist")
+    check_budget(path.stat().st_size, f"checkpoint {path}", ModelError)
     content = _safetensors(path) if _is_safetensors(path) else _pickled(path)
     state, notes = _chosen(content, path, key)
     others = [name for name, value in state.items() if not torch.is_tensor(value)]

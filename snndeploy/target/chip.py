@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from snndeploy import shelf
-from snndeploy.errors import TargetError, UnsupportedError, near_names, one_line
+from snndeploy.errors import TargetError, UnsupportedError, near_names
+from snndeploy.files.tables import read_text
 from snndeploy.target.file import MARKS, SCHEMA, Key, Quantity, parse, resolve
 
 __all__ = ["MARKS", "Quantity", "Target"]
 
-LARGEST_FILE_BYTES = 1 << 20
 ATTRIBUTES: dict[str, tuple[str, Key]] = {  # attribute: "section.key" and its rule
     key: (f"{section}.{key}", rule)
     for section in ("board", "cores", "formats", "synapses")
@@ -380,12 +380,7 @@ def _base(name: str, folder: Path | None) -> tuple[str, str, Path]:
 
 
 def _read(path: Path) -> str:
-    try:
-        if path.stat().st_size > LARGEST_FILE_BYTES:
-            raise TargetError(f"{path} is larger than 1 MiB; a chip file is a few kilobytes")
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TargetError(f"cannot read target file {path}: {one_line(error)}") from None
+    return read_text(path, "target file", TargetError)
 
 
 def _interpolate_log2(points: list[tuple[float, float]], at: float) -> float:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from snndeploy.errors import TargetError, near_names
+from snndeploy.files.tables import toml
 
 SCHEMA_VERSION = 1
 
@@ -328,13 +328,7 @@ def _to_value(value: Any) -> str:
 
 
 def _toml(text: str, origin: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # also of huge numbers
-        raise TargetError(f"{origin} is not valid TOML: {error}") from None
+    return toml(text, origin, TargetError)
 
 
 def _parse(data: dict[str, Any], origin: str) -> tuple[dict[str, str], dict[str, Quantity]]:

@@ -408,7 +408,10 @@ def test_a_huge_file(tmp_path):
     path.write_text("#" * (2 << 20))
     with pytest.raises(TargetError) as caught:
         Target.load(path)
-    assert str(caught.value) == f"{path} is larger than 1 MiB; a chip file is a few kilobytes"
+    assert str(caught.value) == (
+        f"target file {path} has 2,097,152 bytes; at most 1,048,576 are read: such files take a few"
+        " kilobytes"
+    )
 
 
 # --- chips based on another ---------------------------------------------------------------------

@@ -15,8 +15,7 @@ import onnx
 from onnx import external_data_helper
 
 from snndeploy.errors import ModelError, one_line
-
-LARGEST_BYTES = 16 << 30
+from snndeploy.files.budget import check_budget
 
 
 def load_beside(proto: Any, path: Path) -> None:
@@ -30,10 +29,7 @@ def load_beside(proto: Any, path: Path) -> None:
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
         total += _checked_bytes(tensor, path)
-        if total > LARGEST_BYTES:
-            raise ModelError(
-                f"{path}: its weights take over {LARGEST_BYTES >> 30} GiB beside the file"
-            )
+        check_budget(total, f"{path}: its weights beside the file", ModelError)
         try:
             external_data_helper.load_external_data_for_tensor(tensor, str(path.parent))
         except Exception as error:  # onnx checks again, and raises its own kinds

@@ -19,6 +19,7 @@ from onnx import numpy_helper
 
 from snndeploy.data import Data, load_data
 from snndeploy.errors import ModelError, UnsupportedError, one_line
+from snndeploy.files.budget import check_budget
 from snndeploy.frontend.onnx.external import load_beside
 from snndeploy.frontend.onnx.operators import FOLDED, OPERATORS
 from snndeploy.ops.axes import SEQUENCE_RANKS
@@ -105,6 +106,7 @@ def _parsed(path: Path) -> Any:
     size = path.stat().st_size
     if size > LARGEST_FILE:
         raise ModelError(f"{path} has {size:,} bytes; an ONNX file has at most {LARGEST_FILE:,}")
+    check_budget(size, str(path), ModelError)
     try:
         proto = onnx.load_model(str(path), load_external_data=False)
     except Exception as error:  # protobuf raises many kinds for a damaged file
