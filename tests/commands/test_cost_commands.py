@@ -81,7 +81,8 @@ def test_rates_from_a_file(bench):
     assert [line["rate"] for line in own["layers"]] == [1.0, 0.25, 0.25]
     (bench / "rates.json").write_text("{")
     said = refused(bench, *arguments[:-2], "--rates", bench / "rates.json")
-    assert said.startswith(
+    head = f"rates file {bench}/rates.json is not readable as JSON: JSONDecodeError: "
+    assert said.startswith(head)
         f"rates file {bench}/rates.json is not readable as JSON: JSONDecodeError: "
     )
     assert refused(bench, *arguments[:-2], "--rates", bench / "gone.json") == (
