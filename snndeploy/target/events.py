@@ -83,7 +83,8 @@ STATIC_POWER = "energy.static_power_per_chip_w"
 BARRIER = "timing.barrier_ns"
 BOARD_BARRIER = "timing.board_barrier_ns"
 FIXED_STEP = "timing.fixed_step_ns"
-BACKLOG = "timing.backlog_messages"
+LINK_MESSAGE = "timing.link_message_ns"
+BACKLOG, CORE_QUEUE = "timing.backlog_messages", "timing.core_queue_messages"
 LINK_BUFFER, DEFAULT_LINK_BUFFER = "timing.link_buffer_messages", 16  # the default is assumed
 BY_COUNTER = {event.counter: event for event in EVENTS}
 INTER_CHIP_HOP = BY_COUNTER["hops_inter_chip"]
@@ -136,11 +137,14 @@ def charged(
 
 
 def hop_nanoseconds(target: Target, across: np.ndarray, crosses: np.ndarray) -> np.ndarray:
-    """Time that a message holds each link, float64 of the masks' shape.
+    """Time that a message holds each link, float64 of the masks' shape: a hop's, or where the
+    target states how fast messages follow one another on a link, that.
 
     across: links along x.  crosses: links to another chip.
     """
     stated = [nanoseconds(target, f"hops_{way}") for way in ("east_west", "north_south")]
+    if target.has(LINK_MESSAGE):
+        stated = [target.number(LINK_MESSAGE)] * 2
     found = np.where(across, *stated)
     if target.has(INTER_CHIP_HOP.time):
         found = np.where(crosses, target.number(INTER_CHIP_HOP.time), found)

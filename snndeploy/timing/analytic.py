@@ -17,7 +17,8 @@ The costs are those of `target.events`; what the target states no time for takes
 says so.
 Sending, receiving and moving are taken to overlap perfectly, as in SANA-FE's *simple* model, so
 this is a lower bound on an event-driven model: a core that waits for its first message, and the
-time of flight, are not seen.  A link passes one message in the time of one hop (assumed).
+time of flight, are not seen.  A link passes one message in `link_message_ns`, or where the target
+does not state it in the time of one hop (assumed).
 
 A sample's *latency* is the sum over its timesteps + depth chip steps.  In a pipeline a new sample
 enters every `timesteps` steps, so that two or more samples share the chip: the *interval* between
@@ -44,6 +45,7 @@ from snndeploy.target.events import (
     FIXED_STEP,
     HOST_LINK,
     INTER_CHIP_HOP,
+    LINK_MESSAGE,
     Event,
     Resource,
     charged,
@@ -199,7 +201,7 @@ def _keys(traffic: Traffic, layout: Layout, target: Target) -> list[str]:
     """The times that this run really used."""
     happened = [event.time for event in EVENTS if event.resource != "host" and event.time
                 and charged(vars(traffic), event, "time", target).any()]  # fmt: skip
-    keys = [BARRIER, BACKLOG, *happened]
+    keys = [BARRIER, BACKLOG, LINK_MESSAGE, *happened]
     if layout.chips > 1:
         keys.append(BOARD_BARRIER)
     if traffic.attention_bytes.any():

@@ -4,9 +4,11 @@ A step begins with all cores at once.  Each core walks its neurons in order (acc
 `cycle_walk.py`), and every message it sends costs axon out and enters the core's output queue.
 Messages cross links one at a time, one hop latency each, along x and then y, wait in buffers of
 `timing.link_buffer_messages` messages, and hold up what is behind them when the next buffer is
-full (`cycle_kernels.py`).  The receiving core takes them one after another: message in, then its
+full (`cycle_kernels.py`).  Where the target states how fast messages follow one another on a link,
+they do so, and what a hop's latency is longer (some ns of flight a message) is not counted.  The
+receiving core takes them one after another: message in, then its
 synapses.  When all is sent and served, the barrier ends the step; where steps overlap
-(`overlap.py`), when all is sent and lies in the input queues, which hold `timing.backlog_messages`.
+(`overlap.py`), when all is sent and has arrived, and no input queue holds more than the backlog.
 
 Against `analytic`, which takes sending, moving and receiving to overlap perfectly: the analytic
 time is a lower bound of this one, and equal to it where what follows the last message is hidden

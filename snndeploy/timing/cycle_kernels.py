@@ -1,7 +1,7 @@
 """The event loop of cycle-level timing, compiled by numba: one chip step, message by message.
 
-Places.  A message waits in one of three kinds of first-in-first-out buffers, each with a room of its
-own (column ROOM, from BASE on in `parcels`) and a server that works on one message at a time:
+Places.  A message waits in one of three kinds of first-in-first-out buffers, each with a room of
+its own (column ROOM, from BASE on in `parcels`) and a server that works on one message at a time:
 
     link      the buffer at the far end of a directed link; server: the wire, one hop a message
     receiver  the input queue of a core; server: axon in, synapses and dendrite of one message
@@ -13,10 +13,10 @@ receivers, then senders.  A message leaves a buffer only when the next place has
 full buffer blocks what is behind it, back to the walking core.  Waiting messages are served oldest
 first.  Routes go along x, then along y, which cannot deadlock because receivers always drain.
 
-Where steps overlap (OVERLAPS of `totals`), the step ends when every message lies in the queue of
-its receiver and all senders have walked; PAUSE ticks later the next one begins, and the receivers
-keep what they have not served.  A core whose receiver is behind begins its walk that much later
-(column STARTS).
+Where steps overlap (BACKLOG of `totals` is not NONE), the step ends when all senders have walked,
+every message lies in the queue of its receiver, and no queue holds more than the backlog; PAUSE
+ticks later the next one begins, and the receivers keep what they have not served.  A core whose
+receiver is behind begins its walk that much later (column STARTS).
 
 Everything about a place is a row of `places`, int64 (places, COLUMNS).
 """
@@ -56,8 +56,8 @@ COLUMNS = 23
 
 # Entries of `totals`; PENDING is 0.
 END, LAST_PLACE, TRANSIT, STALLS, EVENTS, LINKS, SENDERS = 1, 2, 3, 4, 5, 6, 7
-OVERLAPS, PAUSE, LEAST, DELIVERED = 8, 9, 10, 11
-TOTALS = 12
+BACKLOG, PAUSE, LEAST, DELIVERED, CROWDED = 8, 9, 10, 11, 12
+TOTALS = 13
 
 
 @compiled
@@ -114,6 +114,10 @@ def _serve(
 ) -> None:  # fmt: skip
     """Let an idle receiver begin with its first message."""
     service = _take(places, parcels, stack, place) & SERVICE_MASK
+    if totals[BACKLOG] != NONE and places[place, HELD] == totals[BACKLOG]:
+        totals[CROWDED] -= 1
+        totals[END] = max(now, totals[END])
+        totals[LAST_PLACE] = place
     totals[TRANSIT] += now
     places[place, BUSY_TICKS] += service
     places[place, DUE] = now + service
@@ -136,8 +140,9 @@ def _move(
         return
     _put(places, parcels, goal, parcel)
     totals[DELIVERED] += 1
-    if totals[OVERLAPS] and now >= totals[END]:
-        totals[END] = now
+    if totals[BACKLOG] != NONE:
+        totals[CROWDED] += places[goal, HELD] == totals[BACKLOG] + 1
+        totals[END] = max(now, totals[END])
         totals[LAST_PLACE] = goal
     if places[goal, DUE] == NONE:
         _serve(places, parcels, wheel, occupied, stack, totals, goal, now)
@@ -230,7 +235,7 @@ def _complete(
         if places[place, FIRST_WAITER] != NONE:
             look_again(places, stack, place, 1)
         return
-    if not totals[OVERLAPS] and now >= totals[END]:
+    if totals[BACKLOG] == NONE and now >= totals[END]:
         totals[END] = now
         totals[LAST_PLACE] = place
     if places[place, HELD]:
@@ -259,7 +264,7 @@ def run_step(
     now = 0
     while totals[PENDING]:
         now = next_time(occupied, now)
-        if totals[OVERLAPS] and totals[DELIVERED] == len(listed):
+        if totals[BACKLOG] != NONE and totals[DELIVERED] == len(listed) and not totals[CROWDED]:
             if now > max(totals[END] + totals[PAUSE], totals[LEAST]):
                 break
         slot = now & SLOT_MASK

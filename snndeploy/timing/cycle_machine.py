@@ -16,10 +16,12 @@ from snndeploy.target.events import (
     BACKLOG,
     BARRIER,
     BOARD_BARRIER,
+    CORE_QUEUE,
     DEFAULT_LINK_BUFFER,
     FIXED_STEP,
     INTER_CHIP_HOP,
     LINK_BUFFER,
+    LINK_MESSAGE,
     events_on,
     hop_nanoseconds,
     nanoseconds,
@@ -43,7 +45,6 @@ from snndeploy.timing.cycle_kernels import (
     LEAST,
     LINKS,
     MESSAGE,
-    OVERLAPS,
     PAUSE,
     ROOM,
     ROUTER,
@@ -59,6 +60,7 @@ from snndeploy.timing.cycle_kernels import (
     run_step,
     ticks_left,
 )
+from snndeploy.timing.cycle_kernels import BACKLOG as CARRIED
 from snndeploy.timing.cycle_messages import (
     SERVICE_BITS,
     SERVICE_MASK,
@@ -145,8 +147,7 @@ class Machine:
         )
         self._describe_queues(target)
         rooms = np.full(len(self.links) + 2 * self.cores + 1, self.capacity)
-        if self.backlog:
-            rooms[len(self.links) : len(self.links) + self.cores] = self.backlog
+        rooms[len(self.links) : len(self.links) + self.cores] = self.queue
         self.fresh = _fresh_places(mesh, layout, hop, rooms)
         links = [event for event in events_on("link")
                  if event is not INTER_CHIP_HOP or crosses.any()]  # fmt: skip
@@ -162,10 +163,14 @@ class Machine:
         else:
             said = f"{target.name} does not state {LINK_BUFFER}: {self.capacity} are assumed"
             self.notes = (said,)
+        stated = target.has(CORE_QUEUE)
+        self.queue = int(target.number(CORE_QUEUE)) if stated else max(self.capacity, self.backlog)
 
     def _describe(self, target: Target, keys: list[str], *, multiple_chips: bool) -> None:
         """The weakest mark among the costs."""
-        also = [BARRIER, LINK_BUFFER, BACKLOG] + [BOARD_BARRIER] * multiple_chips
+        also = [BARRIER, LINK_MESSAGE, LINK_BUFFER, CORE_QUEUE, BACKLOG] + [
+            BOARD_BARRIER
+        ] * multiple_chips
         self.mark = target.weakest_mark([*keys, *(key for key in also if target.has(key))])
 
     def run(self, state: np.ndarray, attention: Mapping[str, np.ndarray] | None = None) -> Step:
@@ -214,7 +219,7 @@ class Machine:
         places[senders:-1, STARTS] = left.ticks
         totals = np.zeros(TOTALS, dtype=np.int64)
         totals[[LAST_PLACE, LINKS, SENDERS]] = NONE, links, senders
-        totals[[OVERLAPS, PAUSE, LEAST]] = waits, self.pause, self.least
+        totals[[CARRIED, PAUSE, LEAST]] = self.backlog if waits else NONE, self.pause, self.least
         wheel = np.full(SLOTS, NONE, dtype=np.int32)
         occupied = np.zeros(SLOTS >> 6, dtype=np.uint64)
         stack = np.zeros(2 * len(places) + 1, dtype=np.int32)

@@ -1,12 +1,12 @@
 """Steps that overlap: a core may still take in the messages of one step when the next begins.
 
-On a chip whose barrier waits until every message lies in the input queue of its core, and not
-until it is worked off, a core enters step k with what is left of step k - 1:
+Where a chip's barrier waits until every message has arrived, and no core has more than a backlog of
+them to work off, a core enters step k with what is left of step k - 1:
 
     starts(c, k)  = left(c, k - 1)                           seconds after the step begins
     sends(c, k)   = starts + send(c, k)                      it updates when it has all its input
     done(c, k)    = starts + receive(c, k)
-    waits(c, k)   = receive(c, k) * min(queue, messages) / messages    what may still lie in the queue
+    waits(c, k)   = receive(c, k) * min(backlog, messages) / messages          what may be left
     busy(k)       = max over cores of sends, over cores of done - waits, over links of link
     step(k)       = max(busy(k) + pause(k), least)           pause: the barrier, and the host
     left(c, k)    = max(done(c, k) - step(k), 0)
@@ -14,7 +14,7 @@ until it is worked off, a core enters step k with what is left of step k - 1:
 So a core is never more than one step behind, and in the long run the steps take the core with the
 largest mean load, not the mean of the largest loads.  The last step of a sample waits for all of
 its messages.  That every message of a step takes the core's mean time is an approximation; `cycle`
-has each its own.  Without a queue nothing is left, and a step waits for its slowest core.
+has each its own.  Without a backlog nothing is left, and a step waits for its slowest core.
 """
 
 from __future__ import annotations
