@@ -23,8 +23,9 @@ does not state it in the time of one hop (assumed).
 A sample's *latency* is the sum over its timesteps + depth chip steps.  In a pipeline a new sample
 enters every `timesteps` steps, so that two or more samples share the chip: the *interval* between
 answers is the time of `timesteps` steps in which the traffic of steps s, s + timesteps, ... falls
-together, each sample standing for its neighbours.  Where steps overlap, the pipeline is taken after
-so many rounds that what is left of one repeats.
+together, each sample standing for its neighbours.  Where steps overlap, the pipeline is taken when
+what is left of a round repeats, or after 64 steps: what a core carries on is at most one step's, so
+the interval is then off by less than one step in 64.
 """
 
 from __future__ import annotations

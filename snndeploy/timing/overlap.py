@@ -27,7 +27,10 @@ import numpy as np
 from snndeploy.target import Target
 from snndeploy.target.events import BACKLOG
 
-MOST_ROUNDS = 8  # of a full pipeline, until what is left repeats
+MOST_STEPS = 64  # of a full pipeline, if what is left does not repeat before
+
+
+LINK = 2  # in (send, receive, link)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,10 +107,13 @@ def busy_steps(
     if not again:
         may_wait = may_wait.copy()
         may_wait[:, -1] = 0
+    timesteps = may_wait.shape[1]
     left = np.zeros_like(may_wait[:, 0])
-    for _ in range(MOST_ROUNDS if again else 1):
+    slowest_link, which_link = _slowest(parts[2])  # links carry nothing on
+    parts = (parts[0], parts[1], slowest_link[..., None])
+    for _ in range(-(-MOST_STEPS // timesteps) if again else 1):
         begun, found = left, []
-        for step in range(may_wait.shape[1]):
+        for step in range(timesteps):
             send, receive, link = (part[:, step] for part in parts)
             busy, left = one_step(
                 left, (send, receive, link), may_wait[:, step], pause[:, step], least
@@ -115,5 +121,8 @@ def busy_steps(
             found.append(busy)
         if np.allclose(begun, left, rtol=1e-9, atol=0):
             break
-    return Busy(*(np.stack([getattr(busy, name) for busy in found], axis=1)
-                  for name in ("seconds", "part", "where")))  # fmt: skip
+    seconds, part, where = (
+        np.stack([getattr(busy, name) for busy in found], axis=1)
+        for name in ("seconds", "part", "where")
+    )
+    return Busy(seconds, part, np.where(part == LINK, which_link, where))

@@ -99,7 +99,7 @@ class Comparison:
 
 def compare(python, network, layout, target, sample, folder, booksim_steps=0):
     """Replay the sample there; count and time it here."""
-    recorder, traffic = observe(network, layout, sample)
+    recorder, traffic = observe(network, layout, sample, target)
     export = export_sanafe(network, layout, target, folder, recorder)
     found = run_sanafe(python, folder, export.steps)
     found = {name: values[export.skip :] for name, values in found.items()}
@@ -139,9 +139,9 @@ def compare(python, network, layout, target, sample, folder, booksim_steps=0):
     )
 
 
-def observe(network, layout, sample):
+def observe(network, layout, sample, target):
     """The recording to replay, and the traffic."""
-    recorder, counter = SpikeRecorder(network), TrafficCounter(network, layout, 1)
+    recorder, counter = SpikeRecorder(network), TrafficCounter(network, layout, 1, target)
     for index, values in sample.injected.items():
         recorder.observe_injection(index, values)
         counter.observe_injection(index, values)

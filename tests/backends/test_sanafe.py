@@ -112,7 +112,7 @@ def two_cores():
 
 
 def exported(folder, network, layout, injected, neurons="replay"):
-    recorder, _ = observe(network, layout, run_sample(network, injected))
+    recorder, _ = observe(network, layout, run_sample(network, injected), LOIHI1)
     return export_sanafe(network, layout, LOIHI1, folder, recorder, neurons=neurons)
 
 
@@ -309,7 +309,7 @@ def test_sanafe_computes_our_spikes(sanafe, tmp_path):
     layout = place(network, LOIHI1, seed=0)
     exported(tmp_path, network, layout, injected, "lif")
     found = run_sanafe(sanafe, tmp_path, network.chip_steps)
-    _, traffic = observe(network, layout, run_sample(network, injected))
+    _, traffic = observe(network, layout, run_sample(network, injected), LOIHI1)
     assert np.array_equal(found["packets"], traffic.messages_in[0].sum(axis=-1))
     assert np.array_equal(found["spikes"], traffic.synaptic_operations[0].sum(axis=-1))
     assert traffic.spikes.sum() > 1000

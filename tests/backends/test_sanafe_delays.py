@@ -25,7 +25,7 @@ def test_both_agree_but_for_the_estimates_of_queueing(sanafe, tmp_path, name):
     network, injected = {"MLP A": lambda: mlp(20), "small conv": lambda: small_conv(20)}[name]()
     network, sample = on_chip(network, run_sample(network, injected))
     layout = place(network, LOIHI1, seed=0)
-    recorder, _ = observe(network, layout, sample)
+    recorder, _ = observe(network, layout, sample, LOIHI1)
     export = export_sanafe(network, layout, LOIHI1, tmp_path, recorder)
     detailed = run_sanafe(sanafe, tmp_path, export.steps)["sim_time"][export.skip :]
     steps = read_messages(tmp_path / "messages.csv")[export.skip :]

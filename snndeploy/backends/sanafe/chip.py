@@ -10,16 +10,21 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from snndeploy.layout.layout import Layout
+from snndeploy.layout.operations import Encoding
 from snndeploy.target import Target
 from snndeploy.target.events import DEFAULT_LINK_BUFFER, LINK_BUFFER, nanoseconds, picojoules
 
 PICO, NANO = 1e-12, 1e-9
-SYNAPSES, FREE_SYNAPSES, PORT = "synapses", "free_synapses", "port"
+FREE_SYNAPSES, PORT = "free_synapses", "port"
+SYNAPSES: dict[Encoding, str] = {  # a unit for each way of storing weights, at its own price
+    "dense": "synapses", "sparse": "sparse_synapses", "conv": "conv_synapses",
+}  # fmt: skip
+COUNTERS = {"dense": "synaptic_operations", "sparse": "sparse_operations",
+            "conv": "conv_operations"}  # fmt: skip
 UNIT_NEURONS = 1024  # what a soma or dendrite unit of SANA-FE holds
 
 OPERATIONS = {  # SANA-FE's name: the event, by its counter
     "message_in": "messages_in",
-    "process_spike": "synaptic_operations",
     "access_neuron": "neuron_accesses",
     "update_neuron": "neuron_updates",
     "spike_out": "spikes",
@@ -64,7 +69,8 @@ def architecture(
     FOLDER/CORE_UNIT.txt are read by that unit's soma (`sanafe.py`); the host is the last core.
     """
     costs = {name: _cost(target, counter) for name, counter in OPERATIONS.items()}
-    free = dict.fromkeys(OPERATIONS, (0.0, 0.0))
+    costs |= {unit: _cost(target, COUNTERS[way]) for way, unit in SYNAPSES.items()}
+    free = dict.fromkeys(costs, (0.0, 0.0))
     core_at = {
         (tile_number(layout, core), int(layout.positions[core, 2])): core
         for core in range(layout.cores)
@@ -114,15 +120,15 @@ def _core(
     name: str, costs: Mapping[str, tuple[float, float]], holds: int, noise: Mapping[int, str]
 ) -> list[str]:
     """A core for `holds` neurons and one port."""
-    nothing = dict.fromkeys(OPERATIONS, (0.0, 0.0))
+    nothing = dict.fromkeys(costs, (0.0, 0.0))
     dendrite = {"model": "accumulator", "energy_update": 0, "latency_update": 0}
     soma = {"model": "leaky_integrate_fire", **_units(costs, SOMA)}
     numbers = range(max(1, -(-holds // UNIT_NEURONS)))
     rows: dict[str, list[tuple[str, Mapping[str, object]]]] = {
         "axon_in": [("axon_in", _units(costs, ("message_in",)))],
         "synapse": [
-            (SYNAPSES, {"model": "current_based", **_units(costs, ("process_spike",))}),
-            (FREE_SYNAPSES, {"model": "current_based", **_units(nothing, ("process_spike",))}),
+            *((unit, _synapses(costs[unit])) for unit in SYNAPSES.values()),
+            (FREE_SYNAPSES, _synapses((0.0, 0.0))),
         ],
         "dendrite": [
             *((dendrite_unit(number), dendrite) for number in numbers),
@@ -146,6 +152,10 @@ def _core(
             for unit, values in units
         ]
     return lines
+
+
+def _synapses(cost: tuple[float, float]) -> dict[str, object]:
+    return {"model": "current_based", **_units({"process_spike": cost}, ("process_spike",))}
 
 
 def _noise(noise: Mapping[int, str], unit: int) -> dict[str, object]:

@@ -51,6 +51,7 @@ from snndeploy.files.writing import (
     write_text,
 )
 from snndeploy.layout.layout import Layout
+from snndeploy.layout.operations import encoding_of
 from snndeploy.network import NO_CURRENT_MEMORY, Network, Population
 from snndeploy.neurons import Lif, Reset
 from snndeploy.program import Program
@@ -126,6 +127,7 @@ def export_sanafe(
     """
     check_folder(folder)
     check_exportable(network, layout, neurons)
+    refuse(mixed_synapses(network, target))
     netlist = Netlist(network, layout, target, walk_of(network, layout), neurons == "replay")
     states = _states(netlist, recorder, sample)
     replay = _replay(netlist, states)
@@ -182,6 +184,20 @@ def too_large(network: Network, layout: Layout) -> list[UnsupportedError]:
     return found
 
 
+def mixed_synapses(network: Network, target: Target) -> list[UnsupportedError]:
+    """Populations whose synapses are stored in several ways; SANA-FE prices those of one alike."""
+    found = []
+    for population in network.populations:
+        ways = {encoding_of(p.connection, target) for p in network.incoming(population.name)}
+        if len(ways) > 1:
+            said = (
+                f"{population.name} has {' and '.join(sorted(ways))} synapses; a SANA-FE export"
+                " has one price for all that lead into a population. Use --timing cycle instead"
+            )
+            found.append(UnsupportedError(said, node=population.name))
+    return found
+
+
 def _unlike(network: Network, population: Population) -> str:
     """What SANA-FE's Loihi soma lacks to compute a population; "" when it lacks nothing."""
     neuron = population.neuron
@@ -208,6 +224,8 @@ def _notes(target: Target) -> tuple[str, ...]:
     absent = {
         "energy.tile_local_hop_pj": "cost of a message within a tile",
         "energy.static_power_per_chip_w": "static power",
+        "timing.backlog_messages": "steps that overlap",
+        "timing.link_message_ns": "links that pass messages faster than they hop",
     }
     return tuple(
         f"SANA-FE has no {words}: {key} is left out"

@@ -25,6 +25,7 @@ from snndeploy.backends.sanafe.chip import (
 )
 from snndeploy.connections import Conv, Dense, Shape
 from snndeploy.layout.layout import Layout
+from snndeploy.layout.operations import encoding_of
 from snndeploy.network import MEMBRANE_SHIFT, Network, Projection
 from snndeploy.neurons import Integrator, Lif, Reset
 from snndeploy.target import Target
@@ -99,7 +100,7 @@ class Netlist:
             replayed = self.replayed or source.from_host
             behaviour = REPLAYED if replayed else self._neuron_model(str(source.key))
             units = f"dendrite_hw_name={dendrite_unit(unit)} soma_hw_name={soma_unit(unit)}"
-            yield f"g {count} synapse_hw_name={SYNAPSES} {units} {behaviour}"
+            yield f"g {count} synapse_hw_name={self._synapses(source)} {units} {behaviour}"
         if self.has_ports:
             units = f"dendrite_hw_name={PORT}_dendrite soma_hw_name={PORT}"
             yield f"g {self.layout.cores} synapse_hw_name={FREE_SYNAPSES} {units}"
@@ -109,6 +110,12 @@ class Netlist:
             yield from self._edges(projection)
         yield from self._port_edges()
         yield from self._mapping()
+
+    def _synapses(self, source: Source) -> str:
+        """The unit that the synapses into a population stand on."""
+        incoming = self.network.incoming(source.key) if isinstance(source.key, str) else ()
+        ways = {encoding_of(p.connection, self.target) for p in incoming}
+        return SYNAPSES[ways.pop() if ways else "dense"]
 
     def _neuron_model(self, name: str) -> str:
         """Attributes in units of the synaptic sum, which are the membrane's over 64."""
@@ -138,6 +145,8 @@ class Netlist:
         source, target = by_key[projection.source], by_key[projection.target]
         before, after = self._part_names(source), self._part_names(target)
         for pre, post, weight in synapses_of(self.network, projection):
+            if self.target.zero_weights == "skipped":
+                pre, post, weight = (part[weight != 0] for part in (pre, post, weight))
             if self.replayed:
                 weight = np.zeros_like(weight)
             for one, other, value in zip(pre.tolist(), post.tolist(), weight.tolist(), strict=True):
