@@ -9,30 +9,24 @@ where nonzero counts the box's target channels with a weight there.  Positions w
 the same boxes are of one *class*; then a row over the channels says all of a class and a core, and
 no synapse is ever written out.
 
-A core stores a projection's weights in one of three encodings, and a target may price each:
-
-    dense   lists of all weights
-    conv    one kernel that every position shares
-    sparse  lists that name their targets: of convolutions, where the chip shares no kernels
+A core stores a projection's weights in one of three encodings (`connections.encoding`), and a
+target may price each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import scipy.sparse as sparse
 
 from snndeploy.connections import Connection, Range
+from snndeploy.connections.encoding import Encoding, encoding_of
 from snndeploy.layout.alike import alike
 from snndeploy.layout.layout import Layout, Tile
 from snndeploy.network import Network, Population
 from snndeploy.target import Target
-
-Encoding = Literal["dense", "sparse", "conv"]
-ENCODINGS: tuple[Encoding, ...] = ("dense", "sparse", "conv")
 
 
 @dataclass(frozen=True)
@@ -68,14 +62,6 @@ class Operations:
     def class_of_entry(self) -> np.ndarray:
         """int64 (entries,)."""
         return np.repeat(np.arange(self.classes), np.diff(self.first))
-
-
-def encoding_of(connection: Connection, target: Target) -> Encoding:
-    """How a core of the target stores the weights."""
-    if not connection.sparse:
-        return "dense"
-    shared = target.shared_convolution and connection.shared_lists is not None
-    return "conv" if shared else "sparse"
 
 
 def encodings_of(network: Network, population: Population, target: Target) -> list[Encoding]:

@@ -10,12 +10,13 @@ from typing import Literal
 import numpy as np
 
 from snndeploy.connections import Connection, Shape
+from snndeploy.connections.encoding import COUNTERS, encoding_of
 from snndeploy.graph import Graph
 from snndeploy.network import ReadingKind
 from snndeploy.neurons import Equation
 from snndeploy.passes.regions import Region
 from snndeploy.target import Target
-from snndeploy.target.events import BY_COUNTER, picojoules
+from snndeploy.target.events import BY_COUNTER, picojoules, prices_graded
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,24 +147,24 @@ def lowering_cost(
     populations = network.by_name
     kernels = {id(t.connection): t.connection for p in network.populations for t in p.terms}
     memory = sum(connection.weight.size for connection in kernels.values())
-    work, graded, host = 0.0, 0.0, 0
+    work, operation_pj, host = 0.0, 0.0, 0
     for population in network.populations:
         for term in population.terms:
             source = populations[term.source]
             rate = 1.0 if source.kind == "relay" else _rate(source, rates, assumed_rate)
             synapses = term.connection.synapses(source.shape)
-            work += synapses * rate * network.timesteps
-            graded += (source.kind == "relay") * synapses * rate * network.timesteps
+            operations = synapses * rate * network.timesteps
+            work += operations
+            counter = COUNTERS[encoding_of(term.connection, target)]
+            if source.kind == "relay" and prices_graded(target):
+                counter = "graded_operations"
+            operation_pj += operations * picojoules(target, counter)
         if population.host:
             loads = 1 if population.host_constant else network.timesteps
             host += int(np.prod(population.shape)) * loads * BYTES_PER_VALUE
     energy = None
     if target.has(BY_COUNTER["synaptic_operations"].energy):
-        energy = (
-            (work - graded) * picojoules(target, "synaptic_operations")
-            + graded * picojoules(target, "graded_operations")
-            + host * picojoules(target, "host_bytes_in")
-        )
+        energy = operation_pj + host * picojoules(target, "host_bytes_in")
     return LoweringCost(network.shortcuts, memory, work, host, energy)
 
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from snndeploy.connections.encoding import COUNTERS, Encoding
 from snndeploy.network import Population
 from snndeploy.target import Target
 from snndeploy.target.events import nanoseconds, picojoules
@@ -34,7 +35,7 @@ class Costs:
     spike_ns: float
     message_out_ns: float
     message_in_ns: float
-    synapse_ns: float
+    operation_ns: Mapping[Encoding, float]
     mac_ns: float
     addition_ns: float
     distance: tuple[float, float, float]
@@ -43,6 +44,7 @@ class Costs:
     def of(cls, target: Target) -> Costs:
         return cls(
             **{name: nanoseconds(target, counter) for name, counter in _EVENTS.items()},
+            operation_ns={way: nanoseconds(target, counter) for way, counter in COUNTERS.items()},
             distance=_distance(target),
         )
 
@@ -71,7 +73,6 @@ _EVENTS = {
     "spike_ns": "spikes",
     "message_out_ns": "messages_out",
     "message_in_ns": "messages_in",
-    "synapse_ns": "synaptic_operations",
     "mac_ns": "attention_macs",
     "addition_ns": "attention_additions",
 }

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from snndeploy.connections import Range
+from snndeploy.connections.encoding import counted_share, encoding_of
 from snndeploy.layout.layout import Tile
 from snndeploy.mapping.axons import destination_planes, output_plane
 from snndeploy.mapping.cost import HOST_RATE, Costs, rate_of
@@ -68,9 +69,16 @@ class Demand:
             axes = self._axes.setdefault((id(rows), id(columns)), _Axes(rows, columns))
             axes.axons += 1 if shared else source.shape[0]
             axes.messages.append((projection, weight))
+            axes.operation_ns.append(self._operation_ns(projection))
         for projection, tiles in self.sinks:
             planes = destination_planes(projection, self.population.shape, parts_of(tiles))
             self._sinks.append((projection, planes))
+
+    def _operation_ns(self, projection: Projection) -> float:
+        """Time of a synapse, in the mean: those of weights that the target skips take none."""
+        connection = projection.connection
+        each = self.costs.operation_ns[encoding_of(connection, self.target)]
+        return each * counted_share(connection, self.target)
 
     @property
     def is_grouped(self) -> bool:
@@ -158,13 +166,15 @@ class Demand:
         for channels in self._blocks(grid):
             total = (channels[1] - channels[0]) * host_ns * np.outer(*sizes)
             for axes, reached, taps in reach:
-                messages, synapses = 0.0, 0.0
-                for projection, weight in axes.messages:
+                messages, operations_ns = 0.0, 0.0
+                for (projection, weight), each in zip(
+                    axes.messages, axes.operation_ns, strict=True
+                ):
                     fed = projection.connection.group_reach(channels)
                     messages += weight * float(np.mean(fed > 0))
-                    synapses += weight * float(np.mean(fed))
+                    operations_ns += weight * float(np.mean(fed)) * each
                 total = total + self.costs.message_in_ns * messages * np.outer(*reached)
-                total += self.costs.synapse_ns * synapses * np.outer(*taps)
+                total += operations_ns * np.outer(*taps)
             most = max(most, float(total.max()))
         return most
 
@@ -244,12 +254,14 @@ class Demand:
 
 @dataclass(eq=False)
 class _Axes:
-    """Projections of one geometry: cumulative taps of both axes, axons a position, messages."""
+    """Projections of one geometry: cumulative taps of both axes, axons a position, messages, and
+    the time of a synapse of each."""
 
     rows: np.ndarray
     columns: np.ndarray
     axons: int = 0
     messages: list[tuple[Projection, float]] = field(default_factory=list)
+    operation_ns: list[float] = field(default_factory=list)
 
     def reached(self, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
         """Source rows that each row range reads, and columns likewise, int64."""

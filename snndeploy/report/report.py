@@ -146,6 +146,7 @@ def _operations(program: Program, simulation: Simulation) -> dict[str, Any]:
             "body": synaptic - readout,
             "readout": readout,
         },
+        "synapses_met_per_sample": simulation.totals["synapses_met"],
     }
 
 

@@ -158,6 +158,7 @@ def _cost(report: Mapping[str, Any]) -> str:
         *_attention_rows(macs, refined),
         ("synaptic operations on the chip", number(sum(synaptic.values()))),
         ("  of these in the readout", number(synaptic["readout"])),
+        *_met_rows(sum(synaptic.values()), operations["synapses_met_per_sample"]),
         ("neuron updates", number(traffic["neuron_updates_per_sample"])),
         ("messages sent", number(traffic["messages_per_sample"])),
         ("router hops", number(traffic["hops_per_sample"])),
@@ -176,6 +177,11 @@ def _cost(report: Mapping[str, Any]) -> str:
         seconds = si(latency["host_link_seconds_per_sample"], "s")
         rows.append(("host link beside the steps", seconds))
     return "Work, traffic and time a sample\n" + "\n".join(_row(row, (44, 16)) for row in rows)
+
+
+def _met_rows(operations: float, met: float) -> list[tuple[str, str]]:
+    """Synapses of the network that spikes met, where the chip counts others."""
+    return [] if met == operations else [("  synapses met, zero weights included", number(met))]
 
 
 def _attention_rows(

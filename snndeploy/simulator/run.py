@@ -208,12 +208,8 @@ class _Run:
         self.energies: list[Energy] = []
         self.layer_traffic: dict[str, dict[str, np.ndarray]] = {}
         self.hotspots: Hotspots | None = None
-        self.graded_operations = 0.0
         self.warnings: list[str] = []
         self.overflows: dict[str, np.ndarray] = {}
-        self.reach = {
-            p.name: _fan_out(network, p) for p in network.populations if p.neuron.sends_graded
-        }
         self.channel_spikes = {
             p.name: np.zeros(p.shape[0], dtype=np.int64)
             for p in network.populations
@@ -256,9 +252,6 @@ class _Run:
             layer.spikes += int(np.count_nonzero(spikes))
             if population.name in self.channel_spikes:
                 self.channel_spikes[population.name] += np.count_nonzero(spikes, axis=(0, 1, 3, 4))
-            if population.name in self.reach:
-                sent = np.count_nonzero(spikes, axis=(0, 1, 2))
-                self.graded_operations += float((sent * self.reach[population.name]).sum())
             if layer.matching is not None:
                 node = program.model.by_name[population.origin]
                 wanted = by_step(node, values[population.origin], samples)
@@ -318,7 +311,7 @@ class _Run:
             energies=self.energies,
             layer_traffic=self.layer_traffic,
             hotspots=self.hotspots,
-            graded_operations=self.graded_operations / self.samples,
+            graded_operations=self.totals["graded_operations"],
             warnings=self.warnings,
             engine=engine_name(self.program.network),
             cycle=self.cycle,
@@ -327,14 +320,6 @@ class _Run:
             other_answers=others,
             other_reference=reference[1:],
         )
-
-
-def _fan_out(network: Network, population: Population) -> np.ndarray:
-    """Synapses that a payload of each position meets, int64 (rows, columns)."""
-    found = np.zeros(population.shape[1:], dtype=np.int64)
-    for projection in network.outgoing(population.name):
-        found += projection.connection.fan_out(population.shape)
-    return found
 
 
 def _joined(batches: list[list[np.ndarray]]) -> list[np.ndarray]:

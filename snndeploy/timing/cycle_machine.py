@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snndeploy.connections.encoding import COUNTERS, ENCODINGS
 from snndeploy.layout.layout import Layout
-from snndeploy.layout.operations import ENCODINGS
 from snndeploy.layout.routes import DIRECTIONS, Mesh, crosses_chips
 from snndeploy.target import Target
 from snndeploy.target.events import (
@@ -29,6 +29,7 @@ from snndeploy.target.events import (
 )
 from snndeploy.timing.analytic import BOUNDS, NANO
 from snndeploy.timing.cycle_agenda import FOLLOWING, NONE, SLOTS
+from snndeploy.timing.cycle_kernels import BACKLOG as CARRIED
 from snndeploy.timing.cycle_kernels import (
     BASE,
     BUSY_TICKS,
@@ -60,7 +61,6 @@ from snndeploy.timing.cycle_kernels import (
     run_step,
     ticks_left,
 )
-from snndeploy.timing.cycle_kernels import BACKLOG as CARRIED
 from snndeploy.timing.cycle_messages import (
     SERVICE_BITS,
     SERVICE_MASK,
@@ -73,7 +73,6 @@ from snndeploy.timing.overlap import waits as queued
 
 PICOSECONDS_PER_NANOSECOND = 1000
 SECONDS_PER_PICOSECOND = 1e-12
-OPERATIONS = {"sparse": "sparse_operations", "conv": "conv_operations"}  # all others are dense
 ATTENTION = ("attention_macs", "attention_additions")  # before a core walks its neurons
 
 
@@ -143,7 +142,7 @@ class Machine:
         self.attention = {counter: ticks[counter] for counter in ATTENTION if attention}
         self.fan_out = walk.parcels(
             ticks["messages_in"],
-            [ticks[OPERATIONS.get(encoding, "synaptic_operations")] for encoding in ENCODINGS],
+            [ticks[COUNTERS[encoding]] for encoding in ENCODINGS],
         )
         self._describe_queues(target)
         rooms = np.full(len(self.links) + 2 * self.cores + 1, self.capacity)

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from snndeploy.connections.encoding import ENCODINGS
 from snndeploy.errors import DataError
 from snndeploy.layout.layout import Layout
 from snndeploy.layout.operations import (
-    ENCODINGS,
     Operations,
     encodings_of,
     needs_weights,

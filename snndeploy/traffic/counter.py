@@ -25,10 +25,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sparse
 
+from snndeploy.connections.encoding import COUNTERS, Encoding
 from snndeploy.engines.activity import Traffic
 from snndeploy.layout.layout import Layout
 from snndeploy.layout.operations import (
-    Encoding,
     Operations,
     encodings_of,
     needs_weights,
@@ -416,7 +416,7 @@ def counters_of(population: Population, encoding: Encoding, target: Target | Non
     graded = population.neuron.sends_graded
     counters = ["synaptic_operations"] + ["graded_operations"] * graded
     apart = graded and target is not None and prices_graded(target)
-    return counters if encoding == "dense" or apart else [*counters, f"{encoding}_operations"]
+    return counters if encoding == "dense" or apart else [*counters, COUNTERS[encoding]]
 
 
 def _effect(counter: str, table: sparse.coo_array) -> Effect:

@@ -12,7 +12,7 @@ from cycle_reference import Reference
 from hand_made import ten_to_ten, traffic_of
 from target_variants import stating
 from test_cycle import pair
-from test_cycle_networks import LOIHI1, SERVICE_BITS, SERVICE_MASK, random_case, recorded, reference
+from test_cycle_networks import LOIHI1, SERVICE_MASK, random_case, recorded, reference
 from traffic_runs import count
 
 from snndeploy.target import Quantity, Target

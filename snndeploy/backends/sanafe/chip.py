@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from snndeploy.connections.encoding import COUNTERS, Encoding
 from snndeploy.layout.layout import Layout
-from snndeploy.layout.operations import Encoding
 from snndeploy.target import Target
 from snndeploy.target.events import DEFAULT_LINK_BUFFER, LINK_BUFFER, nanoseconds, picojoules
 
@@ -19,8 +19,6 @@ FREE_SYNAPSES, PORT = "free_synapses", "port"
 SYNAPSES: dict[Encoding, str] = {  # a unit for each way of storing weights, at its own price
     "dense": "synapses", "sparse": "sparse_synapses", "conv": "conv_synapses",
 }  # fmt: skip
-COUNTERS = {"dense": "synaptic_operations", "sparse": "sparse_operations",
-            "conv": "conv_operations"}  # fmt: skip
 UNIT_NEURONS = 1024  # what a soma or dendrite unit of SANA-FE holds
 
 OPERATIONS = {  # SANA-FE's name: the event, by its counter

@@ -41,6 +41,7 @@ from snndeploy.backends.backend import refuse
 from snndeploy.backends.sanafe.backend import ALLOWED
 from snndeploy.backends.sanafe.chip import UNIT_NEURONS, architecture
 from snndeploy.backends.sanafe.network import CODES, Netlist
+from snndeploy.connections.encoding import encoding_of
 from snndeploy.engines.engine import run_network
 from snndeploy.errors import DataError, UnsupportedError
 from snndeploy.files.writing import (
@@ -51,7 +52,6 @@ from snndeploy.files.writing import (
     write_text,
 )
 from snndeploy.layout.layout import Layout
-from snndeploy.layout.operations import encoding_of
 from snndeploy.network import NO_CURRENT_MEMORY, Network, Population
 from snndeploy.neurons import Lif, Reset
 from snndeploy.program import Program

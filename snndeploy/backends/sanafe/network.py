@@ -24,8 +24,8 @@ from snndeploy.backends.sanafe.chip import (
     tile_number,
 )
 from snndeploy.connections import Conv, Dense, Shape
+from snndeploy.connections.encoding import encoding_of
 from snndeploy.layout.layout import Layout
-from snndeploy.layout.operations import encoding_of
 from snndeploy.network import MEMBRANE_SHIFT, Network, Projection
 from snndeploy.neurons import Integrator, Lif, Reset
 from snndeploy.target import Target
