@@ -57,6 +57,12 @@ from snndeploy.files.writing import check_folder, check_writable
     help="A core map instead, as `export --format map` writes it: a measured or handmade mapping.",
 )
 @click.option(
+    "--max-cores",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Spend no more cores than these [default: the target's].",
+)
+@click.option(
     "--reduce",
     type=click.Choice(["off", "exact", "calibrated"]),
     default="off",

@@ -189,15 +189,15 @@ class Connection(ABC):
         """Bits that hold every weight: two's complement where signs mix, magnitudes elsewhere.
 
         Factors of two that all weights share are left out, as lava-dl's `optimize_weight_bits`
-        leaves them to the exponent.  None where the weights are one number for a whole shape, as
-        a structure without weights has them, or are not integers.
+        leaves them to the exponent.  None where all are zero, as a structure has them before there
+        are weights, or not integers yet.
         """
         weight = self.weight
-        if weight.dtype.kind not in "iu" or not any(weight.strides):
+        if weight.dtype.kind not in "iu" or not weight.any():
             return None
-        low, high = int(weight.min(initial=0)), int(weight.max(initial=0))
+        low, high = int(weight.min()), int(weight.max())
         every = int(np.bitwise_or.reduce(weight, axis=None))  # two's complement keeps the factors
-        factor = every & -every or 1
+        factor = every & -every
         if low < 0 < high:
             return 1 + max((-low // factor - 1).bit_length(), (high // factor).bit_length())
         return (max(-low, high) // factor).bit_length()

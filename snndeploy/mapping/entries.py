@@ -1,7 +1,9 @@
 """Entries of Loihi 2's axon tables, as Intel's compiler was seen to take them.
 
-    AxonIn    a convolution into a core: one for each piece of the core's channels (`pieces`), however
-              many cores and positions send to it; a dense layer: one for each source neuron.
+    AxonIn    a convolution into a core: one for each piece of the core's channels (`pieces`),
+              however many cores and positions send to it; a dense layer: one for each source
+              neuron;
+              a core that no synapse reaches: one.
     AxonMap   a population that only convolutions read: one for each position and piece of its
               channels on the core, whether a synapse needs the position or not; any other: one for
               each neuron.
@@ -9,7 +11,7 @@
 Both give the printed means of every layer of PilotNet (`tests/mapping/test_entries.py`).  What was
 not seen is inferred: several projections into a core have entries of their own; values of the host
 come through one entry a piece; a dense layer that shares its weights over pooling windows has one
-for each source position, as Loihi 1's population axons.
+for each source position, as with Loihi 1's population axons.
 
 AxonMem, the lists of neurons that send to several cores, is not counted: its numbers are printed,
 but no rule was found that gives them.  PilotNet's cores take at most 731 of 16,000.
@@ -36,7 +38,7 @@ def input_entries(network: Network, part: Part) -> int:
             each = source[0] // len(fed) * int((fed > 0).sum())
         total += each * reached_positions(connection, source, part)
     graded = sum(i.mode == "graded" for i in network.injections_into(part.population))
-    return total + graded * _pieces(part)
+    return max(1, total + graded * _pieces(part))
 
 
 def output_entries(network: Network, part: Part) -> int:

@@ -192,3 +192,19 @@ def core_use(
         total[name] = np.zeros(cores, dtype=np.int64)
         np.add.at(total[name], core, values)
     return total
+
+
+def words_by_core(
+    network: Network, tiles: Sequence[Tile], cores: int, target: Target
+) -> dict[str, np.ndarray]:
+    """What every core holds in words of its memory, int64 (cores,): 'neurons', 'input_axons',
+    'output_axons' as they are, 'synapse_memory' and 'core_memory' (their sum) in words.
+
+    To compare with what a chip's own compiler prints; of a target that counts in words.
+    """
+    word_bytes = target.synapse_word_bits // 8
+    use = core_use(network, tiles, cores, target)
+    return {
+        name.removesuffix("_bytes"): values // (word_bytes if name.endswith("_bytes") else 1)
+        for name, values in use.items()
+    }

@@ -18,7 +18,7 @@ Modes, to compare with:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from snndeploy.errors import DeployError, FitError, near_names
@@ -58,6 +58,7 @@ def place(
     mode: Mode = "anneal",
     objective: Objective = "balanced",
     merging: bool = True,
+    max_cores: int | None = None,
     seed: int = 0,
     advise: bool = True,
 ) -> Layout:
@@ -66,11 +67,13 @@ def place(
     activity: spikes a neuron and step of each population, as calibration gives them; where it is
         silent, 0.2.
     mode: see the top of this file.  objective: what the tilings 'tiles' and 'anneal' are best at,
-        see `spread.py`.  merging: small populations may share a core.  seed: of the annealing.
+        see `spread.py`.  merging: small populations may share a core.  max_cores: the objective
+        takes no more than these.  seed: of the annealing.
     advise: look for the smallest change that would fit before refusing.
 
     Raises:
-        FitError: a neuron needs more than a core has, or the network more than the chips.
+        FitError: a neuron needs more than a core has, or the network more than the chips or
+            `max_cores`.
     """
     _check_option("mapping", mode, MODES)
     _check_option("objective", objective, OBJECTIVES)
@@ -84,10 +87,16 @@ def place(
         if not advise:
             raise
         raise FitError(f"{refusal} {advice_text(network, target)}".strip()) from None
+    if max_cores is not None and layout.cores > max_cores:
+        raise FitError(
+            f"the network needs {layout.cores:,} {target.name} cores; at most {max_cores:,} were"
+            f" asked for. What binds: {layout.binding}. Allow more cores, or use a smaller network."
+        )
+    search = Search(network, target, rates, objective, merging, max_cores)
     if mode == "tiles":
-        layout = _spread(network, target, rates, layout, objective, merging, links=True)
+        layout = search.spread(layout, objective, links=True)
     if mode == "anneal":
-        layout = _best_annealed(network, target, rates, layout, objective, merging, seed)
+        layout = search.best_annealed(layout, seed)
     check_layout_limits(network, layout, target)
     return layout
 
@@ -109,49 +118,52 @@ def _fewest(
     return assign(network, target, grids, merging=merging)
 
 
-def _spread(
-    network: Network,
-    target: Target,
-    rates: Mapping[str, float],
-    layout: Layout,
-    objective: Objective,
-    merging: bool,
-    *,
-    links: bool,
-) -> Layout:
-    """The layout over more cores, where the objective gains by it."""
-    tiles = Spreading(network, target, rates, merging, links).best(layout.tiles, objective)
-    if tiles is layout.tiles:
-        return layout
-    wider = _finished(network, target, tiles, "tiles")
-    text = f"{layout.binding}; spread over {wider.cores:,} for {GAINS[objective]}"
-    return replace(wider, binding=text)
+@dataclass(frozen=True, eq=False)
+class Search:
+    """The search for a layout over more cores than the fewest."""
 
+    network: Network
+    target: Target
+    rates: Mapping[str, float]
+    objective: Objective
+    merging: bool
+    max_cores: int | None
 
-def _best_annealed(
-    network: Network,
-    target: Target,
-    rates: Mapping[str, float],
-    layout: Layout,
-    objective: Objective,
-    merging: bool,
-    seed: int,
-) -> Layout:
-    """The best of several, annealed.
+    def spread(self, layout: Layout, objective: Objective, *, links: bool) -> Layout:
+        """The layout over more cores, where the objective gains by it."""
+        spreading = Spreading(
+            self.network, self.target, self.rates, self.merging, links, self.max_cores
+        )
+        tiles = spreading.best(layout.tiles, objective)
+        if tiles is layout.tiles:
+            return layout
+        wider = _finished(self.network, self.target, tiles, "tiles")
+        text = f"{layout.binding}; spread over {wider.cores:,} for {GAINS[objective]}"
+        return replace(wider, binding=text)
 
-    Spread as the links in snake order allow, and as if they did not count, since annealing relieves
-    them; and, whatever the objective, on the fewest chips.
-    """
-    options: dict[tuple[Tile, ...], Layout] = {}
-    for wanted in dict.fromkeys((objective, objective if objective == "cores" else "balanced")):
-        for links in (True, False):
-            option = _spread(network, target, rates, layout, wanted, merging, links=links)
-            options.setdefault(option.tiles, option)
-    found = [_annealed(network, target, rates, option, seed) for option in options.values()]
-    if len(found) == 1:
-        return found[0]
-    scores = [score(expect(network, option, target, rates), objective) for option in found]
-    return found[scores.index(min(scores))]
+    def best_annealed(self, layout: Layout, seed: int) -> Layout:
+        """The best of several, annealed.
+
+        Spread as the links in snake order allow, and as if they did not count, since annealing
+        relieves them; and, whatever the objective, on the fewest chips.
+        """
+        options: dict[tuple[Tile, ...], Layout] = {}
+        fewest_chips: Objective = "cores" if self.objective == "cores" else "balanced"
+        for wanted in dict.fromkeys((self.objective, fewest_chips)):
+            for links in (True, False):
+                option = self.spread(layout, wanted, links=links)
+                options.setdefault(option.tiles, option)
+        found = [
+            _annealed(self.network, self.target, self.rates, option, seed)
+            for option in options.values()
+        ]
+        if len(found) == 1:
+            return found[0]
+        scores = [
+            score(expect(self.network, option, self.target, self.rates), self.objective)
+            for option in found
+        ]
+        return found[scores.index(min(scores))]
 
 
 def _annealed(

@@ -87,6 +87,8 @@ class Spreading:
     merging: bool
     links: bool
     """Whether links count, in snake order; or not, as if the cores will be placed better."""
+    max_cores: int | None = None
+    """No more than these, where the objective would take them."""
 
     def best(self, tight: tuple[Tile, ...], objective: Objective) -> tuple[Tile, ...]:
         """The best tiling for the objective; `tight` has the fewest cores."""
@@ -95,6 +97,7 @@ class Spreading:
         start = self._candidate(tight)
         chips = start.layout.chips if objective == "balanced" else self.target.max_chips
         room = chips * self.target.cores_per_chip
+        room = room if self.max_cores is None else min(room, self.max_cores)
         for slack in (SLACK, 1.0):
             cutter = Cutter(self.network, self.target, self.rates, partial(best_grid, slack=slack))
             found = list(self._faster_and_faster(cutter, room, objective))

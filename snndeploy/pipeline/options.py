@@ -28,7 +28,8 @@ class Options:
     shortcuts: how membrane shortcuts become spike-driven; auto: what costs less.
     host_attention: where the target has no unit for attention in the body, the host computes it
     between two steps; else that is refused.
-    mapping, objective: how neurons are cut into cores, and what more cores are spent for.
+    mapping, objective: how neurons are cut into cores, and what more cores are spent for;
+    max_cores: no more than these.
     core_map: a file that says both (`mapping.map_file`), so that nothing is searched for.
     reduce: remove redundant channels, 'exact' by proof, 'calibrated' also by what they do on the
     calibration data (`reduce.reduce`).  held_back: data on which that is checked.
@@ -46,6 +47,7 @@ class Options:
     mapping: Mode = "anneal"
     objective: Objective = "balanced"
     core_map: str | Path | None = None
+    max_cores: int | None = None
     reduce: Reduce = "off"
     held_back: str | Path | None = None
     weights: Weights = "auto"

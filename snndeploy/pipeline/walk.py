@@ -281,7 +281,10 @@ def _place(
     if options.core_map is not None:
         return given_layout(options.core_map, network, chip)
     rates = _rates(network, seen) or None
-    return place(network, chip, rates, mode=options.mapping, objective=options.objective)
+    return place(
+        network, chip, rates, mode=options.mapping, objective=options.objective,
+        max_cores=options.max_cores,
+    )  # fmt: skip
 
 
 def _reduced(program: Program, found: _Integers, options: Options, dump: Dump) -> Program:

@@ -53,6 +53,7 @@ from snndeploy.quantize.kernels import worst_case
 from snndeploy.quantize.membrane_error import current_error
 from snndeploy.reduce import bounds
 from snndeploy.target import Target
+from snndeploy.target.lists import weight_lists
 from snndeploy.timing.cycle_walk import SpikeRecorder
 from snndeploy.traffic.counter import PER_CORE
 from snndeploy.verify.chain import verify
@@ -215,7 +216,8 @@ def check_memory(listed):
     assert connection.sparse is (everyone != {int(np.prod(listed.target))})
     part = Part("target", 0, (tuple((0, size) for size in listed.target),))
     alone = Counter(pre for pre, _, _ in listed.taps)
-    each = [LOIHI1.synapse_bits(alone[n], sparse=connection.sparse) for n in np.ndindex(source)]
+    lists = weight_lists(LOIHI1)
+    each = [lists.list_bits(alone[n], None, sparse=connection.sparse) for n in np.ndindex(source)]
     unshared = replace(LOIHI1, shared_convolution=False)
     assert synapse_bits(connection, source, part, unshared) == sum(each)
     if repeats:

@@ -27,9 +27,14 @@ from snndeploy.mapping.parts import Part
 from snndeploy.mapping.strips import boxes_of
 from snndeploy.network import Injection, Network, Projection
 from snndeploy.target import Target
+from snndeploy.target.lists import weight_lists
 
 LOIHI1 = Target.load("loihi1")
 UNSHARED = replace(LOIHI1, shared_convolution=False)
+
+
+def list_bits(target, targets, *, sparse=False):
+    return weight_lists(target).list_bits(targets, None, sparse=sparse)
 
 
 def axon_of(projection, neuron):
@@ -101,7 +106,7 @@ def test_unshared_memory_equals_the_enumeration(case, seed):
                     all(i in part for i, part in zip(t, box, strict=True)) for t in targets
                 )
                 sparse = isinstance(projection.connection, Conv)
-                bits += UNSHARED.synapse_bits(inside, sparse=sparse)
+                bits += list_bits(UNSHARED, inside, sparse=sparse)
         assert found == -(-bits // 8)
 
 
@@ -146,7 +151,7 @@ def test_unshared_memory_of_cores_with_several_boxes(case, seed):
         for targets in synapses_of(projection, source, target).values():
             for core, inside in Counter(own[t] for t in targets).items():
                 sparse = isinstance(projection.connection, Conv)
-                bits[core] += UNSHARED.synapse_bits(inside, sparse=sparse)
+                bits[core] += list_bits(UNSHARED, inside, sparse=sparse)
     found = use["synapse_memory_bytes"].tolist()
     assert found == [bits[core] // 8 for core in range(layout.cores)]
 
@@ -165,7 +170,7 @@ def test_a_flat_strip_stores_a_kernel_once():
     )
     use = core_use(network, strip, 1, LOIHI1)
     assert use["neurons"].tolist() == [34]
-    assert use["synapse_memory_bytes"].tolist() == [5 * LOIHI1.synapse_bits(36) // 8]
+    assert use["synapse_memory_bytes"].tolist() == [5 * list_bits(LOIHI1, 36) // 8]
     assert use["input_axons"].tolist() == [12]
 
 
@@ -196,4 +201,4 @@ def test_core_memory_holds_synapses_state_and_delay_buffers():
     assert neuron_bytes(network, populations[1], target) == 13
     tile = Tile("target", (0, 100), (0, 1), (0, 1), 0)
     use = core_use(network, [tile], 1, target)
-    assert use["core_memory_bytes"].tolist() == [8 * LOIHI1.synapse_bits(100) // 8 + 1300]
+    assert use["core_memory_bytes"].tolist() == [8 * list_bits(LOIHI1, 100) // 8 + 1300]

@@ -19,6 +19,7 @@ from snndeploy.mapping import place
 from snndeploy.mapping.arrange import snake
 from snndeploy.network import Network, Projection
 from snndeploy.target import Target
+from snndeploy.target.lists import weight_lists
 
 LOIHI1, LOIHI2 = Target.load("loihi1"), Target.load("loihi2")
 TIGHT = replace(  # a chip so small that the smallest networks have to be cut
@@ -141,7 +142,7 @@ def test_memory_of_several_projections_adds_up():
         int(place(net, LOIHI1, objective="cores").use["synapse_memory_bytes"][0])
         for net in (one, two)
     ]
-    lists = 8 * LOIHI1.synapse_bits(9 * 8)
+    lists = 8 * weight_lists(LOIHI1).list_bits(9 * 8, None, sparse=False)
     assert used == [lists // 8, 2 * lists // 8]
 
 

@@ -48,11 +48,30 @@ def test_loihi1_as_published():
     assert (chip.payload_bits, chip.graded_spikes, chip.soft_reset) == (0, False, False)
 
 
-def test_loihi2_as_published():
+def test_loihi2_as_intels_compiler_uses_it():
+    """What it prints: a share of a limit in percent, and the number that it is a share of."""
     chip = Target.load("loihi2")
-    assert (chip.cores_per_chip, chip.neurons_per_core) == (120, 8192)
-    assert chip.input_axons_per_core is None
-    assert (chip.payload_bits, chip.graded_spikes) == (32, True)
+    assert (chip.cores_per_chip, chip.payload_bits, chip.graded_spikes) == (120, 32, True)
+    printed = [
+        (3584, chip.neurons_per_core, 87.52), (2688, chip.neurons_per_core, 65.64),
+        (64, chip.neurons_per_core, 1.56), (1, chip.neuron_groups_per_core, 12.5),
+        (784, chip.input_axons_per_core, 4.90), (64, chip.input_axons_per_core, 0.40),
+        (2688, chip.output_axons_per_core, 16.80),
+        (784 * 16, chip.synapse_memory_bytes / 8, 78.4),
+    ]  # fmt: skip
+    for value, limit, percent in printed:
+        assert round(100 * value / limit, 2) == percent
+    assert chip.core_memory_bytes == 20_000 * 8
+    assert (chip.neuron_entry_bytes, chip.axon_entry_bytes) == (8, 8)
+
+
+def test_loihi2_brief_keeps_the_sizes_of_intels_brief():
+    chip, brief = Target.load("loihi2"), Target.load("loihi2-brief")
+    assert (brief.neurons_per_core, brief.core_memory_bytes) == (8192, 192 * 1024)
+    assert (brief.encoding, brief.synapses_per_block) == ("blocks", 64)
+    assert brief.input_axons_per_core is None and brief.neuron_groups_per_core is None
+    for section in ("board", "formats", "energy", "timing", "host"):
+        assert brief.section(section) == chip.section(section)
 
 
 def test_loihi2_inherits_energy_and_divides_latency():
@@ -161,15 +180,6 @@ def test_barrier_over_several_chips():
 def test_barrier_without_a_board_table():
     text = re.sub(r"(?m)^board_barrier.*\n", "", TEXT)
     assert Target.from_text(text).barrier_ns(32, chips=256) == 1800
-
-
-def test_synapse_memory_as_nengo_loihi_packs_it():
-    chip = Target.load("loihi1")
-    assert chip.synapse_bits(64) == 64 * 9
-    assert chip.synapse_bits(64, sparse=True) == 64 * 19
-    assert chip.synapse_bits(16) == 16 * 12
-    assert chip.synapse_bits(80) == chip.synapse_bits(64) + chip.synapse_bits(16)
-    assert chip.synapse_bits(0) == 0
 
 
 def test_derived_limits():
@@ -646,11 +656,6 @@ def test_a_changed_attribute_makes_another_chip():
     chip = Target.load("loihi1")
     assert dataclasses.replace(chip, neurons_per_core=50) != chip
     assert dataclasses.replace(chip, origin="elsewhere") == chip
-
-
-def test_crossbars_take_whole_rows():
-    assert Target.load("truenorth").synapse_bits(3) == 256
-    assert Target.load("paicore").synapse_bits(65) == 1024
 
 
 def test_costs_may_be_left_out():
