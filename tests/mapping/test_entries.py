@@ -15,14 +15,18 @@ import recordings
 from populations import make_population
 
 from snndeploy.connections import Conv, Dense
+from snndeploy.engines.functional import run_functional
 from snndeploy.frontend.netx.reader import load_netx
 from snndeploy.layout.layout import Tile
 from snndeploy.mapping import place
 from snndeploy.mapping.entries import input_entries, output_entries
 from snndeploy.mapping.memory import core_use, words_by_core
 from snndeploy.mapping.parts import Part
+from snndeploy.mapping.spread import unplaced
 from snndeploy.network import Injection, Network, Projection
 from snndeploy.target import Target
+from snndeploy.timing.analytic import analytic_timing
+from snndeploy.traffic.counter import TrafficCounter
 
 LOIHI2 = Target.load("loihi2")
 ALREADY_TAKEN = 3180  # words before any network: 3170 +- 30, read from the figure
@@ -88,6 +92,37 @@ def test_pilotnet_takes_fewer_cores_than_intels_compiler(pilotnet, limit):
     assert layout.cores <= 74
     for name, most in layout.limits.items():
         assert layout.use[name].max() <= most, name
+
+
+def driven_by_biases(network):
+    """Spikes of one sample with a silent input, (1, 16, C, H, W) of each population."""
+    names = [population.name for population in network.populations]
+    silent = np.zeros((1, *network.populations[0].shape), dtype=np.int32)
+    return run_functional(network, {0: silent}, record=names).spikes
+
+
+@pytest.mark.shared
+def test_our_mapping_in_as_many_cores_is_faster_than_intels_cut(shared_data, tmp_path):
+    """As it is without calibration, and with the rates of the run."""
+    path = recordings.network_file("gts/pilotnet_lif/network.net", tmp_path)
+    network = load_netx(path, 16, apply_input_transform=False)
+    silicon = json.loads((shared_data / "silicon" / "pilotnet_lif_loihi2.json").read_text())
+    spikes = driven_by_biases(network)
+    rates = {name: float(found.mean()) for name, found in spikes.items()}
+
+    def seconds(layout):
+        counter = TrafficCounter(network, layout, 1)
+        for population in network.populations:
+            counter(population, spikes[population.name])
+        timing = analytic_timing(counter.result(), layout, LOIHI2, network.timesteps)
+        return timing.latency_seconds[0]
+
+    tiles = tuple(cut_as_intel(network, silicon["allocation"]))
+    intel = seconds(unplaced(tiles, LOIHI2))
+    for known, cores, faster in ((rates, 74, 0.6), (rates, 60, 0.85), ({}, 74, 0.75)):
+        own = place(network, LOIHI2, known, max_cores=cores)
+        assert own.cores <= cores
+        assert seconds(own) < faster * intel
 
 
 @pytest.mark.shared

@@ -10,7 +10,7 @@ from brute_force import enumerate_traffic, owner_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_networks import Features, networks
-from test_place import LOIHI1, LOIHI2, TIGHT, assert_legal, chain, dense, kernel
+from test_place import BRIEF, LOIHI1, LOIHI2, TIGHT, assert_legal, chain, dense, kernel
 
 from snndeploy.errors import DeployError, FitError
 from snndeploy.mapping import MODES, place
@@ -200,10 +200,10 @@ def test_spreading_makes_a_small_network_faster_on_the_same_chip():
     network = chain((16, 16, 16), (32, 16, 16), (32, 16, 16), connections=[
         kernel(32, 16), kernel(32, 32)])  # fmt: skip
     found = {
-        objective: place(network, LOIHI2, objective=objective)
+        objective: place(network, BRIEF, objective=objective)
         for objective in ("cores", "balanced", "latency", "energy")
     }
-    expected = {name: expect(network, layout, LOIHI2, {}) for name, layout in found.items()}
+    expected = {name: expect(network, layout, BRIEF, {}) for name, layout in found.items()}
     assert found["cores"].cores == 2
     assert found["balanced"].chips == 1 and found["balanced"].cores > 10
     assert expected["balanced"].latency_seconds < 0.3 * expected["cores"].latency_seconds
@@ -217,8 +217,8 @@ def test_spreading_makes_a_small_network_faster_on_the_same_chip():
 def test_a_target_without_times_is_not_spread():
     network = chain((16, 16, 16), (32, 16, 16), connections=[kernel(32, 16)])
     silent = replace(
-        LOIHI2,
-        quantities={k: v for k, v in LOIHI2.quantities.items() if not k.startswith("timing.")},
+        BRIEF,
+        quantities={k: v for k, v in BRIEF.quantities.items() if not k.startswith("timing.")},
     )
     assert place(network, silent).cores == place(network, silent, objective="cores").cores == 1
 
@@ -262,11 +262,11 @@ def test_the_smallest_changes_are_offered():
     shapes = [(16, 32, 32), *[(64, 32, 32)] * 3, (10, 1, 1)]
     connections = [kernel(64, 16), kernel(64, 64), kernel(64, 64), dense(10, shapes[3], (32, 32))]
     network = chain(*shapes, connections=connections)
-    small = replace(LOIHI2, max_chips=1, cores_per_chip=20)
+    small = replace(BRIEF, max_chips=1, cores_per_chip=20)
     with pytest.raises(FitError) as refusal:
         place(network, small)
     text = str(refusal.value)
-    assert "needs 25 loihi2 cores; 1 chip has 20" in text
+    assert "needs 25 loihi2-brief cores; 1 chip has 20" in text
     assert "12/16 of the channels in every hidden layer" in text
     assert "target " in text
 

@@ -22,12 +22,21 @@ from snndeploy.target import Target
 from snndeploy.target.lists import weight_lists
 
 LOIHI1, LOIHI2 = Target.load("loihi1"), Target.load("loihi2")
+BRIEF = Target.load("loihi2-brief")  # 8192 neurons a core, weights in blocks, no limit on axons
 TIGHT = replace(  # a chip so small that the smallest networks have to be cut
     LOIHI1,
     neurons_per_core=40,
     synapse_memory_bytes=3000,
     input_axons_per_core=120,
     output_axons_per_core=150,
+)
+TIGHT_WORDS = replace(
+    LOIHI2,
+    neurons_per_core=40,
+    synapse_memory_bytes=1200,
+    core_memory_bytes=1600,
+    input_axons_per_core=60,
+    output_axons_per_core=40,
 )
 
 
@@ -74,7 +83,11 @@ def assert_legal(network, layout, target):
         assert (values <= layout.limits[name]).all(), name
 
 
-@pytest.mark.parametrize("target", [LOIHI1, LOIHI2, TIGHT], ids=["loihi1", "loihi2", "tight"])
+@pytest.mark.parametrize(
+    "target",
+    [LOIHI1, LOIHI2, TIGHT, TIGHT_WORDS],
+    ids=["loihi1", "loihi2", "tight", "tight-words"],
+)
 @pytest.mark.parametrize("merging", [True, False])
 @settings(max_examples=30)
 @given(case=networks(Features(recurrent=True)))
@@ -82,7 +95,7 @@ def test_random_networks_are_placed_within_the_limits(target, merging, case):
     try:
         layout = place(case.network, target, merging=merging)
     except FitError as refusal:
-        assert target is TIGHT
+        assert target in (TIGHT, TIGHT_WORDS)
         assert " has " in str(refusal) or "no tiling" in str(refusal)
         return
     assert_legal(case.network, layout, target)
@@ -90,7 +103,7 @@ def test_random_networks_are_placed_within_the_limits(target, merging, case):
 
 def test_channels_stay_together_and_tiles_are_near_square():
     network = chain((64, 32, 32), (64, 32, 32), connections=[kernel(64, 64)])
-    layout = place(network, LOIHI2, objective="cores")
+    layout = place(network, BRIEF, objective="cores")
     assert layout.cores == 8  # 65,536 neurons, 8,192 a core
     tile = layout.tiles[0]
     assert tile.channels == (0, 64)
@@ -102,7 +115,7 @@ def test_channels_stay_together_and_tiles_are_near_square():
 
 def test_channels_are_split_where_the_kernel_does_not_fit():
     network = chain((512, 4, 4), (512, 4, 4), connections=[kernel(512, 512)])
-    layout = place(network, LOIHI2, objective="cores")
+    layout = place(network, BRIEF, objective="cores")
     blocks = {tile.channels for tile in layout.tiles}
     assert {tile.rows + tile.columns for tile in layout.tiles} == {(0, 4, 0, 4)}
     sizes = {stop - start for start, stop in blocks}
@@ -180,16 +193,57 @@ def test_too_many_input_axons_are_refused():
         "It would fit with target oheo_gulch (1 chip)."
     )
     assert (
-        place(network, LOIHI2, objective="cores").cores == 2
-    )  # loihi2 states no axons; 9,216 lists of 16 bytes
+        place(network, BRIEF, objective="cores").cores == 2
+    )  # the brief states no axons; 9,216 lists of 16 bytes
+
+
+def test_channels_are_split_where_lists_in_words_do_not_fit():
+    """16 channels of 8 bits and a header are 3 words; 9 taps of 512 source channels, 13,824."""
+    network = chain((512, 4, 4), (512, 4, 4), connections=[kernel(512, 512)])
+    layout = place(network, LOIHI2, objective="cores")
+    assert {stop - start for start, stop in (tile.channels for tile in layout.tiles)} == {16}
+    assert layout.cores == 32
+    assert layout.binding == (
+        "bytes of synapse memory: 110,592 of 128,000 on the fullest core (layer1);"
+        " binds 32 of 32 cores"
+    )
+
+
+def test_every_tap_of_every_source_channel_takes_a_word():
+    network = chain((1800, 4, 4), (4, 4, 4), connections=[kernel(4, 1800)])
+    with pytest.raises(FitError) as refusal:
+        place(network, LOIHI2, advise=False)
+    assert str(refusal.value) == (
+        "model.last needs 129,600 bytes of synapse memory on one loihi2 core; a core has 128,000."
+        " Use fewer input channels or a smaller kernel, or choose another target."
+    )
+
+
+def test_a_dense_layer_has_an_axon_for_each_source_neuron():
+    network = chain((17_000, 1, 1), (4, 1, 1), connections=[dense(4, (17_000, 1, 1))])
+    with pytest.raises(FitError, match=r"needs 17,000 input axons .* a core has 16,000\."):
+        place(network, replace(LOIHI2, synapse_memory_bytes=10**9, core_memory_bytes=10**9))
+
+
+def test_the_objective_spends_no_more_cores_than_it_may():
+    network = chain((16, 16, 16), (32, 16, 16), (32, 16, 16), connections=[
+        kernel(32, 16), kernel(32, 32)])  # fmt: skip
+    fewest, free = (place(network, LOIHI2, objective=o).cores for o in ("cores", "latency"))
+    for mode in ("tiles", "anneal"):
+        most = place(network, LOIHI2, mode=mode, objective="latency", max_cores=fewest + 5)
+        assert fewest < most.cores <= fewest + 5 < free
+        assert place(network, LOIHI2, mode=mode, max_cores=fewest).cores == fewest
+    with pytest.raises(FitError, match=r"needs 6 loihi2 cores; at most 5 were asked for\. What"):
+        place(network, LOIHI2, max_cores=fewest - 1)
 
 
 def test_a_kernel_too_large_for_any_core_is_refused():
     network = chain((40000, 2, 2), (4, 2, 2), connections=[kernel(4, 40000)])
     with pytest.raises(FitError) as refusal:
-        place(network, LOIHI2, objective="cores")
+        place(network, BRIEF, objective="cores")
     assert str(refusal.value) == (
-        "model.last needs 640,000 bytes of synapse memory on one loihi2 core; a core has 131,072. "
+        "model.last needs 640,000 bytes of synapse memory on one loihi2-brief core; a core has"
+        " 131,072. "
         "Use fewer input channels or a smaller kernel, or choose another target. "
         "It would fit with target hybrid45nm (1 chip)."
     )
@@ -251,8 +305,11 @@ IMAGENET = {
 }
 
 
-@pytest.mark.parametrize("shortcuts", [1, 4])
-@pytest.mark.parametrize("target", [LOIHI1, LOIHI2], ids=["loihi1", "loihi2"])
+@pytest.mark.parametrize(
+    ("target", "shortcuts"),
+    [(LOIHI1, 1), (LOIHI1, 4), (BRIEF, 1), (BRIEF, 4), (LOIHI2, 1)],
+    ids=["loihi1", "loihi1-shortcuts", "brief", "brief-shortcuts", "loihi2"],
+)
 @pytest.mark.parametrize(
     ("size", "neurons"), [(CIFAR, 1_441_802), (IMAGENET, 3_764_200)], ids=["cifar", "imagenet"]
 )
