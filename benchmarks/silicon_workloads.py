@@ -28,6 +28,7 @@ from snndeploy.target import Target
 
 CHIP_STEPS = 128
 INPUT_EXPONENT = 6
+NXTF_ENCODING = "sparse"  # synapse_encoding of the notebook
 TRACES = Path(__file__).resolve().parents[1] / "tests"  # where the wheel is fetched and checked
 
 
@@ -221,7 +222,7 @@ def _nxtf_boxes(network: Network, entries: Sequence[dict[str, Any]]) -> Iterator
             for rows in listed[1]:
                 for columns in listed[2]:
                     box = {"channels": channels, "rows": rows, "columns": columns}
-                    yield [{"layer": population.name, **box}]
+                    yield [{"layer": population.name, **box, "encoding": NXTF_ENCODING}]
 
 
 # what they share

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal, get_args
 
 import numpy as np
+
+Encoding = Literal["dense", "sparse", "conv"]
+ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)
 
 
 @dataclass(frozen=True)
@@ -17,8 +21,9 @@ class Tile:
 
     share: (channels, rows, columns) of the room that the core keeps for the box, where that is
         larger: a compiler that cuts all cores of a layer alike lets the last ones reach beyond the
-        edge.
-        The neurons there send nothing, but they are updated and take synaptic operations.
+        edge.  The neurons there send nothing, but are updated and take synaptic operations.
+    encoding: how the core stores the weights that lead into the box, where a given map says so;
+        None: as the target stores such connections.
     """
 
     population: str
@@ -27,6 +32,7 @@ class Tile:
     columns: tuple[int, int]
     core: int
     share: tuple[int, int, int] | None = None
+    encoding: Encoding | None = None
 
     @property
     def beyond(self) -> int:

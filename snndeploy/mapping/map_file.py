@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from snndeploy.errors import MapError, near_names, one_line
-from snndeploy.layout.layout import Layout, Tile
+from snndeploy.layout.layout import ENCODINGS, Encoding, Layout, Tile
 
 SCHEMA = "snndeploy.map/1"
 LARGEST_FILE_BYTES = 1 << 26
@@ -55,7 +55,8 @@ def map_record(layout: Layout) -> dict[str, Any]:
     for tile in layout.tiles:
         share = {"share": list(tile.share)} if tile.share else {}
         ranges = {axis: list(getattr(tile, axis)) for axis in AXES}
-        boxes[tile.core].append({"layer": tile.population, **ranges, **share})
+        encoding = {"encoding": tile.encoding} if tile.encoding else {}
+        boxes[tile.core].append({"layer": tile.population, **ranges, **share, **encoding})
     places = layout.positions.tolist()
     cores = [{"place": place, "boxes": held} for place, held in zip(places, boxes, strict=True)]
     return {"schema": SCHEMA, "board": list(layout.board), "cores": cores}
@@ -105,19 +106,28 @@ def _document(path: Path) -> Any:
 
 
 def _tile(box: Any, core: int, where: str) -> Tile:
-    _keys(box, ("layer", *AXES), ("share",), where)
+    _keys(box, ("layer", *AXES), ("share", "encoding"), where)
     layer = box["layer"]
     if not isinstance(layer, str):
         raise MapError(f"{where}: layer is {layer!r}; write the name of a population")
     named = f"{where} ({layer})"
     channels, rows, columns = (_range(box[axis], f"{named}: {axis}") for axis in AXES)
     tile = Tile(layer, channels, rows, columns, core)
+    if "encoding" in box:
+        tile = replace(tile, encoding=_encoding(box["encoding"], named))
     if "share" not in box:
         return tile
     deep, high, wide = _numbers(box["share"], 3, 1, f"{named}: share")
     share = (deep, high, wide)
     box = tuple(stop - start for start, stop in (channels, rows, columns))
     return tile if share == box else replace(tile, share=share)
+
+
+def _encoding(value: Any, where: str) -> Encoding:
+    for known in ENCODINGS:
+        if value == known:
+            return known
+    raise MapError(f"{where}: encoding is {_short(value)}; there are {', '.join(ENCODINGS)}")
 
 
 def _range(value: Any, where: str) -> tuple[int, int]:

@@ -118,6 +118,7 @@ def _layout_lines(layout: Layout) -> Iterator[str]:
         yield f"  core {core} at {tuple(place)} {use}: " + ", ".join(
             f"{tile.population}[{_box(tile.channels, tile.rows, tile.columns)}]"
             + (f" of {_said(tile.share)}" if tile.share else "")
+            + (f" {tile.encoding}" if tile.encoding else "")
             for tile in layout.tiles
             if tile.core == core
         )

@@ -14,7 +14,7 @@ from typing import Any, get_args
 import numpy as np
 
 from snndeploy.graph import KINDS, Axes, Graph, Node, Side, check
-from snndeploy.layout.layout import Layout, Tile
+from snndeploy.layout.layout import ENCODINGS, Layout, Tile
 from snndeploy.network import Network
 from snndeploy.program.consistency_nodes import computable, constant_alone
 
@@ -169,6 +169,8 @@ def check_layout(layout: Layout, network: Network) -> None:
         require(not part.any(), f"{where} lies on another")
         part[...] = True
         _check_share(tile, seen.shape, where)
+        known = tile.encoding is None or tile.encoding in ENCODINGS
+        require(known, f"{where} has encoding {tile.encoding!r}")
     for name, seen in owners.items():
         require(bool(seen.all()), f"{int((~seen).sum())} neurons of {name!r} are on no core")
     _check_use(layout)

@@ -224,7 +224,11 @@ def layout_record(layout: Layout, arrays: ArrayStore) -> dict[str, Any]:
     names = list(dict.fromkeys(tile.population for tile in layout.tiles))
     owner = [names.index(tile.population) for tile in layout.tiles]
     shares = [tile.share or (0, 0, 0) for tile in layout.tiles]
-    held = {"shares": arrays.put(np.array(shares, dtype=np.int32))} if np.any(shares) else {}
+    held: dict[str, Any] = {}
+    if np.any(shares):
+        held["shares"] = arrays.put(np.array(shares, dtype=np.int32))
+    if any(tile.encoding for tile in layout.tiles):
+        held["encodings"] = [tile.encoding for tile in layout.tiles]
     return held | {
         "populations": names,
         "tiles": arrays.put(np.array(boxes, dtype=np.int32).reshape(-1, 7)),
@@ -243,12 +247,13 @@ def read_layout(record: dict[str, Any], fetch: Fetch) -> Layout:
     names = record["populations"]
     owners, boxes = fetch(record["tile_population"]).tolist(), fetch(record["tiles"]).tolist()
     shares = fetch(record["shares"]).tolist() if "shares" in record else [[0, 0, 0]] * len(boxes)
+    encodings = record.get("encodings", [None] * len(boxes))
     tiles = tuple(
         Tile(
             names[owner], (box[0], box[1]), (box[2], box[3]), (box[4], box[5]), box[6],
-            tuple(share) if any(share) else None,
+            tuple(share) if any(share) else None, encoding,
         )
-        for owner, box, share in zip(owners, boxes, shares, strict=True)
+        for owner, box, share, encoding in zip(owners, boxes, shares, encodings, strict=True)
     )  # fmt: skip
     return Layout(
         tiles=tiles,

@@ -46,7 +46,7 @@ NETWORK = chain()
 
 
 def core(place, *boxes):
-    keys = ("layer", "channels", "rows", "columns", "share")
+    keys = ("layer", "channels", "rows", "columns", "share", "encoding")
     return {"place": place, "boxes": [dict(zip(keys, box, strict=False)) for box in boxes]}
 
 
@@ -54,7 +54,7 @@ def cores():
     return [
         core([0, 0, 0], ["p0", [0, 2], [0, 7], [0, 6]]),
         core([0, 0, 1], ["p1", [0, 3], [0, 5], [0, 3]]),
-        core([7, 3, 3], ["p1", [0, 3], [0, 5], [3, 4], [3, 5, 3]]),
+        core([7, 3, 3], ["p1", [0, 3], [0, 5], [3, 4], [3, 5, 3], "sparse"]),
         core([1, 0, 0], ["p2", [0, 5], [0, 1], [0, 1]]),
     ]
 
@@ -76,7 +76,7 @@ def written(tmp_path):
 def test_a_handmade_map(written):
     layout = given_layout(written(document()), NETWORK, LOIHI1)
     assert layout.positions.tolist() == [[0, 0, 0], [0, 0, 1], [7, 3, 3], [1, 0, 0]]
-    assert layout.tiles[2] == Tile("p1", (0, 3), (0, 5), (3, 4), 2, (3, 5, 3))
+    assert layout.tiles[2] == Tile("p1", (0, 3), (0, 5), (3, 4), 2, (3, 5, 3), "sparse")
     assert (layout.mesh, layout.board, layout.notes) == ((8, 4), (1, 1), ())
     assert layout.binding == "nothing: the cores are those of a.json"
     assert layout.use["neurons"].tolist() == [84, 45, 45, 5]  # the edge core holds the full share
@@ -122,7 +122,7 @@ def test_from_the_command_line_and_back(written, tmp_path):
     assert said.exit_code == 0, said.output
     assert "nothing: the cores are those of a.json" in said.output
     made = program.load(out)
-    assert made.layout.tiles[2].share == (3, 5, 3)
+    assert (made.layout.tiles[2].share, made.layout.tiles[2].encoding) == ((3, 5, 3), "sparse")
     back = run("export", out, "--format", "map", "-o", tmp_path / "c.json")
     assert back.exit_code == 0, back.output
     assert back.output == f"written: {tmp_path}/c.json (4 cores)\n"
@@ -202,6 +202,8 @@ REFUSED = {
     "missing": (changed(1, columns=[0, 2]),
                 "a.json: 15 of 60 neurons of p1 are on no core; the first is (channel, row,"
                 " column) (0, 0, 2)"),
+    "encoding": (changed(1, encoding="zip"),
+                 "a.json: core 1: box 0 (p1): encoding is 'zip'; there are dense, sparse, conv"),
     "share within": (changed(1, share=[3, 5, 4]),
                      "a.json: core 1: p1: a share of 4 columns for 0 to 3 of 4; a share goes"
                      " beyond its box only at the layer's edge"),
