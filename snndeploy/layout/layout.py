@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, get_args
 
 import numpy as np
 
-Encoding = Literal["dense", "sparse", "conv"]
-ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)
+from snndeploy.connections.encoding import Encoding
 
 
 @dataclass(frozen=True)

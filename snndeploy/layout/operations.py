@@ -10,7 +10,7 @@ the same boxes are of one *class*; then a row over the channels says all of a cl
 no synapse is ever written out.
 
 A core stores a projection's weights in one of three encodings (`connections.encoding`), and a
-target may price each.
+target may price each.  A tile may say another one: a given map knows what its compiler chose.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def needs_weights(network: Network, layout: Layout, population: Population, targ
     outgoing = network.outgoing(population.name)
     if len(encodings_of(network, population, target)) > 1:
         return True
-    if any(tile.beyond for p in outgoing for tile in layout.tiles_of(p.target)):
+    if any(t.beyond or t.encoding for p in outgoing for t in layout.tiles_of(p.target)):
         return True
     return target.zero_weights == "skipped" and not all(
         np.all(p.connection.weight) for p in outgoing
@@ -118,7 +118,8 @@ def population_operations(
             entries = weights.through(down, across, tile.room[0])  # (y, x, channels)
             there = (near_y[:, None] & near_x)[..., None] & fed
             klass.append((y[:, None] * width + x).ravel())
-            where = lines.setdefault(Line(tile.core, projection.target, encoding), len(lines))
+            into = Line(tile.core, projection.target, tile.encoding or encoding)
+            where = lines.setdefault(into, len(lines))
             line.append(np.full(len(klass[-1]), where, dtype=np.int32))
             counted.append((entries * there).reshape(-1, population.shape[0]))
             reached.append(there.reshape(-1, population.shape[0]))

@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from snndeploy.connections.encoding import ENCODINGS, Encoding
 from snndeploy.errors import MapError, near_names, one_line
-from snndeploy.layout.layout import ENCODINGS, Encoding, Layout, Tile
+from snndeploy.layout.layout import Layout, Tile
 
 SCHEMA = "snndeploy.map/1"
 LARGEST_FILE_BYTES = 1 << 26

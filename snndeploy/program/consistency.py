@@ -13,8 +13,9 @@ from typing import Any, get_args
 
 import numpy as np
 
+from snndeploy.connections.encoding import ENCODINGS
 from snndeploy.graph import KINDS, Axes, Graph, Node, Side, check
-from snndeploy.layout.layout import ENCODINGS, Layout, Tile
+from snndeploy.layout.layout import Layout, Tile
 from snndeploy.network import Network
 from snndeploy.program.consistency_nodes import computable, constant_alone
 

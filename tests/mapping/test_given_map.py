@@ -19,6 +19,7 @@ from snndeploy.network import Injection, Network, Projection, Readout
 from snndeploy.pipeline import compile
 from snndeploy.program.consistency import Mismatch, check_layout
 from snndeploy.target import Target
+from snndeploy.traffic.counter import TrafficCounter
 
 LOIHI1 = Target.load("loihi1")
 
@@ -244,3 +245,19 @@ def test_a_program_with_another_share_is_refused(share):
     layout = Layout(tiles, np.zeros((1, 3), np.int32), (8, 4), (1, 1), {}, {}, "one")
     with pytest.raises(Mismatch, match="a tile of 'p0': "):
         check_layout(layout, Network(1, NETWORK.populations[:1], ()))
+
+
+def test_operations_have_the_encoding_of_the_map(written):
+    layout = given_layout(written(document()), NETWORK, LOIHI1)
+    counter = TrafficCounter(NETWORK, layout, 1, LOIHI1)
+    for population in NETWORK.populations:
+        counter(population, np.ones((1, 4, *population.shape), dtype=np.uint8))
+    traffic = counter.result()
+    every = traffic.synaptic_operations.sum(axis=(0, 1))
+    conv, sparse = (
+        getattr(traffic, f"{encoding}_operations").sum(axis=(0, 1)).tolist()
+        for encoding in ("conv", "sparse")
+    )
+    assert every[1] > 0 and every[2] > 0
+    assert conv == [0, every[1], 0, 0]
+    assert sparse == [0, 0, every[2], 0]  # p1's other core, as its box says
