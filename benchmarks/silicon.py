@@ -21,7 +21,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,8 @@ from silicon_shown import show
 from silicon_workloads import CHIP_STEPS, Replay, dvs_gesture, nxtf_mnist, pilotnet
 
 from snndeploy.engines.activity import Traffic
-from snndeploy.files.writing import write_json
+from snndeploy.errors import DeployError
+from snndeploy.files.writing import check_writable, write_json
 from snndeploy.layout.layout import Layout
 from snndeploy.mapping import Objective, place
 from snndeploy.target.events import STATIC_POWER
@@ -331,7 +331,9 @@ def main() -> None:
     parser.add_argument("--page", type=Path, help="docs/silicon.md, to be brought up to date")
     options = parser.parse_args()
     folder = data_folder(options.data)
-    found: dict[str, Any] = {"schema": SCHEMA, "snndeploy": version("snndeploy")}
+    if options.json:
+        check_writable(options.json)
+    found: dict[str, Any] = {"schema": SCHEMA}
     for name, run in RUNS.items():
         if options.only in (None, name):
             found[name] = run(folder, not options.no_own_maps)
@@ -345,4 +347,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except DeployError as error:
+        raise SystemExit(f"silicon.py: {error}") from None

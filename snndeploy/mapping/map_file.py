@@ -22,6 +22,8 @@ import numpy as np
 
 from snndeploy.connections.encoding import ENCODINGS, Encoding
 from snndeploy.errors import MapError, near_names, one_line
+from snndeploy.files.ownership import MARK
+from snndeploy.files.writing import json_text
 from snndeploy.layout.layout import Layout, Tile
 
 SCHEMA = "snndeploy.map/1"
@@ -45,9 +47,9 @@ class CoreMap:
 def map_text(layout: Layout) -> str:
     """The JSON document of a layout, one core a line."""
     record = map_record(layout)
-    cores = ",\n  ".join(json.dumps(core) for core in record.pop("cores"))
-    head = ", ".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in record.items())
-    return f'{{{head},\n "cores": [\n  {cores}]}}\n'
+    cores = ",\n  ".join(json.dumps(core) for core in record["cores"])
+    head = json_text({**record, "cores": []})
+    return head.replace('"cores": []', f'"cores": [\n  {cores}]')
 
 
 def map_record(layout: Layout) -> dict[str, Any]:
@@ -72,7 +74,7 @@ def read_map(path: str | Path) -> CoreMap:
     path = Path(path)
     document = _document(path)
     where = str(path)
-    _keys(document, ("schema", "cores"), ("board",), where)
+    _keys(document, ("schema", "cores"), ("board", MARK), where)
     if document["schema"] != SCHEMA:
         raise MapError(f"{where} has schema {document['schema']!r}; this release reads {SCHEMA}")
     cores = _list(document["cores"], f"{where}: cores")

@@ -128,6 +128,9 @@ def test_from_the_command_line_and_back(written, tmp_path):
     assert back.exit_code == 0, back.output
     assert back.output == f"written: {tmp_path}/c.json (4 cores)\n"
     assert json.loads((tmp_path / "c.json").read_text()) == json.loads(text) | {"board": [1, 1]}
+    assert run("export", out, "--format", "map", "-o", tmp_path / "c.json").exit_code == 0
+    said = refused(tmp_path, "compile", net, "--map", path, "-o", path)
+    assert said == f"{path} is an input of this command: name another file to write"
     again = compile(str(net), target="loihi1", core_map=tmp_path / "c.json")
     assert again.layout.tiles == made.layout.tiles
 
