@@ -75,8 +75,8 @@ def synapse_bits(connection: Connection, source: Shape, part: Part, target: Targ
         int(count)
         * (
             lists.kernel_bits(taps, int(channels), bits)
-            if connection.has_plane
-            else lists.list_bits(taps * int(channels), bits, sparse=False)
+            if connection.has_plane and part.encoding in (None, "conv")
+            else lists.list_bits(taps * int(channels), bits, sparse=part.encoding == "sparse")
         )
         for channels, count in zip(fed, counts, strict=True)
     )
@@ -140,7 +140,7 @@ def part_use(
     for index, part in enumerate(parts):
         # shared lists depend on the channels alone
         where: object = part.channels if part.population in shared else part.boxes
-        key = (part.population, where)
+        key = (part.population, part.encoding, where)
         if key not in known:
             known[key] = part_memory(network, part, target)
         memory[index] = known[key]

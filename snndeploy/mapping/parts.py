@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from snndeploy.connections import Connection, Range, Shape
+from snndeploy.connections.encoding import Encoding
 from snndeploy.layout.layout import Tile
 
 Box = tuple[Range, Range, Range]  # channels, rows, columns
@@ -20,11 +21,15 @@ Box = tuple[Range, Range, Range]  # channels, rows, columns
 
 @dataclass(frozen=True)
 class Part:
-    """Disjoint boxes of one population on one core."""
+    """Disjoint boxes of one population on one core.
+
+    encoding: of the weights into them, where a given map says so (`Tile.encoding`).
+    """
 
     population: str
     core: int
     boxes: tuple[Box, ...]
+    encoding: Encoding | None = None
 
     @cached_property
     def neurons(self) -> int:
@@ -61,12 +66,16 @@ def merged(ranges: Iterable[Range]) -> tuple[Range, ...]:
 
 def parts_of(tiles: Iterable[Tile]) -> tuple[Part, ...]:
     """The tiles by population and core, in the order of each one's first tile."""
+    tiles = tuple(tiles)
     boxes: dict[tuple[str, int], list[Box]] = {}
     for tile in tiles:
         boxes.setdefault((tile.population, tile.core), []).append(
             (tile.channels, tile.rows, tile.columns)
         )
-    return tuple(Part(name, core, tuple(found)) for (name, core), found in boxes.items())
+    said = {(tile.population, tile.core): tile.encoding for tile in tiles}
+    return tuple(
+        Part(name, core, tuple(found), said[name, core]) for (name, core), found in boxes.items()
+    )
 
 
 def fed_by_group(connection: Connection, part: Part) -> np.ndarray:

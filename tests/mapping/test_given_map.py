@@ -145,6 +145,13 @@ def test_what_a_map_leaves_nothing_to_decide_of(written, tmp_path):
         ), said.stderr
 
 
+def test_sparse_lists_name_their_targets(written):
+    """27 weights of 8 bits in two lists, one a source channel: 10 more bits each where sparse."""
+    layout = given_layout(written(document()), NETWORK, LOIHI1)
+    dense, sparse = (2 * -(-(27 * bits + 10) // 64) * 8 for bits in (8, 18))
+    assert layout.use["synapse_memory_bytes"][1:3].tolist() == [dense, sparse]
+
+
 def test_a_limit_that_is_exceeded_is_named(written):
     small = Target.from_text(
         LOIHI1.text.replace("neurons_per_core = { value = 1024", "neurons_per_core = { value = 60")
