@@ -99,6 +99,13 @@ def test_nxtf_mnist_classifies(shared_data):
     assert (replay.layout.cores, replay.layout.notes) == (16, ())
 
 
+@pytest.mark.slow
+def test_nxtf_mnist_as_measured(shared_data):
+    found = silicon.run_nxtf(shared_data, own=False)
+    assert found["correct"] == found["images"] == 8
+    assert abs(found["errors"]["analytic"]) < 0.10 and abs(found["errors"]["cycle"]) < 0.10
+
+
 # Loihi 2
 
 
@@ -121,6 +128,9 @@ def test_pilotnet_counts_and_words(pilotnet):
 @pytest.mark.recordings
 def test_pilotnet_time_and_energy(pilotnet):
     assert abs(pilotnet["errors"]["mean_step"]) < 0.05
+    assert len(pilotnet["step_us"]) == len(pilotnet["step_us_cycle"]) == 128
+    for model in ("analytic", "cycle"):
+        assert pilotnet["errors"][model]["mape"] < 0.05
     assert abs(pilotnet["energy"]["errors"]["dynamic_uj_per_step"]) < 0.10
     assert 0.232 <= pilotnet["energy"]["static_power_w"] <= 0.282
     assert pilotnet["energy"]["scope"] == "incremental"
