@@ -20,7 +20,7 @@ ATT_THIRTEEN = written(
     "vgg_snn.py:att_vgg_snn(layers=13, timesteps=1, classes=100, attention='CS',"
     " setting='ma_text', location='before_norm')"
 )
-COUNTED = "snndeploy inspect {} --energy --rate RATE --input-rate 1"
+COUNTED = "snndeploy inspect {} --random-weights --energy --rate RATE --input-rate 1"
 NO_STEM = "--rate RATE --rate-b RATE --convention s1,encoder=excluded,refinement=per_layer"
 
 PRINTED = "its NASAR, and the printed count"
@@ -46,7 +46,7 @@ ROWS = (
          COUNTED.format("sew-7b")),
     _row("W3", "VGG-SNN-11: spikes of 100 samples, six rows", "MA-S Table S8", "", "count",
          "their NASARs, and the printed counts",
-         f"snndeploy inspect {VGG_11} --energy --rate RATE"),
+         f"snndeploy inspect {VGG_11} --random-weights --energy --rate RATE"),
     _row("W4.1", "ResNet-34 with CA: r_EE", "MA Table 3", "1.2×", "ratio", BOTH,
          f"snndeploy compare {RESNET_34} \"models/att_res_snn.py:att_res_snn_34(timesteps=1,"
          f" variant=1, attention='C', setting='ma_text')\" {NO_STEM}"),

@@ -7,6 +7,7 @@ from snndeploy.papers.row import Row
 from snndeploy.papers.shown import Inspect, Parameters, Worked
 
 CIFAR = "needs stages of 3, 3 and 2 blocks, not the text's ResNet-18 (11.17 M)"
+VGG_13 = "vgg_snn.py:vgg_snn_13(timesteps=1, classes=100)"
 SCA = "two SCA convolutions, where GAC Eq. 3 has one"
 
 ROWS = (
@@ -51,7 +52,7 @@ ROWS = (
         Inspect("vgg-snn-7"), take.neurons,
         note="what the spike counts of MA-S Table S8 divided by the rates need"),
     Row("P13.2", "VGG-SNN-11: neurons", "", "", "count", Inspect("vgg-snn-11"), take.neurons),
-    Row("P13.3", "VGG-SNN-13: neurons", "", "", "count", Inspect("vgg_snn.py:vgg_snn_13(timesteps=1, classes=100)"), take.neurons,
+    Row("P13.3", "VGG-SNN-13: neurons", "", "", "count", Inspect(VGG_13), take.neurons,
         note="what MA-S Table S9 needs, layer by layer"),
     Row("P14", "LIF-SNN-3 for Gait, 20 classes: neurons", "", "", "count",
         Inspect("lif_snn.py:lif_snn_3(timesteps=60, classes=20)"), take.neurons,

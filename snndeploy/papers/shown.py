@@ -41,7 +41,7 @@ class Parameters:
     @property
     def command(self) -> str:
         if not self.base:
-            return f"snndeploy inspect {written(self.spec)}"
+            return f"snndeploy inspect {written(self.spec)} --random-weights"
         return f"snndeploy compare {written(self.base)} {written(self.spec)}"
 
     @property
@@ -57,7 +57,7 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Inspect:
-    """`snndeploy inspect SPEC --energy`: the costs of a network at some activity.
+    """`snndeploy inspect SPEC --energy`: the costs of a network at some activity; no weight matters.
 
     rate: of every neuron.  rates: of every layer, a file of models/rates.  Neither: every neuron
     fires at every step.  input_rate: the papers' phi_0; several values are what it lies between.
@@ -71,7 +71,7 @@ class Inspect:
 
     @property
     def command(self) -> str:
-        return f"snndeploy inspect {written(self.spec)} --energy{self.options()}"
+        return f"snndeploy inspect {written(self.spec)} --random-weights --energy{self.options()}"
 
     def options(self, side: str = "") -> str:
         """--rate and --rates (side "-b": those of a second network), --input-rate, --convention."""
