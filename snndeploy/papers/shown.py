@@ -57,7 +57,7 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Inspect:
-    """`snndeploy inspect SPEC --energy`: the costs of a network at some activity; no weight matters.
+    """`snndeploy inspect SPEC --energy`: the costs of a network at some activity.
 
     rate: of every neuron.  rates: of every layer, a file of models/rates.  Neither: every neuron
     fires at every step.  input_rate: the papers' phi_0; several values are what it lies between.

@@ -90,6 +90,16 @@ def test_rates_from_a_file(bench):
     )
 
 
+def test_rates_from_toml_are_those_from_json(bench):
+    (bench / "rates.toml").write_text("# a table\nspike1 = 0.5\nspike2 = 0.25\n")
+    arguments = ("inspect", spec(bench), *weights(bench), "--energy")
+    found = run(*arguments, "--rates", bench / "rates.toml", "--json", "-")
+    assert [line["rate"] for line in json.loads(found.stdout)["layers"]] == [1.0, 0.5, 0.25]
+    (bench / "rates.toml").write_text("spike1 = 0.5 =")
+    said = refused(bench, *arguments, "--rates", bench / "rates.toml")
+    assert said.startswith(f"{bench}/rates.toml is not readable as TOML: TOMLDecodeError: ")
+
+
 def test_compare_two_conventions_of_one_network(bench):
     arguments = ("compare", spec(bench), spec(bench), "--rate", 0.25)
     result = run(*arguments, "--convention-b", "gac", "--json", bench / "both.json")
