@@ -33,7 +33,8 @@ CONVENTIONS = {
     "ptd": "mean centre of the three highest bars minus V_th; equal bars: the lower membrane first",
     "mpd_variance": "population variance of U",
     "qe": "mean of (U - S)^2",
-    "noise": "PTD >= 0",
+    "noise": "V_th lies in the peak interval or below it: peak > -1/2 bar",
+    "peak": "as ptd, the three bars weighted by what they hold",
     "null": "no spike in any sample",
     "ghost": "Pearson correlation of two channels' ASRV maps; maps without variation left out",
     "entropy": "of the pattern of T bits of a neuron over the samples, bits; corrected: Miller's"
@@ -161,6 +162,7 @@ def _membranes(membranes: Membranes) -> dict[str, Any]:
         "qe_membrane_units_squared": membranes.layer_quantization_error,
         "by_channel": {
             "ptd_membrane_units": _numbers(membranes.ptd()),
+            "peak_bars_from_threshold": _numbers(membranes.peak()),
             "variance_membrane_units_squared": membranes.variance().tolist(),
             "qe_membrane_units_squared": membranes.quantization_error().tolist(),
         },
@@ -175,9 +177,9 @@ def _membranes(membranes: Membranes) -> dict[str, Any]:
 def _patterns(
     layer: SpikingLayer, rates: LayerRates, membranes: Membranes, threshold: float
 ) -> dict[str, Any]:
-    by_step = membranes.ptd(by_step=True)
+    by_step = membranes.peak(by_step=True)
     found: dict[str, Any] = {
-        "noise_channels": noise_channels(membranes.ptd()),
+        "noise_channels": noise_channels(membranes.peak()),
         "noise_channels_by_step": [len(noise_channels(row)) for row in by_step],
     }
     pairs = ghost_pairs(rates.counts, threshold)

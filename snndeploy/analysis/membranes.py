@@ -4,6 +4,7 @@
                    intervals of the three highest bars
     MPD variance = Var(U)
     QE           = mean of (U - S)^2   (the reduction is not stated in the text: mean)
+    peak         = PTD with the three bars weighted by what they hold (ours; `patterns` says why)
 
 Bars have a fixed width and an edge at V_th, so bar k covers [V_th + k * width, V_th + (k + 1) *
 width) whatever the data and however it is cut into batches.  Of equal bars the one of the lower
@@ -152,6 +153,13 @@ class Membranes:
             histogram, outside = histogram.sum(axis=0), outside.sum(axis=0)
         return peak_to_threshold(histogram, outside, self.low, self.width)
 
+    def peak(self, by_step: bool = False) -> np.ndarray:
+        """The weighted peak less V_th, in bars; shapes and NaN as in `ptd`."""
+        histogram, outside = self.histogram, self.below + self.above
+        if not by_step:
+            histogram, outside = histogram.sum(axis=0), outside.sum(axis=0)
+        return peak_bars(histogram, outside, self.low, weighted=True)
+
     def variance(self, by_step: bool = False) -> np.ndarray:
         """Var(U) a channel, (channels,) or (timesteps, channels)."""
         count, total, squares = (
@@ -189,17 +197,27 @@ def peak_to_threshold(
     histogram: np.ndarray, outside: np.ndarray, low: int, width: float
 ) -> np.ndarray:
     """Centre of the peak interval minus V_th of every row (..., bars); NaN: not known."""
+    return width * peak_bars(histogram, outside, low)
+
+
+def peak_bars(
+    histogram: np.ndarray, outside: np.ndarray, low: int, weighted: bool = False
+) -> np.ndarray:
+    """Mean centre of the three highest bars of every row, in bars above V_th; NaN: not known.
+
+    weighted: by the values in each bar.
+    """
     left = histogram.copy()
     total = np.zeros(left.shape[:-1])
-    bars = np.zeros(left.shape[:-1], dtype=np.int64)
+    weights = np.zeros(left.shape[:-1], dtype=np.int64)
     lowest = np.zeros(left.shape[:-1], dtype=np.int64)
     for _ in range(min(PEAK_BARS, left.shape[-1])):
         place = left.argmax(axis=-1)[..., None]
         height = np.take_along_axis(left, place, axis=-1)[..., 0]
-        there = height > 0
-        total += np.where(there, place[..., 0] + low + 0.5, 0.0)
-        bars += there
-        lowest = np.where(there, height, 0)
+        weight = height if weighted else (height > 0).astype(np.int64)
+        total += weight * (place[..., 0] + low + 0.5)
+        weights += weight
+        lowest = height
         np.put_along_axis(left, place, 0, axis=-1)
-    known = (bars > 0) & (outside <= lowest)
-    return np.where(known, width * total / np.maximum(bars, 1), np.nan)
+    known = (weights > 0) & (outside <= lowest)
+    return np.where(known, total / np.maximum(weights, 1), np.nan)

@@ -1,9 +1,16 @@
 """Patterns of a channel (ASA): noise (dense), null (silent), and ghosts of each other.
 
-    noise  PTD >= 0: the membranes' peak lies at or above the threshold, the channel fires densely
+    noise  the peak interval of the membranes holds V_th or lies above it: the channel fires densely
     null   no neuron of the channel fired in any sample
     ghost  two channels whose ASRV maps (averaged over samples and steps) are alike: Pearson
            correlation over the positions, at least the given threshold
+The paper's rule is a PTD near 0 or greater, and it does not say how near.  A peak is known to a
+bar, so "near" is an interval, half a bar to either side of the peak, that holds V_th.  The peak is
+the three highest bars weighted by what they hold.  The plain mean of the PTD counts a bar of a few
+values as much as one of half of them: where U has few levels (a neuron that reads spikes alone)
+every channel would get the same label, and a channel that lies at V_th with one bar of chance far
+below it none.  For three equal bars both are the same.
+
 The papers name no similarity.  Pearson is blind to how much a channel fires, so that it compares
 where, not how often; maps that are the same everywhere, and null channels, have none.
 """
@@ -15,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 LISTED_PAIRS = 10
+NOISE_FROM = -0.5 + 1e-9  # bars; the rest is for the rounding of a mean
 
 
 @dataclass(frozen=True)
@@ -32,9 +40,12 @@ class GhostPairs:
         return self.channels * (self.channels - 1) // 2
 
 
-def noise_channels(ptd: np.ndarray) -> list[int]:
-    """Channels whose PTD (channels,) is known and not negative."""
-    found: list[int] = np.flatnonzero(np.nan_to_num(ptd, nan=-1.0) >= 0).tolist()
+def noise_channels(peak: np.ndarray) -> list[int]:
+    """Channels whose peak (channels,), in bars from V_th, is known and reaches V_th.
+
+    Half a bar below and no more is a peak that ends at V_th: nothing of it fires.
+    """
+    found: list[int] = np.flatnonzero(np.nan_to_num(peak, nan=-1.0) > NOISE_FROM).tolist()
     return found
 
 

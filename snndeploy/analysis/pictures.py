@@ -19,6 +19,8 @@ import numpy as np
 from snndeploy.analysis.coding import PeriodSums
 from snndeploy.analysis.layers import SpikingLayer
 from snndeploy.analysis.membranes import Membranes
+from snndeploy.analysis.noise_picture import noise
+from snndeploy.analysis.patterns import noise_channels
 from snndeploy.analysis.rates import LayerRates, network_rates
 from snndeploy.analysis.result import Analysis
 
@@ -56,6 +58,7 @@ def pictures(analysis: Analysis, progress: Progress | None = None) -> dict[str, 
         rates, membranes = analysis.rates[layer.name], analysis.membranes[layer.name]
         drawn[f"asrv_{_file_name(index, layer)}.png"] = _maps(layer, rates)
         drawn[f"membranes_{_file_name(index, layer)}.png"] = _membranes(layer, membranes)
+        drawn[f"noise_{_file_name(index, layer)}.png"] = noise(_short(layer.name), rates, membranes)
     for index, periods in enumerate(analysis.periods):
         drawn[f"firing_period_{index:03d}.png"] = _periods(periods)
     found = {}
@@ -245,6 +248,8 @@ def _membranes(layer: SpikingLayer, found: Membranes) -> tuple[tuple[float, floa
         low, high = _shown_range(found)
         _layer_bars(top, layer, found)
         _channel_heat(figure, below, found)
+        shown = [entry for axes in (top, below) for entry in axes.get_legend_handles_labels()[0]]
+        top.legend(handles=shown, loc="best", fontsize=8, framealpha=0.8, edgecolor="none")
         below.set_xlim(low, high)
 
     return (6.4, 2.6 + heat), draw
@@ -272,9 +277,8 @@ def _layer_bars(axes: Any, layer: SpikingLayer, found: Membranes) -> None:
     axes.axvline(found.threshold, color=RED, linewidth=1.4, label=f"V_th {found.threshold:.4g}")
     if not np.isnan(found.layer_ptd):
         axes.axvline(found.threshold + found.layer_ptd, color=INK, linewidth=1.2, linestyle="--",
-                     label=f"peak, PTD {found.layer_ptd:+.3g}")  # fmt: skip
+                     label=f"layer's PTD {found.layer_ptd:+.3g}")  # fmt: skip
     axes.set_ylabel("share of membranes")
-    axes.legend(loc="upper right", framealpha=0.8, edgecolor="none")
     spread, error = found.layer_variance, found.layer_quantization_error
     axes.set_title(
         f"{_short(layer.name)}: membrane U before firing\n"
@@ -296,17 +300,16 @@ def _channel_heat(figure: Any, axes: Any, found: Membranes) -> None:
         bar.set_label("share in channel")
         bar.outline.set_visible(False)
     axes.axvline(found.threshold, color=RED, linewidth=1.4)
-    ptd = found.ptd()
-    rows = np.arange(channels)
-    for chosen, colour, said in ((ptd < 0, INK, "peak"), (ptd >= 0, RED, "peak of noise")):
+    peak, rows = found.peak(), np.arange(channels)
+    noisy = np.isin(rows, noise_channels(peak))
+    for chosen, colour, said in ((~noisy, INK, "peak of a channel"), (noisy, RED, "peak of noise")):
         if chosen.any():
-            axes.scatter(found.threshold + ptd[chosen], rows[chosen], s=7, color=colour,
+            place = found.threshold + found.width * peak[chosen]
+            axes.scatter(place, rows[chosen], s=7, color=colour,
                          label=said, zorder=3)  # fmt: skip
     axes.set_ylabel("channel")
     _whole_steps(axes.yaxis)
     axes.set_xlabel("membrane U, model's units")
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="upper right", fontsize=7, framealpha=0.8, edgecolor="none")
 
 
 def _periods(periods: PeriodSums) -> tuple[tuple[float, float], Draw]:

@@ -105,7 +105,10 @@ def _patterns(document: Mapping[str, Any]) -> str:
     said = least if least == most else f"{least} to {most}"
     limit = document["ghost_threshold_pearson"]
     head = ("layer", "PTD", "Var U", "QE", "channels", "noise", "null", "ghosts")
-    text = f"bin width {said}; ghosts: channel pairs with Pearson >= {limit:g}; noise: PTD >= 0"
+    text = (
+        f"bin width {said}; ghosts: channel pairs with Pearson >= {limit:g}; noise: the channel's"
+        " peak interval reaches V_th"
+    )
     return "Membranes and patterns\n" + _table(head, rows) + "\n" + _wrap(text, "  ")
 
 

@@ -31,7 +31,8 @@ def test_every_picture_opens_and_is_not_blank(analysis):
     found = pictures(analysis)
     assert sorted(found) == [
         "asrv_000_spike1.png", "asrv_001_spike2.png", "firing_period_000.png", "lasar.png",
-        "membranes_000_spike1.png", "membranes_001_spike2.png", "nsar.png",
+        "membranes_000_spike1.png", "membranes_001_spike2.png", "noise_000_spike1.png",
+        "noise_001_spike2.png", "nsar.png",
     ]  # fmt: skip
     for name, content in found.items():
         pixels = opened(content)

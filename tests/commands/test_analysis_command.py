@@ -59,7 +59,7 @@ def test_a_program(folder):
     assert sorted(os.listdir(folder / "out")) == [
         "analysis.json", "asrv_000_spike1.png", "asrv_001_spike2.png", "firing_period_000.png",
         "lasar.png", "maps.npz", "membranes_000_spike1.png", "membranes_001_spike2.png",
-        "nsar.png", "written.json",
+        "noise_000_spike1.png", "noise_001_spike2.png", "nsar.png", "written.json",
     ]  # fmt: skip
 
 
