@@ -6,6 +6,7 @@ import click
 
 from snndeploy.commands.analysis import analyze
 from snndeploy.commands.chain import deploy, export, verify
+from snndeploy.commands.codings import codings
 from snndeploy.commands.compile import compile
 from snndeploy.commands.console import Refusals
 from snndeploy.commands.cost import compare
@@ -31,7 +32,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    doctor, compile, inspect, fit, simulate, verify, deploy, export, analyze, compare,
+    doctor, compile, inspect, fit, simulate, verify, deploy, export, analyze, compare, codings,
     reproduce, targets, models, lava,
 )  # fmt: skip
 for command in COMMANDS:

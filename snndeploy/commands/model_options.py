@@ -14,6 +14,29 @@ from snndeploy.frontend.doors import DOORS
 
 BINNING = ("bin_us", "frames", "events", "polarity", "sensor")
 LARGEST_INPUT = 1 << 28  # values of one sample
+
+
+class Steps(click.ParamType):
+    """Whole numbers from 1, with commas between them."""
+
+    name = "steps"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            found = tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            found = (0,)
+        if any(step < 1 for step in found):
+            self.fail(
+                f"{value!r} is not a list of whole numbers from 1, as 4 or 2,4,8.", param, ctx
+            )
+        return tuple(dict.fromkeys(found))
+
+
 SPEC_HELP = f"SPEC is one of: {', '.join(door.form for door in DOORS)}."
 
 

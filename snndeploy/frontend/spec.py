@@ -78,6 +78,23 @@ def arguments_of(spec: Spec, look_up: Lookup) -> tuple[list[Any], dict[str, Any]
     return _values(call, look_up)
 
 
+def literal_argument(spec: Spec, name: str) -> Any:
+    """What a keyword argument of the call says as a literal; None where it says nothing so."""
+    for keyword in _parsed(spec.call, spec.call).keywords if spec.call else ():
+        if keyword.arg == name and isinstance(keyword.value, ast.Constant):
+            return keyword.value.value
+    return None
+
+
+def with_literal(spec: Spec, name: str, value: Any) -> str:
+    """The SPEC as text, a literal keyword argument that it has (`literal_argument`) set anew."""
+    call = _parsed(spec.call, spec.call)
+    for keyword in call.keywords:
+        if keyword.arg == name:
+            keyword.value = ast.Constant(value)
+    return f"{spec.source}:{ast.unparse(call)}"
+
+
 def _parsed(call: str, typed: str) -> ast.Call:
     try:
         expression = ast.parse(call, mode="eval").body
