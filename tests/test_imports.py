@@ -92,7 +92,7 @@ DOORS = {
         "timing/cycle_messages.py",
     ),
     "click": ("commands/", "cli.py"),
-    "matplotlib": ("analysis/pictures.py",),
+    "matplotlib": ("analysis/drawing.py",),
     "h5py": ("files/hdf5.py", "data/", "frontend/", "backends/netx/", "backends/nir/"),
     "tonic": ("data/",),
     "nir": ("frontend/nir/", "backends/nir/"),

@@ -1,53 +1,47 @@
-"""Pictures of an analysis as PNG bytes; the one place that imports matplotlib.
-
-Figures are made without pyplot: no window, no global state, the same bytes for the same figures.
-"""
+"""Pictures of an analysis as PNG bytes."""
 
 from __future__ import annotations
 
-import io
-import logging
-import re
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from math import ceil, sqrt
 from typing import Any
 
 import numpy as np
 
 from snndeploy.analysis.coding import PeriodSums
+from snndeploy.analysis.drawing import (
+    BLUE,
+    INK,
+    LIGHT,
+    ORANGE,
+    RED,
+    TILE_GAP,
+    Draw,
+    colours_of,
+    file_name,
+    png,
+    short,
+    tiled,
+    whole_steps,
+)
 from snndeploy.analysis.layers import SpikingLayer
 from snndeploy.analysis.membranes import Membranes
 from snndeploy.analysis.noise_picture import noise
 from snndeploy.analysis.patterns import noise_channels
+from snndeploy.analysis.pictures_of_samples import drawn_samples
 from snndeploy.analysis.rates import LayerRates, network_rates
 from snndeploy.analysis.result import Analysis
 
-DPI = 120
-INK, BLUE, LIGHT, RED, ORANGE = "#222222", "#2b6ca3", "#a9c8e3", "#b8312f", "#d9822b"
-STYLE: dict[Any, Any] = {
-    "font.size": 9.0,
-    "axes.titlesize": 10.0,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": INK,
-    "text.parse_math": False,  # a layer may be called $x
-    "figure.constrained_layout.use": True,
-}
 RATE = "spikes a neuron and step"
-LARGEST_NAME = 48
+SHARE = "part of the samples"
 LABELLED_CHANNELS = 16
-TILE_GAP = 1  # pixels of a map between two channels
 
-Draw = Callable[[Any], None]
 Progress = Callable[[int, int], None]
 
 
 def pictures(analysis: Analysis, progress: Progress | None = None) -> dict[str, bytes]:
     """PNG files by name: rates over steps and layers, maps and membranes of every detailed layer,
-    firing periods of the encoder."""
+    firing periods of the encoder; maps at chosen steps and of single samples."""
     drawn: dict[str, tuple[tuple[float, float], Draw]] = {
         "nsar.png": ((6.4, 3.6), lambda figure: _nsar(figure, analysis)),
         "lasar.png": (_bars_size(len(analysis.layers)), lambda figure: _lasar(figure, analysis)),
@@ -56,60 +50,29 @@ def pictures(analysis: Analysis, progress: Progress | None = None) -> dict[str, 
         if layer.name not in analysis.detailed:
             continue
         rates, membranes = analysis.rates[layer.name], analysis.membranes[layer.name]
-        drawn[f"asrv_{_file_name(index, layer)}.png"] = _maps(layer, rates)
-        drawn[f"membranes_{_file_name(index, layer)}.png"] = _membranes(layer, membranes)
-        drawn[f"noise_{_file_name(index, layer)}.png"] = noise(_short(layer.name), rates, membranes)
+        name = file_name(index, layer.name)
+        drawn[f"asrv_{name}.png"] = _maps(layer, rates)
+        if layer.shape[1] * layer.shape[2] > 1:
+            for step in analysis.settings.steps:
+                drawn[f"asrv_{name}_step_{step:03d}.png"] = _mosaic(
+                    layer, rates.n_sfr[step - 1], f"N-SFR maps at step {step}", SHARE
+                )
+        drawn[f"membranes_{name}.png"] = _membranes(layer, membranes)
+        drawn[f"noise_{name}.png"] = noise(short(layer.name), rates, membranes)
     for index, periods in enumerate(analysis.periods):
         drawn[f"firing_period_{index:03d}.png"] = _periods(periods)
+    drawn |= drawn_samples(analysis)
     found = {}
     for count, (name, (size, draw)) in enumerate(drawn.items(), start=1):
-        found[name] = _png(size, draw)
+        found[name] = png(size, draw)
         if progress:
             progress(count, len(drawn))
     return found
 
 
-def _png(size: tuple[float, float], draw: Draw) -> bytes:
-    with _matplotlib():
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=size, dpi=DPI)
-        FigureCanvasAgg(figure)
-        draw(figure)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
-
-
-@contextmanager
-def _matplotlib() -> Iterator[None]:
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # its font cache is its own matter
-    import matplotlib
-
-    with warnings.catch_warnings(), matplotlib.rc_context({"backend": "agg", **STYLE}):
-        warnings.simplefilter("ignore")  # a glyph that the font lacks
-        yield
-
-
-def _file_name(index: int, layer: SpikingLayer) -> str:
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", layer.name)
-    return f"{index:03d}_{plain[-LARGEST_NAME:]}"
-
-
-def _short(name: str, length: int = LARGEST_NAME) -> str:
-    return name if len(name) <= length else "…" + name[-(length - 1) :]
-
-
 def _subject(analysis: Analysis) -> str:
     of = "float model" if analysis.of == "model" else f"integers on {analysis.target}"
-    return f"{_short(analysis.name)}, {of}, {analysis.samples:,} samples"
-
-
-def _whole_steps(axis: Any) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    axis.set_major_locator(MaxNLocator(integer=True))
+    return f"{short(analysis.name)}, {of}, {analysis.samples:,} samples"
 
 
 def _nsar(figure: Any, analysis: Analysis) -> None:
@@ -126,7 +89,7 @@ def _nsar(figure: Any, analysis: Analysis) -> None:
     axes.set_xlabel("time step t")
     axes.set_ylabel("spikes a neuron")
     axes.set_ylim(bottom=0)
-    _whole_steps(axes.xaxis)
+    whole_steps(axes.xaxis)
     axes.set_title(f"Spiking activity rate over time\n{_subject(analysis)}")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
@@ -156,7 +119,7 @@ def _lasar(figure: Any, analysis: Analysis) -> None:
     assert everything is not None
     axes.axvline(everything.nasar, color=INK, linewidth=1, linestyle="--")
     names = [
-        f"{_short(layer.name, 36)}{' (host)' if layer.place == 'host' else ''}"
+        f"{short(layer.name, 36)}{' (host)' if layer.place == 'host' else ''}"
         for layer in analysis.layers
     ]
     axes.set_yticks(places, names)
@@ -169,16 +132,23 @@ def _lasar(figure: Any, analysis: Analysis) -> None:
 def _maps(layer: SpikingLayer, rates: LayerRates) -> tuple[tuple[float, float], Draw]:
     if layer.shape[1] * layer.shape[2] == 1:
         return _channels_over_time(layer, rates)
+    return _mosaic(layer, rates.asrv, "ASRV maps", RATE)
+
+
+def _mosaic(
+    layer: SpikingLayer, values: np.ndarray, what: str, unit: str
+) -> tuple[tuple[float, float], Draw]:
+    """A tile a channel; values: (channels, height, width)."""
     channels, height, width = layer.shape
     columns = ceil(sqrt(channels * (height + TILE_GAP) / (width + TILE_GAP)))
     rows = ceil(channels / columns)
-    mosaic = tiled(rates.asrv, columns)
+    mosaic = tiled(values, columns)
     shape = mosaic.shape[0] / mosaic.shape[1]
     size = (6.4, float(np.clip(5.2 * shape + 0.9, 2.2, 14)))
 
     def draw(figure: Any) -> None:
         axes = figure.add_subplot()
-        colours = _colours("viridis")
+        colours = colours_of("viridis")
         colours.set_bad("white")
         image = axes.imshow(mosaic, cmap=colours, vmin=0, interpolation="nearest")
         first = np.arange(rows) * columns
@@ -191,26 +161,12 @@ def _maps(layer: SpikingLayer, rates: LayerRates) -> tuple[tuple[float, float], 
         for spine in axes.spines.values():
             spine.set_visible(False)
         axes.set_ylabel("channel")
-        axes.set_title(
-            f"{_short(layer.name)}: ASRV maps, {channels} channels of {height} x {width}"
-        )
+        axes.set_title(f"{short(layer.name)}: {what}, {channels} channels of {height} x {width}")
         bar = figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
-        bar.set_label(RATE)
+        bar.set_label(unit)
         bar.outline.set_visible(False)
 
     return size, draw
-
-
-def tiled(values: np.ndarray, columns: int) -> np.ndarray:
-    """Channels (channels, height, width) side by side, row by row, with NaN between them."""
-    channels, height, width = values.shape
-    rows = ceil(channels / columns)
-    found = np.full((rows * (height + TILE_GAP), columns * (width + TILE_GAP)), np.nan)
-    for channel in range(channels):
-        top = channel // columns * (height + TILE_GAP)
-        left = channel % columns * (width + TILE_GAP)
-        found[top : top + height, left : left + width] = values[channel]
-    return found[: -TILE_GAP or None, : -TILE_GAP or None]
 
 
 def _channels_over_time(layer: SpikingLayer, rates: LayerRates) -> tuple[tuple[float, float], Draw]:
@@ -220,23 +176,17 @@ def _channels_over_time(layer: SpikingLayer, rates: LayerRates) -> tuple[tuple[f
         axes = figure.add_subplot()
         steps, channels = rates.c_sfr.shape
         extent = (-0.5, channels - 0.5, steps + 0.5, 0.5)
-        image = axes.imshow(rates.c_sfr, aspect="auto", cmap=_colours("viridis"), vmin=0,
+        image = axes.imshow(rates.c_sfr, aspect="auto", cmap=colours_of("viridis"), vmin=0,
                             interpolation="nearest", extent=extent)  # fmt: skip
         axes.set_xlabel("neuron")
         axes.set_ylabel("time step t")
-        _whole_steps(axes.yaxis)
-        axes.set_title(f"{_short(layer.name)}: N-SFR of {channels} neurons")
+        whole_steps(axes.yaxis)
+        axes.set_title(f"{short(layer.name)}: N-SFR of {channels} neurons")
         bar = figure.colorbar(image, ax=axes, pad=0.02)
         bar.set_label("N-SFR, part of the samples")
         bar.outline.set_visible(False)
 
     return (6.4, 3.2), draw
-
-
-def _colours(name: str) -> Any:
-    import matplotlib
-
-    return matplotlib.colormaps[name].copy()
 
 
 def _membranes(layer: SpikingLayer, found: Membranes) -> tuple[tuple[float, float], Draw]:
@@ -281,7 +231,7 @@ def _layer_bars(axes: Any, layer: SpikingLayer, found: Membranes) -> None:
     axes.set_ylabel("share of membranes")
     spread, error = found.layer_variance, found.layer_quantization_error
     axes.set_title(
-        f"{_short(layer.name)}: membrane U before firing\n"
+        f"{short(layer.name)}: membrane U before firing\n"
         f"variance {spread:.3g}, QE {error:.3g}, bin width {found.width:.4g}; dark: U ≥ V_th"
     )
 
@@ -292,7 +242,7 @@ def _channel_heat(figure: Any, axes: Any, found: Membranes) -> None:
     channels = len(share)
     extent = (found.edges[0], found.edges[-1], channels - 0.5, -0.5)
     largest = float(np.percentile(share[share > 0], 99)) if share.any() else 1.0
-    colours = _colours("Blues")
+    colours = colours_of("Blues")
     if share.shape[1]:
         image = axes.imshow(share, aspect="auto", extent=extent, cmap=colours, vmin=0,
                             vmax=largest, interpolation="nearest")  # fmt: skip
@@ -308,7 +258,7 @@ def _channel_heat(figure: Any, axes: Any, found: Membranes) -> None:
             axes.scatter(place, rows[chosen], s=7, color=colour,
                          label=said, zorder=3)  # fmt: skip
     axes.set_ylabel("channel")
-    _whole_steps(axes.yaxis)
+    whole_steps(axes.yaxis)
     axes.set_xlabel("membrane U, model's units")
 
 
@@ -329,7 +279,7 @@ def _periods(periods: PeriodSums) -> tuple[tuple[float, float], Draw]:
         axes.set_ylabel("share of neurons and samples")
         axes.set_ylim(0, values.max() * 1.1)
         axes.set_title(
-            f"{_short(periods.coding.node.label)}: period at a constant input"
+            f"{short(periods.coding.node.label)}: period at a constant input"
             f" ({periods.coding.scheme} coding)"
         )
 

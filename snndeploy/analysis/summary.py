@@ -27,7 +27,7 @@ def summary(document: Mapping[str, Any]) -> str:
 def _head(document: Mapping[str, Any]) -> str:
     samples = document["samples"]
     where = "float model" if document["of"] == "model" else f"integers on {document['target']}"
-    return _wrap(
+    return wrap(
         f"{document['model']} ({where}): {samples:,} sample{'s' if samples != 1 else ''} of"
         f" {document['data'] or 'the given data'}, T={document['timesteps']}"
     )
@@ -53,7 +53,7 @@ def _network(document: Mapping[str, Any]) -> str:
     more = f" … ({len(nsar)} steps)" if len(nsar) > SHOWN_STEPS else ""
     return (
         "Firing rate (NASAR: spikes a neuron and step)\n"
-        + _table(("", "neurons", "NASAR", "spikes a sample"), rows)
+        + table(("", "neurons", "NASAR", "spikes a sample"), rows)
         + f"\n  NSAR by step: {steps}{more}"
     )
 
@@ -72,7 +72,7 @@ def _rates(layers: Iterable[Mapping[str, Any]]) -> str:
             )
         )
     head = ("layer", "kind", "shape", "LASAR", "LSAR over t")
-    return "Layers\n" + _table(head, rows)
+    return "Layers\n" + table(head, rows)
 
 
 def _patterns(document: Mapping[str, Any]) -> str:
@@ -109,7 +109,7 @@ def _patterns(document: Mapping[str, Any]) -> str:
         f"bin width {said}; ghosts: channel pairs with Pearson >= {limit:g}; noise: the channel's"
         " peak interval reaches V_th"
     )
-    return "Membranes and patterns\n" + _table(head, rows) + "\n" + _wrap(text, "  ")
+    return "Membranes and patterns\n" + table(head, rows) + "\n" + wrap(text, "  ")
 
 
 def _entropies(document: Mapping[str, Any]) -> str:
@@ -128,7 +128,7 @@ def _entropies(document: Mapping[str, Any]) -> str:
     )
     head = ("layer", "H", "corrected", "1 step", "pooled", "patterns")
     title = f"Observer's entropy of the {document['timesteps']} bits of a neuron, in bits\n"
-    return title + _table(head, rows) + "\n" + _wrap(text, "  ")
+    return title + table(head, rows) + "\n" + wrap(text, "  ")
 
 
 def _entropy_cells(entropy: Mapping[str, Any]) -> tuple[str, ...]:
@@ -146,13 +146,13 @@ def _coding(entry: Mapping[str, Any]) -> str:
         lines.append(f"  dynamics duration {duration:.3g} steps{firing}")
     unlike = entry.get("firing_period", {}).get("count_unlike_first_spike", 0)
     if unlike:
-        lines.append(_wrap(f"{unlike:,} first spikes in 32-bit floats differ from T_p", "  "))
+        lines.append(wrap(f"{unlike:,} first spikes in 32-bit floats differ from T_p", "  "))
     if "entropy" in entry:
         names = ("H", "corrected", "1 step", "pooled")
         values = zip(names, _entropy_cells(entry["entropy"])[:4], strict=True)
         said = ", ".join(f"{name} {value}" for name, value in values)
-        lines.append(_wrap(f"entropy of an element's bits: {said} bits", "  "))
-    return "\n".join(_wrap(line) if not line.startswith(" ") else line for line in lines)
+        lines.append(wrap(f"entropy of an element's bits: {said} bits", "  "))
+    return "\n".join(wrap(line) if not line.startswith(" ") else line for line in lines)
 
 
 def _periods(entry: Mapping[str, Any]) -> list[str]:
@@ -162,7 +162,7 @@ def _periods(entry: Mapping[str, Any]) -> list[str]:
     if periods["count_longer_than_window"]:
         shares.append(f"longer: {periods['count_longer_than_window'] / total:.1%}")
     shares.append(f"never: {periods['count_never'] / total:.1%}")
-    return [_wrap("firing period T_p in steps: " + ", ".join(shares), "  ")]
+    return [wrap("firing period T_p in steps: " + ", ".join(shares), "  ")]
 
 
 def _first_spikes(entry: Mapping[str, Any]) -> list[str]:
@@ -172,7 +172,7 @@ def _first_spikes(entry: Mapping[str, Any]) -> list[str]:
     if first["count_never"]:
         shares.append(f"never: {first['count_never'] / total:.1%}")
     spikes = f"{entry['spikes_per_element']:.3g} spikes an element; first at step "
-    return [_wrap(spikes + ", ".join(shares), "  ")]
+    return [wrap(spikes + ", ".join(shares), "  ")]
 
 
 def _shares(counts: Mapping[str, int], total: int) -> list[str]:
@@ -190,7 +190,7 @@ def _notes(notes: Sequence[str]) -> str:
     )
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """The first column to the left and shortened to fit, the others to the right."""
     listed = [list(head), *(list(row) for row in rows)]
     widths = [max(len(row[column]) for row in listed) for column in range(len(head))]
@@ -206,5 +206,5 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
     return f"  {first:<{widths[0]}}{rest}".rstrip()
 
 
-def _wrap(text: str, indent: str = "") -> str:
+def wrap(text: str, indent: str = "") -> str:
     return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")

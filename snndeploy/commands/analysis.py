@@ -22,6 +22,7 @@ from snndeploy.commands.console import (
 )
 from snndeploy.commands.model_options import (
     SPEC_HELP,
+    Steps,
     binning_options,
     model_options,
     samples_said,
@@ -32,6 +33,7 @@ from snndeploy.files.writing import check_folder, json_text, replacing_folder, w
 if TYPE_CHECKING:
     from snndeploy.analysis import Analysis, Settings
 
+B_FOLDER = "b"  # below --output: what belongs to the network beside
 AS_PROGRAM = "is analysed as a program: compile it first"
 
 
@@ -61,9 +63,21 @@ AS_PROGRAM = "is analysed as a program: compile it first"
     show_default=True,
     help="Pearson correlation from which two channels' maps are ghosts.",
 )
+@click.option("--steps", type=Steps(), default=(), metavar="T,T,...",
+              help="ASRV maps at these steps too, counted from 1.")  # fmt: skip
+@click.option(
+    "--sample", "single", type=click.IntRange(0), multiple=True, metavar="N",
+    help="Maps of this sample alone, counted from 0; may be given several times.",
+)  # fmt: skip
+@click.option(
+    "--beside",
+    metavar="B",
+    help="A second SPEC or program on the same data, side by side with the first.",
+)
+@click.option("--beside-checkpoint", type=FILE, metavar="FILE", help="Weights of --beside.")
 @click.option("-o", "--output", type=OUTPUT, metavar="FOLDER",
               help="Write analysis.json, maps.npz and pictures there.")  # fmt: skip
-@json_option("analysis.json")
+@json_option("analysis.json (with --beside: the comparison)")
 def analyze(
     spec: str,
     data: Path,
@@ -72,28 +86,82 @@ def analyze(
     layers: tuple[str, ...],
     bin_width: float | None,
     ghost_threshold: float,
+    steps: tuple[int, ...],
+    single: tuple[int, ...],
+    beside: str | None,
+    beside_checkpoint: Path | None,
     output: Path | None,
     json_file: Path | None,
     **options: Any,
 ) -> None:
-    """Analyse how a network spikes: rates, membranes, patterns, coding; JSON and pictures."""
+    """Analyse how a network spikes: rates, membranes, patterns, coding; JSON and pictures.
+
+    With --beside two networks on the same samples, and B - A.  Options of a model are for both,
+    but those of --checkpoint, which are the first one's.
+    """
+    if beside_checkpoint and not beside:
+        raise click.UsageError("--beside-checkpoint belongs to --beside")
     if output:
         check_folder(output)
     check_json(json_file)
     from snndeploy.analysis import Settings, as_json, summary
 
-    settings = Settings(layers, bin_width, ghost_threshold)  # refuses before anything is loaded
-    found, name = (
-        _of_program(spec, of, data, samples, settings, options)
-        if spec.endswith(".snnp")
-        else _of_model(spec, of, data, samples, settings, options)
-    )
+    # refuses before anything is loaded
+    single = tuple(dict.fromkeys(single))
+    settings = Settings(layers, bin_width, ghost_threshold, steps=steps, samples=single)
+    found, name = _analysed(spec, of, data, samples, settings, options)
+    if beside:
+        of_b = {**options, "checkpoint": beside_checkpoint}
+        if beside_checkpoint is None:
+            of_b |= {"key": None, "strip_prefix": None, "allow_unexpected": False}
+        if beside.endswith(".snnp"):
+            of_b = dict.fromkeys(of_b)
+        second, _ = _analysed(beside, of, data, samples, settings, of_b)
+        _side_by_side(found, second, name, output, json_file)
+        return
     document = as_json(found, name)
     if output:
-        _write(output, found, document)
+        _write(output, _files(found, document))
     show(summary(document), document, json_file)
     if output and json_file != STANDARD_OUTPUT:
         say(f"\nwritten to {output}: analysis.json, maps.npz, pictures")
+
+
+def _side_by_side(
+    first: Analysis, second: Analysis, data: str, output: Path | None, json_file: Path | None
+) -> None:
+    from snndeploy.analysis import Beside, as_json, beside_json, beside_text
+
+    found = Beside(first, second)
+    document = beside_json(found, data)
+    if output:
+        from snndeploy.analysis.pictures_beside import beside_pictures
+
+        files = _files(first, as_json(first, data))
+        of_b = _files(second, as_json(second, data))
+        files |= {f"{B_FOLDER}/{name}": content for name, content in of_b.items()}
+        files |= beside_pictures(found)
+        _write(output, files | {"beside.json": json_text(document).encode()})
+    show(beside_text(document), document, json_file)
+    if output and json_file != STANDARD_OUTPUT:
+        say(
+            f"\nwritten to {output}: beside.json, beside.png; analysis.json, maps.npz and pictures"
+            f" of A, and of B in {output / B_FOLDER}"
+        )
+
+
+def _analysed(
+    spec: str,
+    of: str | None,
+    data: Path,
+    samples: int | None,
+    settings: Settings,
+    options: dict[str, Any],
+) -> tuple[Analysis, str]:
+    """The analysis and the name of the data."""
+    if spec.endswith(".snnp"):
+        return _of_program(spec, of, data, samples, settings, options)
+    return _of_model(spec, of, data, samples, settings, dict(options))
 
 
 def _of_program(
@@ -148,8 +216,7 @@ def _of_model(
         return analyze_model(graph, given.inputs(), settings, progress), given.name
 
 
-def _write(folder: Path, found: Analysis, document: dict[str, Any]) -> None:
-    """Everything is made before the first file is written."""
+def _files(found: Analysis, document: dict[str, Any]) -> dict[str, bytes]:
     from snndeploy.analysis import maps_file
     from snndeploy.analysis.pictures import pictures
 
@@ -157,8 +224,13 @@ def _write(folder: Path, found: Analysis, document: dict[str, Any]) -> None:
         show_step(f"draw {done} of {total} pictures")
 
     files = pictures(found, drawing)
-    files |= {"maps.npz": maps_file(found), "analysis.json": json_text(document).encode()}
     clear_step()
+    return files | {"maps.npz": maps_file(found), "analysis.json": json_text(document).encode()}
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    """Everything was made before the first file is written."""
     with replacing_folder(folder) as part:
         for name, content in files.items():
+            (part / name).parent.mkdir(exist_ok=True)
             write_bytes(part / name, content)

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from snndeploy.commands.console import FILE, check_json, clear_step, json_option, show, show_step
+from snndeploy.commands.console import (
+    FILE,
+    Command,
+    check_json,
+    clear_step,
+    json_option,
+    show,
+    show_step,
+)
 from snndeploy.commands.cost import CONVENTION_HELP
 from snndeploy.commands.model_options import Steps
 from snndeploy.errors import DataError
@@ -17,7 +25,7 @@ SHIPPED = (
 """One three-block MS-ResNet behind every coding of the catalog."""
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("networks", nargs=-1, metavar="[NETWORK]...")
 @click.option("--timesteps", type=Steps(), default=(), metavar="T,T,...",
               help="Time steps of every network; default: those of its weights.")  # fmt: skip

@@ -176,3 +176,35 @@ def test_interrupted(folder, moment):
     assert interrupted_at(moment, folder, *arguments) == EXPECTED
     assert listing(folder) == before
     assert not (folder / "out").exists()
+
+
+def test_beside(folder):
+    data = ("--data", folder / "data.npz")
+    result = run("analyze", folder / "net.snnp", *data, "--beside", f"{folder}/tiny_model.py:net()",
+                 "--beside-checkpoint", folder / "net.safetensors", "--sample", 2, "--steps", "1,2",
+                 "-o", folder / "out")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    out = folder / "out"
+    document = json.loads((out / "beside.json").read_text())
+    assert (document["schema"], document["samples"]) == ("snndeploy.beside/1", 6)
+    for side, name in (("a", "analysis.json"), ("b", "b/analysis.json")):
+        own = json.loads((out / name).read_text())
+        assert own["of"] == document[side]["of"] == {"a": "chip", "b": "model"}[side]
+        assert own["single_samples"] == [2]
+    assert {"beside.png", "beside_sample_00002.png", "maps.npz", "b"} <= set(os.listdir(out))
+    assert "asrv_000_spike1_step_002.png" in os.listdir(out / "b")
+    assert result.stdout.splitlines()[0] == "A: tiny_model:net (integers on loihi2), T=2"
+    text = (CHECKOUT / "docs" / "analysis.md").read_text(encoding="utf-8")
+    assert sorted(key for key in keys_of(document) if key not in text) == []
+
+
+def test_a_checkpoint_of_nothing(folder):
+    result = run("analyze", folder / "net.snnp", "--data", folder / "data.npz",
+                 "--beside-checkpoint", folder / "net.safetensors")  # fmt: skip
+    assert result.exit_code == 2
+    assert "--beside-checkpoint belongs to --beside" in result.stderr
+
+
+def test_steps_and_samples_that_there_are_not(folder):
+    assert refusal(folder, "--steps", "1,5") == "there is no step 5: the network has 2, from 1"
+    assert refusal(folder, "--sample", 6) == "there is no sample 6: the data has 6, from 0"

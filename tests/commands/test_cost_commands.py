@@ -83,8 +83,6 @@ def test_rates_from_a_file(bench):
     said = refused(bench, *arguments[:-2], "--rates", bench / "rates.json")
     head = f"rates file {bench}/rates.json is not readable as JSON: JSONDecodeError: "
     assert said.startswith(head)
-        f"rates file {bench}/rates.json is not readable as JSON: JSONDecodeError: "
-    )
     assert refused(bench, *arguments[:-2], "--rates", bench / "gone.json") == (
         f"rates file {bench}/gone.json does not exist"
     )

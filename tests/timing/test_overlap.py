@@ -159,7 +159,7 @@ def test_a_full_pipeline_is_timed_with_what_is_left_before_it():
 
 
 def test_a_queue_of_its_own_room():
-    """Forty messages at once, none served in time: a room of 30 holds the sender up, 40 does not."""
+    """Forty messages at once, none served in time: room for 30 holds the sender up, for 40 not."""
     network, layout = pair(40, 200, (0, 0))
     stalled = []
     for room in (10, 60):
