@@ -15,7 +15,7 @@ from __future__ import annotations
 import pytest
 import torch
 from journey import journey
-from test_published_attention import SAMPLES, STEPS, frames  # noqa: F401
+from test_published_attention import STEPS, frames, recorded  # noqa: F401
 from test_published_residual import live, repositories  # noqa: F401
 
 from snndeploy.frontend.load import load
@@ -24,6 +24,11 @@ from snndeploy.pipeline.options import Options
 pytestmark = [pytest.mark.published, pytest.mark.torch]
 SYSTEM = ("ASA-SNN", "ICCV 2023")
 DOUBLE = Options(weights="double")
+BATCHES = {  # its size, and the part of each layer's spikes that it turns into others
+    2: [0.040, 0.142, 0.189, 0.240, 0.244],
+    4: [0.066, 0.192, 0.236, 0.276, 0.285],
+    32: [0.095, 0.247, 0.284, 0.303, 0.283],
+}
 
 
 def spec(attention: str) -> str:
@@ -64,12 +69,36 @@ def test_as_published(attention, target, opened, frames, tmp_path):  # noqa: F81
     )  # fmt: skip
     assert (came.row.reached, came.row.said) == ("simulated", "")
     rates = live(came.opened.graph, frames)
-    print(rates)
     assert len(rates) == 5 and all(0.001 < rate < 0.6 for rate in rates.values()), rates
-    agreeing = {
-        name: layer.matching / (layer.neurons * STEPS * came.simulation.samples)
-        for name, layer in came.simulation.layers.items()
+    agreeing = [
+        layer.matching / (layer.neurons * STEPS * came.simulation.samples)
+        for layer in came.simulation.layers.values()
         if layer.matching is not None
-    }
-    print(agreeing)
-    assert len(agreeing) == 5 and min(agreeing.values()) > 0.95, agreeing
+    ]
+    # Weights that were not trained are near their thresholds, and each layer adds its differences;
+    # at these rates unrelated layers agree at 0.55.
+    assert len(agreeing) == 5 and agreeing[0] > 0.94 and min(agreeing) > 0.7, agreeing
+
+
+def test_how_much_a_batch_differs_from_its_samples(opened, shared_data):
+    """What docs/doors.md says: the part of a layer's spikes that a batch turns into others."""
+    module = opened("ASA")[0].module.eval()
+    x = torch.from_numpy(recorded(shared_data, 32).inputs())
+    alone = [spikes_of(module, x[[i, i]]) for i in range(len(x))]
+    for size, said in BATCHES.items():
+        batches = [spikes_of(module, part) for part in x.split(size)]
+        found = []
+        for layer in range(5):
+            ours = torch.cat([spikes[layer][:, :1] for spikes in alone], 1)
+            theirs = torch.cat([spikes[layer] for spikes in batches], 1)
+            found.append(float((ours != theirs).float().mean()))
+        assert found == pytest.approx(said, abs=0.02)
+
+
+def spikes_of(module, x):
+    """Of a batch of one, the code drops the dimension."""
+    for part in module.modules():
+        if hasattr(part, "reset"):
+            part.reset()
+    with torch.no_grad():
+        return module(x)[1]

@@ -35,11 +35,15 @@ def spec(attention: str) -> str:
 
 @pytest.fixture(scope="module")
 def frames(shared_data) -> Data:
-    x = np.zeros((SAMPLES, STEPS, 2, SIDE, SIDE), np.float32)
+    return recorded(shared_data, SAMPLES)
+
+
+def recorded(shared_data, samples: int) -> Data:
+    x = np.zeros((samples, STEPS, 2, SIDE, SIDE), np.float32)
     with np.load(shared_data / "events" / "nmnist_200.npz") as held:
         events = {key: held[key] for key in ("x", "y", "p", "t")}
-        starts, labels = held["offset"], held["label"][:SAMPLES]
-    for sample in range(SAMPLES):
+        starts, labels = held["offset"], held["label"][:samples]
+    for sample in range(samples):
         part = {k: v[starts[sample] : starts[sample + 1]].astype(int) for k, v in events.items()}
         inside = (part["x"] < SIDE) & (part["y"] < SIDE)
         step = part["t"] * STEPS // (part["t"].max() + 1)

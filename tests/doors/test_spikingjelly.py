@@ -1,4 +1,8 @@
-"""SpikingJelly 2.0: its model zoo in both step modes, as it is (tests/doors/models)."""
+"""SpikingJelly 2.0: its model zoo in both step modes, as it is (tests/doors/models).
+
+Mode m takes all steps at once; in mode s the loop is the user's, and the model is called T times.
+Its MS-ResNet and MA-SNN have mode m alone.  MA-SNN's attention multiplies on the chip.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +14,52 @@ from journey import journey
 pytestmark = [pytest.mark.doors, pytest.mark.slow]
 
 MODELS = Path(__file__).with_name("models") / "spikingjelly_nets.py"
+STEPS = 4
+CIFAR, GESTURE, SMALL = (3, 32, 32), (2, 128, 128), (2, 32, 32)
+LOIHI = [
+    (f'{network}"{mode}")', shape, mode, neurons)
+    for network, shape, neurons in [
+        ('resnet18("spiking", ', CIFAR, 17),
+        ('resnet18("sew", ', CIFAR, 17),
+        ("vgg11_bn(", CIFAR, 10),
+        ("cifar10net(", CIFAR, 8),
+        ("dvsgesturenet(", GESTURE, 7),
+    ]
+    for mode in "ms"
+]
 
 
-@pytest.mark.parametrize("mode, shape", [("m", (4, 3, 32, 32)), ("s", (3, 32, 32))])
-@pytest.mark.parametrize("family", ["spiking", "sew"])
-def test_resnet18_compiles(family, mode, shape):
-    network = f'resnet18("{family}", "{mode}")'
-    found = journey(
-        "SpikingJelly", "2.0.0", network, f"{MODELS}:{network}", input_shape=shape, timesteps=4,
-        random_weights=True,
+def came(network, shape, **more):
+    return journey(
+        "SpikingJelly", "2.0.0", network, f"{MODELS}:{network}", input_shape=shape,
+        timesteps=STEPS, random_weights=True, **more,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("network, shape, mode, neurons", LOIHI)
+def test_compiles_for_loihi2(network, shape, mode, neurons):
+    signal = "binary" if shape == GESTURE else "real"
+    found = came(network, (STEPS, *shape) if mode == "m" else shape, input_signal=signal)
+    assert_compiled(found, neurons)
+
+
+def test_ms_resnet_repeats_its_image():
+    assert_compiled(came('resnet18("ms", "m")', CIFAR), 17)
+
+
+def test_attention_in_the_body_compiles_for_a_chip_that_multiplies():
+    shape = (STEPS, *SMALL)
+    assert_compiled(came("masnn_dvs()", shape, input_signal="binary", target="hybrid45nm"), 5)
+
+
+def test_attention_in_the_body_is_refused_by_what_loihi2_lacks():
+    found = came("masnn_dvs()", (STEPS, *SMALL), input_signal="binary")
+    assert found.row.reached == "audited"
+    assert "multipl" in found.row.said, found.row.said
+
+
+def assert_compiled(found, neurons):
     assert (found.row.reached, found.row.said) == ("compiled", "")
-    assert all(node.attributes["fires_at"] == "ge" for node in found.opened.graph.neurons())
+    nodes = found.opened.graph.neurons()
+    assert len(nodes) == neurons
+    assert all(node.attributes["fires_at"] == "ge" for node in nodes)

@@ -84,6 +84,18 @@ def test_top_k(sequence, data):
 
 
 @given(sequences(), st.data())
+def test_top_k_mask(sequence, data):
+    axes, x = sequence
+    dimension = free(data.draw, axes)
+    count = data.draw(st.integers(1, x.shape[dimension]))
+    node, found = run("top_k_mask", {"count": count, "dimension": dimension}, axes, x)
+    least = np.sort(x.numpy(), dimension).take([-count], dimension)
+    assert np.array_equal(found.numpy(), x.numpy() >= least)
+    assert node.axes == axes
+    assert contracts(node, axes) == (axes[dimension] == time())
+
+
+@given(sequences(), st.data())
 def test_take(sequence, data):
     axes, x = sequence
     dimension = free(data.draw, axes)
@@ -162,6 +174,7 @@ def test_min(sequence, data, keep):
     "op, attributes, what",
     [
         ("top_k", {"count": 1, "dimension": 1}, "ranks"),
+        ("top_k_mask", {"count": 1, "dimension": 1}, "ranks"),
         ("take", {"dimension": 1, "start": 0, "stop": 1, "step": 1, "drop": True}, "takes a part"),
         ("concatenate", {"dimension": 1, "new": False, "timesteps": 4}, "concatenates"),
         ("min", {"dimensions": [1], "keep": False}, "reduces"),
@@ -186,6 +199,9 @@ STILL = Signal("real", None, True)
         ("compare", {"relation": "ge", "number": 1.0}, [STILL], Signal("binary", 1.0, True)),
         ("compare", {"relation": "ge"}, [STILL, REAL], SPIKES),
         ("top_k", {"count": 1, "dimension": 2}, [COUNTS], COUNTS),
+        ("top_k_mask", {"count": 1, "dimension": 2}, [COUNTS], SPIKES),
+        ("top_k_mask", {"count": 1, "dimension": 0}, [STILL], SPIKES),
+        ("top_k_mask", {"count": 1, "dimension": 2}, [STILL], Signal("binary", 1.0, True)),
         ("take", {"dimension": 2, "start": 0, "stop": 1, "step": 1, "drop": True}, [SPIKES],
          SPIKES),
         ("min", {"dimensions": [2], "keep": False}, [COUNTS], COUNTS),

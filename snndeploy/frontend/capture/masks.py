@@ -18,16 +18,16 @@ from snndeploy.frontend.capture.values import Call, Constant
 from snndeploy.ops.axes import TRACE_BATCH
 
 aten = torch.ops.aten
-PLACES, MASK = "snndeploy.top_k_places.default", "snndeploy.top_k_mask.default"
+PLACES, MASK = "snndeploy.topk_indices.default", "snndeploy.top_k_mask.default"
 
 
-@torch.library.custom_op("snndeploy::top_k_places", mutates_args=())
-def _top_k_places(x: torch.Tensor, count: int, dim: int) -> torch.Tensor:
+@torch.library.custom_op("snndeploy::topk_indices", mutates_args=())
+def _topk_indices(x: torch.Tensor, count: int, dim: int) -> torch.Tensor:
     """Where the `count` largest values along a dimension are, the largest first."""
     return x.topk(count, dim).indices.clone()
 
 
-@_top_k_places.register_fake
+@_topk_indices.register_fake
 def _(x: torch.Tensor, count: int, dim: int) -> torch.Tensor:
     return x.topk(count, dim).indices.clone()
 
@@ -50,7 +50,7 @@ def ranked(reader: Any, a: dict[str, Any], module: str) -> list[Any]:
     if not a.get("largest", True):
         return [values]
     places = {"x": a["self"], "count": a["k"], "dim": along}
-    return [values, reader.call(torch.ops.snndeploy.top_k_places.default, places, module)]
+    return [values, reader.call(torch.ops.snndeploy.topk_indices.default, places, module)]
 
 
 def of_places(reader: Any, a: dict[str, Any], module: str, call: Any, kept: int) -> Any:
@@ -63,7 +63,7 @@ def of_places(reader: Any, a: dict[str, Any], module: str, call: Any, kept: int)
         return None
     part = reader.call(call, {**a, "self": places.arguments["x"], "dim": along}, module)
     given = {"x": part, "count": places.arguments["count"], "dim": ranks - (along < ranks)}
-    return reader.call(torch.ops.snndeploy.top_k_places.default, given, module)
+    return reader.call(torch.ops.snndeploy.topk_indices.default, given, module)
 
 
 def squeezed(reader: Any, a: dict[str, Any], module: str) -> Any:
