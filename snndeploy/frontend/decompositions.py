@@ -135,7 +135,7 @@ def _three(values: Sequence[int]) -> list[int]:
     return [int(value) for value in values] * (3 if len(values) == 1 else 1)
 
 
-DECOMPOSITIONS = {
+DECOMPOSITIONS: dict[Any, Any] = {
     aten.adaptive_avg_pool3d.default: adaptive_average,
     aten.adaptive_max_pool3d.default: adaptive_maximum,
     aten.avg_pool3d.default: average_pool,

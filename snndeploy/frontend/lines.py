@@ -113,7 +113,7 @@ def pad(x: Any, amounts: Sequence[int], mode: str = "constant", value: float | N
     return _of_line(lambda plane: aten.pad(plane, both, mode, value), x)
 
 
-LINES = {
+LINES: dict[Any, Any] = {
     aten.conv1d.default: convolution,
     aten.conv1d.padding: convolution,
     aten.conv_transpose1d.default: transposed,

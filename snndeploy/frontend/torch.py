@@ -1,4 +1,6 @@
-"""Trace a torch model to a Graph with `torch.export`, and prove that they agree.
+"""Trace a torch model to a Graph, and prove that they agree.
+
+It is exported (`torch.export`), or, where it may have many steps, recorded (`capture.record`).
 
 Neuron modules are replaced by one custom op while the model is exported, so that their own loops
 over time never reach the graph.  A loop that is left is rolled up, and its neurons are read from
@@ -19,8 +21,10 @@ import torch
 from snndeploy.errors import DescriptionError, ModelError, UnsupportedError
 from snndeploy.frontend.adapters import Adapter, find_neurons
 from snndeploy.frontend.calling import Called, Calling, reset_states, step_by_step
+from snndeploy.frontend.capture.aliasing import NotRecorded
 from snndeploy.frontend.capture.capture import capture, compares, loops, repeats
 from snndeploy.frontend.capture.proof import Captured, prove_captured
+from snndeploy.frontend.capture.record import FROM_STEPS, recorded
 from snndeploy.frontend.capture.twin import twin
 from snndeploy.frontend.completed import completions
 from snndeploy.frontend.copying import copied, of_other_precision
@@ -34,6 +38,8 @@ from snndeploy.frontend.time_last import TIME_LAST, time_is_last, time_second
 from snndeploy.frontend.translate import Source, translate
 from snndeploy.graph import KINDS, NO_NEURON, Graph, Node, check
 from snndeploy.ops.axes import SEQUENCE_RANKS, TRACE_BATCH
+
+WRITTEN_IN_OTHERS = {**DECOMPOSITIONS, **LINES}
 
 
 @torch.library.custom_op("snndeploy::neuron", mutates_args=())
@@ -342,6 +348,9 @@ def _export(module: Any, calling: Calling, neurons: list[str], example: Any) -> 
             return calling(self.model, x.clone())
 
     with _neurons_replaced(module, neurons), pools_as_convolutions(module):
+        if calling.timesteps >= FROM_STEPS:
+            with suppress(NotRecorded), quietly():
+                return recorded(Wrapper().eval(), example, WRITTEN_IN_OTHERS)
         return _exported(Wrapper(), example)
 
 
@@ -351,7 +360,7 @@ def _exported(module: Any, example: Any) -> Any:
         try:
             with quietly():
                 program = torch.export.export(module.eval(), (example,), strict=False)
-                return program.run_decompositions({**DECOMPOSITIONS, **LINES})
+                return program.run_decompositions(WRITTEN_IN_OTHERS)
         except Exception as error:
             raise stumble(error, module, example) from None
 

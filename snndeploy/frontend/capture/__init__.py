@@ -2,6 +2,8 @@
 
 The module is exported as it is, with all its T copies of a step.  Then, one file a step:
 
+  record      of many steps, in the place of an export: the calls of one run on tensors without
+              values; aliasing: which of them write, and where
   program     the exported calls as values: constants folded, equal expressions one, lists of steps
               that were written in place or grown put together
   roll        one backward walk over tuples of T calls finds what is the same at every step

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import torch
@@ -101,13 +102,13 @@ class _Reader:
             return self._item(node, module)
         if str(target) in IGNORED:
             return None
-        names = [argument.name for argument in target._schema.arguments]
+        names, of_tensors = _arguments_of(target)
         given = dict(zip(names, node.args, strict=False)) | dict(node.kwargs)
         arguments = {key: self._known(value) for key, value in given.items()}
-        for argument in target._schema.arguments:  # numbers in a tensor's place are constants
-            value = arguments.get(argument.name)
-            if str(argument.type) == "Tensor" and isinstance(value, (int, float, bool)):
-                arguments[argument.name] = self.constant(value)
+        for name in of_tensors:  # numbers in a tensor's place are constants
+            value = arguments.get(name)
+            if isinstance(value, (int, float, bool)):
+                arguments[name] = self.constant(value)
         value = node.meta.get("val")
         if str(target) == "aten.unbind.int":
             return self._unbound(arguments, value, module)
@@ -120,7 +121,7 @@ class _Reader:
             ]
         if str(target) == "aten.topk.default":
             return ranked(self, arguments, module)
-        return self.call(target, arguments, module)
+        return self.call(target, arguments, module, value)
 
     def _known(self, argument: Any) -> Any:
         if isinstance(argument, torch.fx.Node):
@@ -181,8 +182,8 @@ class _Reader:
 
     # calls
 
-    def call(self, target: Any, arguments: dict[str, Any], module: str) -> Value:
-        """The value of one call: folded, simplified, or made."""
+    def call(self, target: Any, arguments: dict[str, Any], module: str, like: Any = None) -> Value:
+        """The value of one call: folded, simplified, or made; like: what it gives, if known."""
         name = str(target)
         arguments = {
             key: value
@@ -206,15 +207,19 @@ class _Reader:
         found = simple(self, arguments, module) if simple else None
         if found is not None:
             return found
-        return self.made_call(target, arguments, module)
+        return self.made_call(target, arguments, module, like)
 
-    def made_call(self, target: Any, arguments: dict[str, Any], module: str) -> Call:
+    def made_call(
+        self, target: Any, arguments: dict[str, Any], module: str, like: Any = None
+    ) -> Call:
         key = (str(target), *((name, _frozen(value)) for name, value in arguments.items()))
 
         def make() -> Call:
             self.number += 1
-            like = {name: replaced(value, _meta) for name, value in arguments.items()}
-            result = computed(target, like)
+            result = like[0] if isinstance(like, (tuple, list)) else like
+            if result is None:
+                given = {name: replaced(value, _meta) for name, value in arguments.items()}
+                result = computed(target, given)
             shape = tuple(int(size) for size in result.shape)
             return Call(target, arguments, shape, result.dtype, module, self.number)
 
@@ -253,6 +258,13 @@ class _Reader:
 
     def stack(self, members: list[Value], along: int, module: str) -> Value:
         return self.call(aten.stack.default, {"tensors": members, "dim": along}, module)
+
+
+@cache
+def _arguments_of(target: Any) -> tuple[list[str], list[str]]:
+    """Names of an operator's arguments, and of those that are tensors."""
+    found = target._schema.arguments
+    return [a.name for a in found], [a.name for a in found if str(a.type) == "Tensor"]
 
 
 def module_path(node: Any) -> str:
