@@ -39,7 +39,7 @@ spikes.total_per_sample spikes.rate spikes.layers
 operations.mac_per_sample.encoder operations.mac_per_sample.body operations.mac_per_sample.readout
 operations.ac_per_sample.encoder operations.ac_per_sample.body operations.ac_per_sample.readout
 operations.synaptic_operations_per_sample.encoder operations.synaptic_operations_per_sample.body
-operations.synaptic_operations_per_sample.readout
+operations.synaptic_operations_per_sample.readout operations.synapses_met_per_sample
 traffic.messages_per_sample traffic.hops_per_sample traffic.host_io_bytes_per_sample
 traffic.max_link_load
 latency.seconds_per_sample latency.steps latency.model

@@ -81,7 +81,7 @@ def test_loihi2_inherits_energy_and_divides_latency():
     assert {key: item.value for key, item in events.items()} == {
         key: old.energy[key].value for key in events
     }
-    speedup = {"synaptic_operation_ns": 5, "neuron_update_ns": 2, "spike_generation_ns": 10}
+    speedup = {"neuron_access_ns": 2, "neuron_update_ns": 2, "spike_generation_ns": 10}
     for key, factor in speedup.items():
         expected = old.number(f"timing.{key}") / factor
         assert new.number(f"timing.{key}") == pytest.approx(expected, rel=1e-12)
