@@ -124,21 +124,31 @@ def judged(name: str, steps: list[int], measured: list[float], **series: Any) ->
 
 
 def run_dvs(data: Path, own: bool) -> dict[str, Any]:
-    return run_dvs_replay(dvs_gesture(data), own)
+    return run_dvs_replay(dvs_gesture(data), dvs_gesture(data, by_channel=False), own)
 
 
-def run_dvs_replay(replay: Replay, own: bool) -> dict[str, Any]:
+def run_dvs_replay(replay: Replay, by_row: Replay, own: bool) -> dict[str, Any]:
+    """Places are known here, so that `cycle` is what is predicted.
+
+    by_row: the same with the other reading of layer 4's cores.
+    """
     found, cycle = predict(replay), cycle_step_us(replay)[0]
+    other = {
+        "analytic_by_row": predict(by_row).step_us[0],
+        "cycle_by_row": cycle_step_us(by_row)[0],
+    }
     source = replay.source
     return head(replay) | {
-        "step_us": rounded(found.step_us[0]),
-        "step_us_cycle": rounded(cycle),
-        "mean_step_us": float(found.step_us.mean()),
+        "model": "cycle",
+        "step_us": rounded(cycle),
+        "step_us_analytic": rounded(found.step_us[0]),
+        **{f"step_us_{name}": rounded(values) for name, values in other.items()},
+        "mean_step_us": float(cycle.mean()),
         "measured": {"steps": source["steps"], "step_us": source["measured"],
                      "sana_fe_step_us": source["sana_fe"]},
         "errors": judged(
             replay.name, source["steps"], source["measured"], analytic=found.step_us[0],
-            cycle=cycle, sana_fe=source["sana_fe"],
+            cycle=cycle, **other, sana_fe=source["sana_fe"],
         ),
         **own_maps(replay, own),
     }  # fmt: skip
@@ -169,6 +179,7 @@ def run_pilotnet(data: Path, own: bool) -> dict[str, Any]:
     measured = [entry["us"] for entry in source["step_us"]]
     steady = step_us[STEADY:]
     return head(replay) | {
+        "model": "analytic",
         "step_us": rounded(step_us),
         "step_us_cycle": rounded(cycle),
         "mean_step_us": float(steady.mean()),

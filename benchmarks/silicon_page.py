@@ -10,7 +10,11 @@ from silicon_plots import draw
 from silicon_shown import BY_CORE, worst_core
 
 BEGIN, END = "<!-- by benchmarks/silicon.py --page -->", "<!-- end -->"
-SERIES = {"analytic": "`analytic`", "cycle": "`cycle`", "sana_fe": "SANA-FE"}
+SERIES = {
+    "analytic": "`analytic`", "cycle": "`cycle`",
+    "analytic_by_row": "`analytic`, conv4's cores by row",
+    "cycle_by_row": "`cycle`, conv4's cores by row", "sana_fe": "SANA-FE",
+}  # fmt: skip
 CHIPS = {
     "pilotnet_lif_loihi2": "PilotNet LIF, Loihi 2",
     "dvs_gesture_loihi1": "DVS gesture, Loihi 1",

@@ -36,7 +36,7 @@ def _steps(found: dict[str, Any], path: Path, title: str) -> None:
     figure, axes = plt.subplots(figsize=(7.5, 2.6))
     axes.plot(steps, measured, "o", color=MEASURED, markersize=3, label="measured")
     shown = [found["step_us"][step] for step in steps]
-    axes.plot(steps, shown, color=ANALYTIC, linewidth=1.2, label="predicted (analytic)")
+    axes.plot(steps, shown, color=ANALYTIC, linewidth=1.2, label=f"predicted ({found['model']})")
     if "sana_fe_step_us" in found["measured"]:
         others = found["measured"]["sana_fe_step_us"]
         axes.plot(steps, others, ":", color=SANA_FE, linewidth=1, label="SANA-FE")

@@ -31,10 +31,10 @@ def show(name: str, found: dict[str, Any]) -> None:
 
 def show_series(found: dict[str, Any]) -> None:
     print(f"  steps {found['steps']}: measured mean {found['measured_mean_us']:.1f} us")
-    for key in ("analytic", "cycle", "sana_fe"):
+    for key in ("analytic", "cycle", "analytic_by_row", "cycle_by_row", "sana_fe"):
         if key in found:
             line = found[key]
-            print(f"    {key:<9} {line['mean_us']:7.1f} us ({line['mean_error']:+6.1%}),"
+            print(f"    {key:<16} {line['mean_us']:7.1f} us ({line['mean_error']:+6.1%}),"
                   f" mean error of a step {line['mape']:6.1%}, r {line['r']:.3f}")  # fmt: skip
 
 

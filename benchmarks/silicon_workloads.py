@@ -22,12 +22,14 @@ from snndeploy.frontend.netx.reader import InputNeuron, load_netx
 from snndeploy.layout.layout import Layout
 from snndeploy.mapping import given_layout
 from snndeploy.mapping.arrange import row_major
+from snndeploy.mapping.strips import boxes_of
 from snndeploy.network import Injection, Network, Population, Projection, Readout
 from snndeploy.neurons import Lif
 from snndeploy.target import Target
 
 CHIP_STEPS = 128
 INPUT_EXPONENT = 6
+LISTED = 4  # the layer of DVS gesture whose cores the source lists as ranges of numbers
 NXTF_ENCODING = "sparse"  # synapse_encoding of the notebook
 TRACES = Path(__file__).resolve().parents[1] / "tests"  # where the wheel is fetched and checked
 
@@ -132,14 +134,23 @@ def _cut(
 # Loihi 1: DVS gesture
 
 
-def dvs_gesture(data: Path, chip: str = "loihi1") -> Replay:
-    """The convolutional network of SANA-FE's DVS challenge: 128 steps from zero, no reset."""
+def dvs_gesture(data: Path, chip: str = "loihi1", *, by_channel: bool = True) -> Replay:
+    """The convolutional network of SANA-FE's DVS challenge: 128 steps from zero, no reset.
+
+    by_channel: how the cores of layer 4 are read.  The source numbers neurons, and gives these
+    cores 0-98, 99-197 ...: a channel and two rows of the next each, in the order (channel, row,
+    column) in which SANA-FE's own code numbers them, or else a row each.  Only the cores of the
+    layers before it show an order by themselves: they are boxes with the channel last.
+    """
     source = _json(data / "silicon/dvs_gesture_mapping.json")
     with np.load(data / "silicon/dvs_gesture_weights.npz") as arrays:
         weights = {name: arrays[name] for name in arrays.files}
     network, target = _dvs_network(source, weights), Target.load(chip)
     drive = weights["inputs"].reshape(1, *source["shapes"][0]).astype(np.int32)
-    cores = [([*core["tile"], core["core_in_tile"]], [_dvs_box(core)]) for core in source["cores"]]
+    cores = [
+        ([*core["tile"], core["core_in_tile"]], _dvs_boxes(core, source["shapes"], by_channel))
+        for core in source["cores"]
+    ]
     spikes, updated = _recorded(in_chip_time(network, CHIP_STEPS), drive)
     layout = _given(cores, network, target)
     in_time = in_chip_time(network, CHIP_STEPS)
@@ -151,11 +162,19 @@ def dvs_gesture(data: Path, chip: str = "loihi1") -> Replay:
     )
 
 
-def _dvs_box(core: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "layer": f"layer{core['layer']}",
-        **{axis: core[axis] for axis in ("channels", "rows", "columns")},
-    }
+def _dvs_boxes(
+    core: dict[str, Any], shapes: Sequence[Sequence[int]], by_channel: bool
+) -> list[dict[str, Any]]:
+    """The boxes of a core: the one that the data say, or the same numbers counted by channel."""
+    axes, layer = ("channels", "rows", "columns"), int(core["layer"])
+    boxes = [tuple((start, stop) for start, stop in (core[axis] for axis in axes))]
+    if layer == LISTED and by_channel:
+        channels, height, width = shapes[layer]
+        first, last = (row * width * channels for row in core["rows"])
+        boxes = list(boxes_of((channels, height, width), first, last))
+    return [
+        {"layer": f"layer{layer}", **dict(zip(axes, map(list, box), strict=True))} for box in boxes
+    ]
 
 
 def _dvs_network(source: dict[str, Any], weights: dict[str, np.ndarray]) -> Network:

@@ -48,6 +48,12 @@ def dvs(shared_data):
     return silicon_workloads.dvs_gesture(shared_data)
 
 
+@pytest.fixture(scope="module")
+def dvs_found(dvs, shared_data):
+    by_row = silicon_workloads.dvs_gesture(shared_data, by_channel=False)
+    return silicon.run_dvs_replay(dvs, by_row, own=False)
+
+
 def plain_spikes(data, steps):
     """The DVS network step by step: spikes of every layer, from the arrays as they are stored."""
     arrays = np.load(data / "silicon/dvs_gesture_weights.npz")
@@ -76,17 +82,31 @@ def test_the_dvs_replay_is_the_plain_network(dvs, shared_data):
     assert (dvs.layout.cores, dvs.layout.notes) == (49, ())
 
 
-def test_dvs_gesture_as_measured(dvs):
-    found = silicon.run_dvs_replay(dvs, own=False)
-    assert len(found["step_us"]) == 128
-    analytic = found["errors"]["analytic"]
-    assert abs(analytic["mean_error"]) < 0.10
-    assert analytic["mape"] < found["errors"]["sana_fe"]["mape"]
+def test_ranges_of_neurons_are_read_by_channel(dvs):
+    """Layer 4, 11 x 9 x 9: core 0.1 has the numbers 0-98, the next 99-197, and so on."""
+    tiles = [tile for tile in dvs.layout.tiles if tile.population == "layer4"]
+    numbers = np.arange(11 * 9 * 9).reshape(11, 9, 9)
+    held = {}
+    for tile in tiles:
+        box = numbers[slice(*tile.channels), slice(*tile.rows), slice(*tile.columns)]
+        held.setdefault(tile.core, []).extend(box.ravel().tolist())
+    assert [sorted(held[core]) for core in sorted(held)] == numbers.reshape(9, 99).tolist()
 
 
-def test_sana_fe_as_the_reference_says(dvs):
+def test_dvs_gesture_as_measured(dvs_found):
+    assert len(dvs_found["step_us"]) == len(dvs_found["step_us_cycle_by_row"]) == 128
+    cycle, by_row = (dvs_found["errors"][name] for name in ("cycle", "cycle_by_row"))
+    assert abs(cycle["mean_error"]) < 0.10
+    assert cycle["mape"] < 0.30 and cycle["r"] > 0.80
+    # the other reading: silicon.md has 24.9 us, 35.0 %, 0.751 at the convolution's price
+    assert by_row["mean_us"] == pytest.approx(24.9, abs=0.05)
+    assert by_row["mape"] == pytest.approx(0.350, abs=0.0005)
+    assert by_row["r"] == pytest.approx(0.751, abs=0.0005)
+
+
+def test_sana_fe_as_the_reference_says(dvs_found):
     """silicon.md: 13.5 of 22.3 us, 36.6 %, r 0.718."""
-    found = silicon.run_dvs_replay(dvs, own=False)["errors"]
+    found = dvs_found["errors"]
     assert found["measured_mean_us"] == pytest.approx(22.3, abs=0.05)
     assert found["sana_fe"]["mean_us"] == pytest.approx(13.5, abs=0.05)
     assert found["sana_fe"]["mape"] == pytest.approx(0.366, abs=0.0005)
