@@ -16,7 +16,7 @@ from test_cycle_networks import LOIHI1, SERVICE_MASK, random_case, recorded, ref
 from traffic_runs import count
 
 from snndeploy.target import Quantity, Target
-from snndeploy.timing.analytic import BOUNDS, analytic_timing
+from snndeploy.timing.analytic import BOUNDS, analytic_timing, load_of
 from snndeploy.timing.cycle import cycle_timing
 from snndeploy.timing.cycle_kernels import TICKS
 from snndeploy.timing.cycle_machine import Machine
@@ -170,6 +170,22 @@ def test_a_queue_of_its_own_room():
             recorder(population, spikes, np.ones_like(spikes))
         stalled.append(int(cycle_timing(network, layout, target, recorder).stalled_messages.sum()))
     assert stalled[0] > 0 and stalled[1] == 0
+
+
+def test_a_link_passes_messages_as_fast_as_the_target_says():
+    """Ten messages over one link: a hop's 4.1 ns each, or 0.5 ns where that is stated."""
+    network, layout = ten_to_ten((1, 0))
+    traffic = traffic_of(network, layout)
+    stated = {"timing.link_message_ns": Quantity(0.5, "ns", "assumed", "a test")}
+    fast = replace(LOIHI1, quantities=LOIHI1.quantities | stated)
+    for target, nanoseconds in ((LOIHI1, 4.1), (fast, 0.5)):
+        link = load_of(traffic, layout, target).link
+        assert link.max() * 1e9 == pytest.approx(10 * nanoseconds)
+        machine = Machine(walk_of(network, layout), layout, target)
+        (taken,) = np.flatnonzero((machine.links == [0, 0, 1, 0]).all(axis=1))
+        assert machine.fresh[taken, TICKS] * machine.tick_seconds * 1e9 == pytest.approx(
+            nanoseconds
+        )
 
 
 class Carrying(Reference):
