@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from snndeploy.layout.layout import Tile
+from snndeploy.mapping.memory import NEURON_GROUPS
 from snndeploy.mapping.tile import WORDS
 
 
@@ -20,6 +21,8 @@ def binding(tiles: Iterable[Tile], use: Mapping[str, np.ndarray], limits: Mappin
     for name, owned in cores_of.items():
         cores = sorted(owned)
         most = {resource: int(values[cores].max()) for resource, values in use.items()}
+        if most.get(NEURON_GROUPS, 0) < limits.get(NEURON_GROUPS, 0):
+            del most[NEURON_GROUPS]  # groups force nothing before the last one is taken
         worst = max(most, key=lambda resource: most[resource] / limits[resource])
         bound[worst] = bound.get(worst, 0) + (len(cores) if len(cores) > 1 else 0)
         fullest[worst] = max(fullest.get(worst, (-1, "")), (most[worst], name))

@@ -71,10 +71,13 @@ class Options:
 
     def _check_alone(self) -> None:
         """A map leaves nothing to be mapped, and holds the channels that --reduce would remove."""
-        plain = ("mapping", "anneal"), ("objective", "balanced"), ("reduce", "off")
+        plain = (
+            ("mapping", "anneal"), ("objective", "balanced"), ("max_cores", None), ("reduce", "off"),
+        )  # fmt: skip
         for name, value in plain:
             if getattr(self, name) != value:
-                raise OptionError(f"--map says where every neuron lies: leave out --{name}")
+                option = name.replace("_", "-")
+                raise OptionError(f"--map says where every neuron lies: leave out --{option}")
 
     def with_frames(self) -> Options:
         """Its calibration as samples, where it was more than a file of them.

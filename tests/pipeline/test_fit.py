@@ -19,7 +19,7 @@ from snndeploy.verdict import judge
 from snndeploy.verdict.structure import structure
 
 pytestmark = pytest.mark.torch
-LOIHI2 = Target.load("loihi2")
+LOIHI2, BRIEF = Target.load("loihi2"), Target.load("loihi2-brief")
 
 
 def small_network(channels=64):
@@ -47,11 +47,12 @@ def test_a_shipped_model_on_several_targets():
     found = fit_spec("gac-digits", ["loihi2", "loihi1"])
     assert [one.target for one in found] == ["loihi2", "loihi1"]
     assert all(one.fits and one.chips == 1 for one in found)
-    assert found[0].neurons == 14602 and found[0].cores == 2
-    assert found[0].binding.startswith("neurons: 7,850 of 8,192")
+    assert found[0].neurons == 14602 and found[0].cores == 5
+    assert found[0].binding.startswith("neurons: 3,146 of 4,095")
     text = fit_text(found)
-    assert "loihi2: fits on 2 cores of 1 chip (1,152 available); 14,602 neurons" in text
-    assert "synapse memory bytes" in text
+    assert "loihi2: fits on 5 cores of 1 chip (1,152 available); 14,602 neurons" in text
+    for name in ("neuron groups", "synapse memory bytes", "input axons", "core memory bytes"):
+        assert f"\n  {name} " in text
     record = found[1].as_json()
     assert record["target"] == "loihi1" and record["use"]["input_axons"][1] <= 1
 
@@ -71,10 +72,10 @@ def test_the_structure_is_that_of_the_lowered_network():
 
 def test_what_does_not_fit_says_what_would():
     network = small_network()
-    board = replace(LOIHI2, max_chips=1, cores_per_chip=12)
+    board = replace(BRIEF, max_chips=1, cores_per_chip=12)
     found = fit(network, board)
     assert not found.fits and found.cores is None
-    assert "needs 17 loihi2 cores; 1 chip has 12" in found.binding
+    assert "needs 17 loihi2-brief cores; 1 chip has 12" in found.binding
     kinds = {suggestion.kind: suggestion for suggestion in found.suggestions}
     share = kinds["channels"].value
     assert fit(thinner(network, share), board).fits
@@ -91,10 +92,11 @@ def test_narrower_weights_are_offered_where_memory_binds():
         make_population("out", (4000, 1, 1), depth=1),
     )
     network = Network(1, populations, (Projection("p", "in", "out", layer),))
-    board = replace(LOIHI2, max_chips=1, cores_per_chip=100)
+    board = replace(LOIHI2, max_chips=1, cores_per_chip=400)
     found = fit(network, board)
-    assert not found.fits and "synapse memory" in found.binding
+    assert not found.fits and "bytes of core memory" in found.binding
     (bits,) = [s.value for s in found.suggestions if s.kind == "bits"]
+    assert bits == 6  # 10 targets of 18 bits and a header are 3 words; 4,000 lists and axons
     assert fit(network, replace(board, bits_per_synapse=bits)).fits
     assert not fit(network, replace(board, bits_per_synapse=bits + 1)).fits
 
