@@ -69,11 +69,14 @@ Is it spike-driven?
 """
 FITS = """\
 loihi2: fits on 1 core of 1 chip (1,152 available); 131 neurons
-  what binds: neurons: 131 of 8,192 on the fullest core (spike2); every
+  what binds: neurons: 131 of 4,095 on the fullest core (spike2); every
   population fits one core
-  neurons                mean   1.60% of a core, fullest   1.60%
-  synapse memory bytes   mean   0.51% of a core, fullest   0.51%
-  core memory bytes      mean   0.74% of a core, fullest   0.74%
+  neurons                mean   3.20% of a core, fullest   3.20%
+  neuron groups          mean  37.50% of a core, fullest  37.50%
+  synapse memory bytes   mean   1.03% of a core, fullest   1.03%
+  input axons            mean   0.41% of a core, fullest   0.41%
+  output axons           mean   0.52% of a core, fullest   0.52%
+  core memory bytes      mean   2.22% of a core, fullest   2.22%
   - spike1: whether bias registers hold the encoder's values depends on
     calibration
 """
