@@ -290,11 +290,11 @@ def own_maps(replay: Replay, wanted: bool, steps: slice = slice(None)) -> dict[s
     given_us = predict(replay, replace(replay.layout, tiles=tiles)).step_us[:, steps].mean()
     found = []
     for objective, as_many in OWN:
-        target = replay.target
-        if as_many:
-            target = replace(target, max_chips=1, cores_per_chip=replay.layout.cores)
+        most = replay.layout.cores if as_many else None
         start = time.perf_counter()
-        layout = place(replay.network, target, replay.rates, objective=objective)
+        layout = place(
+            replay.network, replay.target, replay.rates, objective=objective, max_cores=most
+        )
         taken = time.perf_counter() - start
         step_us = predict(replay, layout).step_us[:, steps]
         found.append({

@@ -71,11 +71,9 @@ class Options:
 
     def _check_alone(self) -> None:
         """A map leaves nothing to be mapped, and holds the channels that --reduce would remove."""
-        plain = (
-            ("mapping", "anneal"), ("objective", "balanced"), ("max_cores", None), ("reduce", "off"),
-        )  # fmt: skip
-        for name, value in plain:
-            if getattr(self, name) != value:
+        plain = Options()
+        for name in ("mapping", "objective", "max_cores", "reduce"):
+            if getattr(self, name) != getattr(plain, name):
                 option = name.replace("_", "-")
                 raise OptionError(f"--map says where every neuron lies: leave out --{option}")
 

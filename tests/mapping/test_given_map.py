@@ -137,8 +137,8 @@ def test_from_the_command_line_and_back(written, tmp_path):
 
 def test_what_a_map_leaves_nothing_to_decide_of(written, tmp_path):
     path = written(document())
-    given = ("mapping", "tiles"), ("objective", "cores"), ("max-cores", 9), ("reduce", "exact")
-    for option, value in given:
+    given = {"mapping": "tiles", "objective": "cores", "max-cores": 3, "reduce": "exact"}
+    for option, value in given.items():
         said = run("compile", "a.net", "--map", path, f"--{option}", value, "-o", tmp_path / "b")
         assert said.exit_code == 2
         assert said.stderr.endswith(
