@@ -17,7 +17,9 @@ QUOTED = re.compile(r"\"(?:\\.|[^\"\\\n])*\"|'[^'\n]*'")
 LONG_KEY = re.compile(r"(?:[\w\"'-]+\s*\.\s*){17}")
 
 
-def read_text(path: Path, what: str, error: type[DeployError] = DeployError) -> str:
+def read_text(
+    path: Path, what: str, error: type[DeployError] = DeployError, largest: int = LARGEST_BYTES
+) -> str:
     """A small text file; what: it is, at the beginning of the message ("target file").
 
     Raises:
@@ -25,9 +27,9 @@ def read_text(path: Path, what: str, error: type[DeployError] = DeployError) -> 
     """
     try:
         size = path.stat().st_size
-        if size > LARGEST_BYTES:
+        if size > largest:
             raise error(
-                f"{what} {path} has {size:,} bytes; at most {LARGEST_BYTES:,} are read: such files"
+                f"{what} {path} has {size:,} bytes; at most {largest:,} are read: such files"
                 " take a few kilobytes"
             )
         return path.read_text(encoding="utf-8")
@@ -54,13 +56,15 @@ def toml(
         raise error(f"{origin} is not valid TOML: {reason}") from None
 
 
-def table(path: Path, what: str, error: type[DeployError] = DeployError) -> Any:
+def table(
+    path: Path, what: str, error: type[DeployError] = DeployError, largest: int = LARGEST_BYTES
+) -> Any:
     """The content of a .toml file, or of a JSON file by any other name.
 
     Raises:
         DeployError: of the kind `error`.
     """
-    text = read_text(path, what, error)
+    text = read_text(path, what, error, largest)
     if path.suffix == ".toml":
         return toml(text, f"{what} {path}", error)
     try:

@@ -21,13 +21,14 @@ from typing import Any
 import numpy as np
 
 from snndeploy.connections.encoding import ENCODINGS, Encoding
-from snndeploy.errors import MapError, near_names, one_line
+from snndeploy.errors import MapError, near_names
 from snndeploy.files.ownership import MARK
+from snndeploy.files.tables import table
 from snndeploy.files.writing import json_text
 from snndeploy.layout.layout import Layout, Tile
 
 SCHEMA = "snndeploy.map/1"
-LARGEST_FILE_BYTES = 1 << 26
+LARGEST_FILE_BYTES = 1 << 24  # a box of each core of the largest board
 LARGEST_NUMBER = 1 << 30  # of any index: no chip and no population is as large
 AXES = ("channels", "rows", "columns")
 
@@ -72,7 +73,7 @@ def read_map(path: str | Path) -> CoreMap:
         MapError: it cannot be read, or is no such document; one line, with the place in it.
     """
     path = Path(path)
-    document = _document(path)
+    document = table(path, "map", MapError, LARGEST_FILE_BYTES)
     where = str(path)
     _keys(document, ("schema", "cores"), ("board", MARK), where)
     if document["schema"] != SCHEMA:
@@ -95,17 +96,6 @@ def read_map(path: str | Path) -> CoreMap:
         wide, high = _numbers(document["board"], 2, 1, f"{where}: board")
         board = (wide, high)
     return CoreMap(tuple(tiles), np.array(places, dtype=np.int32), board)
-
-
-def _document(path: Path) -> Any:
-    try:
-        if path.stat().st_size > LARGEST_FILE_BYTES:
-            raise MapError(f"map {path} has more than {LARGEST_FILE_BYTES >> 20} MiB")
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise MapError(f"map {path} does not exist") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise MapError(f"map {path} is not readable as JSON: {one_line(error)}") from None
 
 
 def _tile(box: Any, core: int, where: str) -> Tile:
