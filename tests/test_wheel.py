@@ -52,11 +52,16 @@ def test_it_runs_from_another_folder(wheel, tmp_path):
         "from snndeploy.cli import main\nmain(sys.argv[1:])\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
-    for arguments in (("models", "list"), ("inspect", "gac-digits")):
+    told = {
+        ("models", "list"): "gac-digits",
+        ("inspect", "gac-digits"): "gac-digits",
+        ("reproduce", "S1.1"): "1,108,200",
+    }
+    for arguments, words in told.items():
         run = subprocess.run(
             [sys.executable, "-c", code, *arguments],
             capture_output=True, text=True, cwd=tmp_path, env=environment, check=False,
         )  # fmt: skip
         assert run.returncode == 0, run.stderr
         assert run.stdout.startswith(f"{tmp_path}/site/snndeploy/__init__.py\n")
-        assert "gac-digits" in run.stdout
+        assert words in run.stdout
