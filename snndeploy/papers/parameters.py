@@ -60,4 +60,8 @@ ROWS = (
     Row("P15", "row \"Zheng 2021\", ResNet-17: neurons", "MA Table 1", "229,376", "count",
         Worked("64·32² + 3·2·64·16² + 4·2·128·8²", 64 * 32**2 + 6 * 64 * 16**2 + 8 * 128 * 8**2),
         note="printed in thousands; the architecture is a guess that fits"),
+    Row("P16", "LIF-SNN-5 with 512C3-BN: neurons behind convolutions", "", "", "count",
+        Inspect("lif_snn_5.py:lif_snn_5(timesteps=20, classes=11, pool='max', head='convolution')"),
+        take.convolution_neurons,
+        note="the supplements have 512FC or 512C3-BN; the printed neurons (P3) speak for 512FC"),
 )  # fmt: skip

@@ -29,6 +29,11 @@ the membrane for each gate. `models/` in a command is the folder of the shipped 
 FOOT = """The papers disagree with each other on the same networks, too. NASAR of vanilla LIF-SNN-3
 on Gesture is .173, .174, .214 (MA, three places) and .176 (ASA); TCSA there saves 3.4 times (MA)
 or 2.45 times (ASA-S). We have not trained on Gesture, so we cannot say which holds.
+
+Accuracies are no rows here: they need the papers' data, training and weights. Those that ASA
+prints for its module belong to a network with one mask for a whole batch, 40 clips in the published
+test script, so a clip's answer depends on the others
+([attention.md](attention.md#asa-the-text-and-its-code)).
 """
 COLUMNS = ("row", "quantity", "printed in", "printed", "ours", "agreement", "convention and notes")
 
