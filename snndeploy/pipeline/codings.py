@@ -41,7 +41,7 @@ J_TO_MJ = 1e3
 @dataclass(frozen=True)
 class Network:
     """What is swept over.  spec: with a literal `timesteps`, `timesteps` being its value, for
-    which the weights of `checkpoint` were made."""
+    which the weights of `checkpoint` were made (None: it has none, and no row)."""
 
     name: str
     spec: str
@@ -59,7 +59,7 @@ def network_of(typed: str) -> Network:
     """A shipped model's name, or FILE.py:FACTORY(timesteps=T, ...)@CHECKPOINT.
 
     Raises:
-        ModelError: neither, no literal T, or no weights.
+        ModelError: neither, or no literal T.
     """
     shipped = next((entry for entry in catalog() if entry.name == typed), None)
     if shipped is not None:
@@ -75,11 +75,6 @@ def network_of(typed: str) -> Network:
 
 
 def _shipped(entry: ModelEntry) -> Network:
-    if entry.weights is None:
-        raise ModelError(
-            f"{entry.name} is shipped without weights, so it has no accuracy; give"
-            f" {entry.spec}@CHECKPOINT with the path of the file"
-        )
     return Network(
         entry.name, entry.file_spec, _own_timesteps(entry.file_spec), entry.weights,
         entry.calibration_data, entry.test_data,
@@ -141,6 +136,11 @@ def _row(
     convention: Convention,
     calibration: Path | None,
 ) -> dict[str, Any]:
+    if network.checkpoint is None:
+        raise ModelError(
+            f"{network.name} is shipped without weights, so it has no accuracy; give"
+            f" {network.spec}@CHECKPOINT"
+        )
     opened, graph = load_graph(network.at(timesteps), network.checkpoint)
     head, entry = head_of(graph, graph.outputs[0]), graph.input
     data.fit(entry.shape[1:], entry.attributes["signal"], head.shape, head.meaning)

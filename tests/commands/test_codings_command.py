@@ -11,6 +11,7 @@ from cli_runner import refused, run
 from snndeploy import pipeline
 from snndeploy.commands.codings import SHIPPED
 from snndeploy.pipeline.codings import coding_of, network_of, spread_of
+from snndeploy.shelf import model_entry
 
 pytestmark = pytest.mark.torch
 GIVEN = ("codings", "--data")
@@ -119,9 +120,9 @@ def test_refusals(folder):
         "'no-such' is no shipped model (snndeploy models list) and not"
         " FILE.py:FACTORY(timesteps=T, ...)@CHECKPOINT"
     )
+    spec = model_entry("lif-snn-3").file_spec
     assert refused(folder, *GIVEN, data, "lif-snn-3") == (
-        "lif-snn-3 is shipped without weights, so it has no accuracy; give"
-        " lif_snn.py:lif_snn_3(timesteps=60, classes=11)@CHECKPOINT with the path of the file"
+        f"lif-snn-3 is shipped without weights, so it has no accuracy; give {spec}@CHECKPOINT"
     )
     assert refused(folder, "codings", network(folder)) == (
         "tiny_model:net has no test data of its own: give --data"
