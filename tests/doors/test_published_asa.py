@@ -23,7 +23,7 @@ from snndeploy.pipeline.options import Options
 
 pytestmark = [pytest.mark.published, pytest.mark.torch]
 SYSTEM = ("ASA-SNN", "ICCV 2023")
-DOUBLE = Options(weights="double")
+ON_HOST = "ASA-1, on the host"
 BATCHES = {  # its size, and the part of each layer's spikes that it turns into others
     2: [0.040, 0.142, 0.189, 0.240, 0.244],
     4: [0.066, 0.192, 0.236, 0.276, 0.285],
@@ -59,13 +59,17 @@ def opened(repositories, frames):  # noqa: F811
     return made
 
 
-@pytest.mark.parametrize("attention, target", [("no", "loihi2"), ("ASA", "hybrid45nm")])
-def test_as_published(attention, target, opened, frames, tmp_path):  # noqa: F811
+@pytest.mark.parametrize(
+    "name, attention, target",
+    [("plain", "no", "loihi2"), ("ASA-1", "ASA", "hybrid45nm"), (ON_HOST, "ASA", "loihi2")],
+)
+def test_as_published(name, attention, target, opened, frames, tmp_path):  # noqa: F811
     found, path = opened(attention)
     torch.save(found.module.state_dict(), tmp_path / "weights.pt")
+    options = Options(weights="double", host_attention=name == ON_HOST)
     came = journey(
-        *SYSTEM, {"no": "plain", "ASA": "ASA-1"}[attention], spec(attention), frames,
-        target=target, options=DOUBLE, path=path, checkpoint=tmp_path / "weights.pt",
+        *SYSTEM, name, spec(attention), frames, target=target, options=options, path=path,
+        checkpoint=tmp_path / "weights.pt",
     )  # fmt: skip
     assert (came.row.reached, came.row.said) == ("simulated", "")
     rates = live(came.opened.graph, frames)

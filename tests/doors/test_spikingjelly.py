@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from journey import journey
 
+from snndeploy.pipeline.options import Options
+
 pytestmark = [pytest.mark.doors, pytest.mark.slow]
 
 MODELS = Path(__file__).with_name("models") / "spikingjelly_nets.py"
@@ -20,7 +22,7 @@ LOIHI = [
     (f'{network}"{mode}")', shape, mode, neurons)
     for network, shape, neurons in [
         ('resnet18("spiking", ', CIFAR, 17),
-        ('resnet18("sew", ', CIFAR, 17),
+        ('resnet18("sew", ', CIFAR, 20),
         ("vgg11_bn(", CIFAR, 10),
         ("cifar10net(", CIFAR, 8),
         ("dvsgesturenet(", GESTURE, 7),
@@ -29,9 +31,9 @@ LOIHI = [
 ]
 
 
-def came(network, shape, **more):
+def came(network, shape, named="", **more):
     return journey(
-        "SpikingJelly", "2.0.0", network, f"{MODELS}:{network}", input_shape=shape,
+        "SpikingJelly", "2.0.0", named or network, f"{MODELS}:{network}", input_shape=shape,
         timesteps=STEPS, random_weights=True, **more,
     )  # fmt: skip
 
@@ -50,6 +52,12 @@ def test_ms_resnet_repeats_its_image():
 def test_attention_in_the_body_compiles_for_a_chip_that_multiplies():
     shape = (STEPS, *SMALL)
     assert_compiled(came("masnn_dvs()", shape, input_signal="binary", target="hybrid45nm"), 5)
+
+
+def test_attention_on_the_host():
+    options = Options(host_attention=True)
+    given = {"input_signal": "binary", "options": options, "named": "masnn_dvs(), on the host"}
+    assert_compiled(came("masnn_dvs()", (STEPS, *SMALL), **given), 5)
 
 
 def test_attention_in_the_body_is_refused_by_what_loihi2_lacks():
