@@ -1,8 +1,8 @@
 """Runs a command and stops it at one of its file operations, by a signal it sends itself.
 
-    python crash_points.py FOLDER          from then on one job a line on stdin, one answer on stdout
+    python crash_points.py FOLDER    then one job a line on stdin, one answer a line on stdout
 
-A job is JSON: {"command": [...], "stop_at": N or null, "signal": number}.  The answer: {"code": exit
+A job is JSON: {"command": [...], "stop_at": N or null, "signal": number}; the answer {"code": exit
 code or minus the signal, "operations": how many there were}.  Each runs in a fork of a process that
 has everything imported.  An operation is what Python reports of files below FOLDER (`sys.audit`):
 opening to write, renaming, linking, making and removing; the signal comes just before it.
@@ -24,7 +24,7 @@ class Counter:
 
     def __call__(self, event, arguments):
         if event == "open":
-            path, mode, flags = arguments
+            path, _, flags = arguments
             if not (flags or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
                 return
         elif event in CHANGES:
