@@ -36,7 +36,8 @@ beside the cores; [attention.md](attention.md)), with its trained weights or ran
 tiles, without annealing. ANN counterparts have no spikes to run: they are only costed
 ([costs.md](costs.md)). What inspects, and why, is in [networks.md](networks.md). The rows are of
 the state before mappings were priced as runs are: since then a few small networks take other
-numbers of cores, and a refusal lists all its reasons.
+numbers of cores, and a refusal lists all its reasons. The column `loihi2` has the sizes of Intel's
+brief, today's `loihi2-brief`; with those of Intel's compiler networks take about twice the cores.
 
 | network | T | neurons | loihi2 | hybrid45nm | trace | peak |
 |---|---|---|---|---|---|---|
