@@ -95,7 +95,7 @@ def test_rates_from_toml_are_those_from_json(bench):
     assert [line["rate"] for line in json.loads(found.stdout)["layers"]] == [1.0, 0.5, 0.25]
     (bench / "rates.toml").write_text("spike1 = 0.5 =")
     said = refused(bench, *arguments, "--rates", bench / "rates.toml")
-    assert said.startswith(f"{bench}/rates.toml is not readable as TOML: TOMLDecodeError: ")
+    assert said.startswith(f"rates file {bench}/rates.toml is not valid TOML: ")
 
 
 def test_compare_two_conventions_of_one_network(bench):
