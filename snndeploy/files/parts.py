@@ -46,28 +46,41 @@ def holding(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def new_file(folder: Path) -> tuple[int, Path]:
-    """A new file with a name of its own and the permissions of any new file; its open handle."""
+@contextmanager
+def new_file(folder: Path) -> Iterator[tuple[int, Path]]:
+    """A new file with a name of its own and the permissions of any new file, and its open handle.
+
+    What is still there at the end is removed, wherever a signal fell.
+    """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with holding(folder):
-        _remove_abandoned(folder)
-        path = _name(folder)
-        handle = os.open(path, flags, 0o666)
-        _lock(handle)
-    return handle, path
+    path = _name(folder)
+    try:
+        with holding(folder):
+            _remove_abandoned(folder)
+            handle = os.open(path, flags, 0o666)
+            _lock(handle)
+        yield handle, path
+    finally:
+        with suppress(FileNotFoundError):
+            path.unlink()
 
 
-def new_folder(parent: Path) -> tuple[int, Path]:
-    """A new folder likewise; its open handle, or -1 where folders cannot be opened."""
-    with holding(parent):
-        _remove_abandoned(parent)
-        path = _name(parent)
-        path.mkdir()
-        if sys.platform == "win32":
-            return -1, path
-        handle = os.open(path, os.O_RDONLY)
-        _lock(handle)
-    return handle, path
+@contextmanager
+def new_folder(parent: Path) -> Iterator[Path]:
+    """A new folder likewise."""
+    path, handle = _name(parent), -1
+    try:
+        with holding(parent):
+            _remove_abandoned(parent)
+            path.mkdir()
+            if sys.platform != "win32":
+                handle = os.open(path, os.O_RDONLY)
+                _lock(handle)
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        if handle >= 0:
+            os.close(handle)
 
 
 def exchange(part: Path, place: Path) -> None:

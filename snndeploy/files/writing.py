@@ -12,7 +12,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -51,9 +51,8 @@ def check_writable(path: Path) -> None:
         return
     check_ours(path)
     try:
-        handle, trial = new_file(folder)
-        os.close(handle)
-        trial.unlink()
+        with new_file(folder) as (handle, _):
+            os.close(handle)
     except OSError as error:
         raise _cannot_write(path, error) from None
 
@@ -85,17 +84,12 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
     folder = Path(os.path.realpath(folder))
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = new_folder(folder.parent)
-        try:
+        with new_folder(folder.parent) as part:
             yield part
             files = record_of(part)
             (part / RECORD).write_bytes(json_text({"files": files}).encode())
             with holding(folder.parent):
                 _take_place(part, folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-            if handle >= 0:
-                os.close(handle)
     except OSError as error:
         raise _cannot_write(folder, error) from None
 
@@ -145,14 +139,10 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             with path.open("wb") as file:
                 yield file
             return
-        handle, temporary = new_file(path.parent)
-        try:
+        with new_file(path.parent) as (handle, temporary):
             with os.fdopen(handle, "wb") as file:
                 yield file
             temporary.replace(path)
-        finally:
-            with suppress(FileNotFoundError):
-                temporary.unlink()
     except BrokenPipeError:
         raise
     except (OSError, zipfile.LargeZipFile) as error:
