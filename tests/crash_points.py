@@ -10,8 +10,10 @@ opening to write, renaming, linking, making and removing; the signal comes just 
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import pkgutil
 import signal
 import sys
 
@@ -72,9 +74,11 @@ def run(folder, job):
 
 
 def serve(folder):
-    from snndeploy.backends.table import BACKENDS
+    import snndeploy
 
-    assert BACKENDS
+    for module in pkgutil.walk_packages(snndeploy.__path__, "snndeploy."):
+        if not module.name.endswith("_template"):  # they run in Lava's Python alone
+            importlib.import_module(module.name)
     for line in sys.stdin:
         print(json.dumps(run(folder, json.loads(line))), flush=True)
 
