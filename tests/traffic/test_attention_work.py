@@ -84,7 +84,7 @@ def test_a_window_is_worked_off_at_once():
 
 
 def test_the_host_does_it_and_the_chip_waits():
-    target = Target.load("loihi2")
+    target = Target.load("loihi1")
     gate = window_gate(SHAPE, STEPS, np.random.default_rng(0))
     attention = Attention(gate, "current", full_window=True, unit="host")
     traffic, _, _, timing = run(attention, target)
@@ -102,7 +102,7 @@ def test_the_host_does_it_and_the_chip_waits():
     np.testing.assert_allclose(waited, 6 * 4 * NEURONS / rate)
     np.testing.assert_allclose(timing.interval_seconds - free.interval_seconds, waited)
     assert BOUNDS[timing.bound[0, 1]] == "host" and timing.critical[0, 1] == -1
-    assert (free.mark, timing.mark) == ("inherited", "assumed")  # the link's speed is assumed
+    assert (free.mark, timing.mark) == ("fitted", "assumed")  # the link's speed is assumed
     assert timing.notes == (
         "attention is computed by the host between steps; its own computing time is not counted",
     )
