@@ -21,7 +21,7 @@ from snndeploy.target.chip import NEURON_WIDTHS
 from snndeploy.target.file import NAMES, SCHEMA
 from snndeploy.verify.integers import check_integers
 
-LOIHI2 = Target.load("loihi2")
+LOIHI2, BRIEF = Target.load("loihi2"), Target.load("loihi2-brief")
 COMMANDS = (
     ("inspect", "{model}", "--target", "{chip}", "--checkpoint", "{weights}"),
     ("fit", "{model}", "--target", "{chip}"),
@@ -52,13 +52,16 @@ def tiny_folder(made, tmp_path):
 
 def toy(without: str = "", **formats: int) -> str:
     """A chip file: Loihi 2 with other number formats, and without the keys that match a pattern."""
-    left_out = [key for key in LOIHI2.quantities if without and re.fullmatch(without, key)]
+    base, left_out = LOIHI2, []
+    for chip in (BRIEF, LOIHI2) if without else ():  # some keys are only the brief's
+        found = [key for key in chip.quantities if re.fullmatch(without, key)]
+        base, left_out = (chip, found) if found else (base, left_out)
     stated = [
         f'{key} = {{ value = {value}, unit = "{SCHEMA["formats"][key].unit}", mark = "assumed",'
         ' source = "a toy" }'
         for key, value in formats.items()
     ]
-    lines = ["schema = 1", 'based_on = "loihi2"', f"without = {left_out}", "[chip]",
+    lines = ["schema = 1", f'based_on = "{base.name}"', f"without = {left_out}", "[chip]",
              'name = "toy"', 'description = "a toy"', "[formats]", *stated]  # fmt: skip
     return "\n".join(lines).replace("'", '"') + "\n"
 
@@ -231,6 +234,17 @@ REQUIRED = [f"{section}.{key}" for section, keys in SCHEMA.items()
 def test_each_required_key_is_missed_by_name(key):
     with pytest.raises(TargetError, match=rf"{re.escape(key)} is missing"):
         Target.from_text(toy(without=re.escape(key)))
+
+
+def test_keys_of_the_other_encoding_are_refused():
+    blocks = '[synapses]\nsynapses_per_block = { value = 64, unit = "synapses", mark = "assumed", '
+    with pytest.raises(TargetError) as refusal:
+        Target.from_text(toy() + blocks + 'source = "a toy" }\n', origin="toy.toml")
+    assert str(refusal.value) == (
+        "toy.toml: synapses.synapses_per_block has a meaning only with synapses.encoding = 'blocks'"
+    )
+    with pytest.raises(TargetError, match=r"weight_widths has a meaning only with .* = 'words'"):
+        Target.from_text(toy(without=r"synapses\.encoding"))
 
 
 @pytest.mark.parametrize(("section", "key"), [(s, k) for s, keys in NAMES.items() for k in keys
