@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from snndeploy.frontend.capture.alike import ANY, NotRolled, sort
+from snndeploy.frontend.capture.alike import ANY, NotRolled, is_part, sort
 from snndeploy.frontend.capture.operators import COMPARISONS, ROUNDINGS
 from snndeploy.frontend.capture.roll import Roller, fixed, given
 from snndeploy.frontend.capture.rolled import Rolled, Steps, Taken, Together, Total, Whole
@@ -100,8 +100,10 @@ class _Walk:
         """The sequence of which the members are the steps, all of them or some behind each other,
         most likely the last."""
         count, every = len(members), self.timesteps
-        alike = len({(sort(one), getattr(one, "module", "")) for one in members}) == 1
-        if every == 1 or not 2 <= count <= every or (count < every and not alike):
+        alike = len({_origin(one) for one in members}) == 1
+        if every == 1 or not 2 <= count <= every:
+            return None
+        if count < every and not (alike and any(map(self._in_loop, members))):
             return None
         for first in (every - count, *range(every - count)):
             after = every - count - first
@@ -110,6 +112,24 @@ class _Walk:
             if steps is not None and steps.timed:
                 return steps, range(first, first + count)
         return None
+
+    def _in_loop(self, value: Value) -> bool:
+        """It reads a part of a sequence, or a step that is known, not only whole sequences."""
+        stack, seen = [value], {value}
+        while stack:
+            value = stack.pop()
+            if not isinstance(value, Call):
+                continue
+            base = value.arguments.get("self") if is_part(value) else None
+            if value in self.roller.owners or (
+                base is not None and base.shape[value.arguments["dim"]] == self.timesteps
+            ):
+                return True
+            if len(value.arguments.get("tensors", ())) < self.timesteps:
+                fresh = [source for source in value.sources() if source not in seen]
+                seen.update(fresh)
+                stack += fresh
+        return False
 
     def _owned(self, call: Call) -> Rolled | None:
         for family, step in self.roller.owners.get(call, ()):
@@ -243,6 +263,14 @@ class _Walk:
                 return None
             column.append(users[0] if len(users) == 1 else member)
         return None if ANY in column else (*column, call)
+
+
+def _origin(value: Any) -> tuple[int, str, str]:
+    """What the value is a part of, by how many selects, and the kind and module of that."""
+    depth = 0
+    while is_part(value):
+        value, depth = value.arguments["self"], depth + 1
+    return depth, sort(value), getattr(value, "module", "")
 
 
 def _reads(value: Value, before: Call) -> bool:
