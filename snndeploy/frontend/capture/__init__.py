@@ -11,7 +11,8 @@ The module is exported as it is, with all its T copies of a step.  Then, one fil
   numbers_by_step  constants that differ by step: weights over time, or a refusal
   reductions  how a sequence of steps leaves the loop: put together, added up, the last one read
   cycles      what is inside a loop: linear filters, and one cycle a comparator
-  fit         the cycle cut at the comparator: affine maps, read as a neuron's equation
+  probe       the cycle cut at the comparator, asked what each of its states is
+  fit         affine maps of its states, read as a neuron's equation; affine: their numbers
   write       the rolled program, in torch's operators on whole sequences
   proof       the rolled graph computes what the module does, at spikes that are forced and real
   double      the module in double precision, where single does not decide

@@ -83,9 +83,11 @@ def find_parts(output: Rolled) -> Parts:
         found += alone
         if len(found) > 1:
             raise _fed_back(found)
+        within = [_filter(one) for one in inner if not any(map(decides, one))]
+        filters += within
         cores += found
         for node in found[0]:
-            recurrent[node] = part - found[0]
+            recurrent[node] = part.difference(found[0], *(one.nodes for one in within))
     inside = {node for core in cores for node in core}
     cores += [{node} for node in nodes if is_comparison(node) and node not in inside]
     cycles = [_cycle(core, recurrent, filters, users, nodes) for core in cores]

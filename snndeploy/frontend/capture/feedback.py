@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
+from snndeploy.frontend.capture.affine import AGREEMENT
 from snndeploy.frontend.capture.cycles import Cycle
-from snndeploy.frontend.capture.fit import AGREEMENT, Fitted, refused
+from snndeploy.frontend.capture.fit import Fitted, refused
 from snndeploy.frontend.capture.rolled import Delay, Fixed, Rolled, Steps
 from snndeploy.frontend.capture.values import computed, full
 from snndeploy.frontend.capture.writer import Writer, full_tensor
@@ -34,6 +35,7 @@ class _Way:
         self.spikes = self.writer.given(exits.shape, "spikes")
         self.quiet = torch.zeros(exits.shape, dtype=torch.float64)
         self.made: dict[Rolled, tuple[Any, Any, int]] = {}
+        self.walked: set[Delay] = set()
 
     def graph(self) -> Graph:
         total = None
@@ -66,6 +68,9 @@ class _Way:
             return self.spikes, self.quiet, 0
         if isinstance(node, Delay):
             assert node.source is not None
+            if node in self.walked:
+                raise refused(self.cycle, "its spikes come back to it through a filter")
+            self.walked.add(node)
             value, quiet, waits = self._value(node.source)
             first = torch.as_tensor(full(node.initial)).to(torch.float64)
             room = AGREEMENT * max(1.0, float(quiet.abs().max()))

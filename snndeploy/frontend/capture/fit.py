@@ -14,25 +14,31 @@ a factor on the channel's input.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from snndeploy.errors import UnsupportedError
-from snndeploy.frontend.capture.counts import counted_gates, most_counted
+from snndeploy.frontend.capture.affine import (
+    Line,
+    NotAffine,
+    clean,
+    close,
+    shifted,
+    snap,
+    the_one,
+    unit_of,
+)
+from snndeploy.frontend.capture.counts import most_counted
 from snndeploy.frontend.capture.cycles import Cycle
 from snndeploy.frontend.capture.operators import short
-from snndeploy.frontend.capture.rolled import Delay, Rolled, Steps
+from snndeploy.frontend.capture.probe import PROBES, Probe
+from snndeploy.frontend.capture.rolled import Rolled, Steps
 from snndeploy.frontend.capture.step import Step, Values, is_lower_bound, is_rounding, strict
 from snndeploy.neurons import equation_of
 
-AGREEMENT = 1e-9  # of the largest magnitude, in float64
-PROBES = 64
-LONGEST_REFRACTORY = 1000
 SEVERAL = 3  # spikes a step, where a neuron that may fire several is tried
-DIGITS = 12  # of a parameter that is a shorter number within rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +48,7 @@ class Fitted:
     gains: factor on each input, over the channels (float64, shape of a step with ones).
     offset: what is added to X.  margin * scale + threshold is the membrane U.  delayed: steps
     that the input waits before the current.  negated: it fires where the comparison says no.
+    unforced: a second comparison takes its own membrane for granted.
     """
 
     parameters: dict[str, Any]
@@ -51,6 +58,7 @@ class Fitted:
     comparison: Steps
     delayed: int = 0
     negated: bool = False
+    unforced: bool = False
 
 
 DESCRIBED = (
@@ -59,24 +67,8 @@ DESCRIBED = (
 )
 
 
-class NotAffine(Exception):
-    """Why a cycle is no neuron that the compiler knows, and what else to do than to describe it."""
-
-    def __init__(self, why: str, cure: str = "") -> None:
-        super().__init__(why)
-        self.cure = cure
-
-
 def _with(fitted: Fitted, **parameters: Any) -> Fitted:
     return replace(fitted, parameters={**fitted.parameters, **parameters})
-
-
-@dataclass(eq=False)
-class _Line:
-    """y = slope p + start over the probes, for every channel."""
-
-    slope: Any
-    start: Any
 
 
 def simulates(cycle: Cycle, step: Step, fitted: Fitted, steps: int = 48) -> bool:
@@ -129,22 +121,7 @@ def refused(cycle: Cycle, why: str, cure: str = "") -> UnsupportedError:
     )
 
 
-class _Fit:
-    def __init__(self, cycle: Cycle) -> None:
-        self.cycle, self.step = cycle, Step(cycle)
-        self.generator = torch.Generator().manual_seed(0)
-        self.size = self._size()
-        self.zero = torch.zeros((1, *self.step.shape), dtype=torch.float64)
-        self.held: Values = {}
-        self.bits: dict[Delay, tuple[Any, Any]] = {}
-        self.negated = False  # it fires where its comparator says no
-        self.gates: Values = {}
-        self.main = self._main()
-        self.bits = self._bits()
-        self.held = self._counters()
-        self.filter = self._filter()
-        self.filtered = set(self.cycle.filtered) if self.filter is not None else set()
-
+class _Fit(Probe):
     def found(self) -> Fitted:
         self.negated = self._exits()
         gated = self._gated()
@@ -156,13 +133,19 @@ class _Fit:
         if is_rounding(self.main) and (most := self._most_spikes()) > 1:
             fitted = _with(fitted, most_spikes=most)
         ways = [fitted]
-        if gated or self.held:
-            refractory = 1 if gated else self._refractory()
+        refractory = 1 if gated else self._refractory() if self.held else 0
+        if refractory:
             kinds = ("dropped",) if gated else ("integrated", "dropped")
             ways = [_with(fitted, refractory=refractory, refractory_input=k) for k in kinds]
         for way in ways:
             if not equation_of(way.parameters).faults() and simulates(self.cycle, self.step, way):
                 return way
+        if self.gates and not is_rounding(self.main):
+            raise NotAffine(
+                "it compares its membrane a second time, behind the reset, and what is left may"
+                " still lie above the threshold: the next step then resets it once more",
+                "reset it once for every spike (snnTorch: reset_delay=True), or to zero",
+            )
         if self._adapts():
             raise NotAffine(
                 "its spikes alone move a state that moves its threshold (it adapts)",
@@ -170,151 +153,126 @@ class _Fit:
             )
         raise NotAffine(f"on random input it does not fire as {equation_of(ways[0].parameters)}")
 
-    def _adapts(self) -> bool:
-        """A state that waits for spikes alone changes how far the membrane is from firing."""
-        states, inputs = self._states(), self._inputs()
-        margin = self._margin(states, inputs)
-        moved = ({**states, one: states[one] + 1} for one in self.held)
-        return any(bool((self._margin(one, inputs) != margin).any()) for one in moved)
+    # lines
 
-    # points
+    def _check(self, one: Any, two: Any, why: str) -> None:
+        if not close(one, two, self.size):
+            raise NotAffine(why)
 
-    def _size(self) -> float:
-        known = [value for value in self.step.constants.values() if torch.is_tensor(value)]
-        known += [value for value in self.step.first(1).values()]
-        numbers = [abs(v) for v in self.step.constants.values() if isinstance(v, (int, float))]
-        literals = [
-            abs(v)
-            for node in self.cycle.order
-            for v in node.call.arguments.values()  # type: ignore[attr-defined]
-            if isinstance(v, (int, float)) and not isinstance(v, bool)
-        ]
-        largest = [float(v.abs().max()) for v in known if v.is_floating_point()]
-        return max([1.0, *largest, *numbers, *literals])
-
-    def _random(self) -> Any:
-        shape = (PROBES, *self.step.shape)
-        return self.size * torch.randn(shape, generator=self.generator, dtype=torch.float64)
-
-    def _states(self, *, fired: bool | None = None) -> Values:
-        """Random ones; fired: whether it did in the step before, for those that hold it."""
+    def _gains(self, gated: bool) -> Values:
+        """What a unit of every input adds to the margin."""
+        inputs, states = self.cycle.inputs, self._quiet()
+        base = self._margin(states, self._none(inputs))
         found: Values = {}
-        coin = self._random() > 0
-        yes = coin if fired is None else torch.full_like(coin, fired)
-        for delay in self.cycle.delays:
-            found[delay] = self._random()
-            if delay in self.held:
-                found[delay] = self.held[delay].expand_as(found[delay])
-            elif delay in self.bits:
-                found[delay] = torch.where(yes, self.bits[delay][1], self.bits[delay][0])
+        for node in inputs:
+            unit = {**self._none(inputs), node: self.zero + 1}
+            found[node] = (self._margin(states, unit) - base)[0]
+        states, given = self._states(fired=False if gated else None), self._inputs()
+        summed = sum((found[n] * given[n] for n in inputs), torch.zeros_like(self.zero))
+        without = self._margin(states, self._none(inputs))
+        self._check(
+            self._margin(states, given), without + summed, "its membrane is not a sum of its input"
+        )
+        if self.filter is None and all(bool((gain == 0).all()) for gain in found.values()):
+            raise NotAffine("its input enters one step after it fires")
         return found
 
-    def _none(self, nodes: Any) -> Values:
-        return {node: self.zero for node in nodes}
-
-    def _inputs(self) -> Values:
-        return {node: self._random() for node in self.cycle.inputs}
-
-    def _margin(self, states: Values, inputs: Values) -> Any:
-        quiet = torch.zeros_like(next(iter([*states.values(), *inputs.values(), self.zero])))
-        forced = {self.main: quiet.bool(), **self.gates}
-        values = self.step.run(states, inputs, forced, opened=True)
-        return self._sign * self.step.margin(self.main, values)
-
-    @property
-    def _sign(self) -> float:
-        return -1.0 if self.negated else 1.0
-
-    def _next(self, states: Mapping[Any, Any], inputs: Values, fires: bool) -> Values:
-        first = next(iter([*states.values(), *inputs.values()]))
-        forced = {self.main: torch.full(first.shape, fires != self.negated), **self.gates}
-        values = self.step.run(states, inputs, forced, opened=True)
-        return self.step.after(values)
-
-    # what is what
-
-    def _main(self) -> Steps:
-        """The comparator that its input reaches in the same step; the others gate it."""
-        found = [node for node in self.cycle.comparisons if self._sees_input(node)]
-        counts = [node for node in found if is_rounding(node)]
-        if len(counts) == 1:
-            self.gates = counted_gates(found, counts[0])
-            found = counts
-        if len(found) != 1:
-            raise NotAffine(
-                f"{len(found)} comparisons a step decide whether it fires",
-                "train it with one threshold, or let every threshold be a neuron of its own",
-            )
-        (main,) = found
-        if strict(main) is None:
-            raise NotAffine("heaviside gives neither 0 nor 1 at the threshold")
-        return main
-
-    def _sees_input(self, node: Steps) -> bool:
-        states = self._states()
-        forced = {
-            other: torch.zeros((PROBES, *self.step.shape), dtype=torch.bool)
-            for other in self.cycle.comparisons
+    def _current(self, direct: Values) -> tuple[Values, float, int]:
+        """Gains of X behind the current's filter, its decay, and the steps that X waits."""
+        if self.filter is None:
+            return direct, 0.0, 0
+        one, inputs = self.filter, self.cycle.inputs
+        none = self._none(inputs)
+        states = self._quiet()
+        base = self._next(states, none, False)[one]
+        decay = self._next({**states, one: self.zero + 1}, none, False)[one] - base
+        weight = self._margin({**states, one: self.zero + 1}, none) - self._margin(states, none)
+        taken = {
+            node: (self._next(states, {**none, node: self.zero + 1}, False)[one] - base)[0]
+            for node in inputs
         }
-        margins = [
-            self.step.margin(node, self.step.run(states, self._inputs(), forced, opened=True))
-            for _ in range(2)
-        ]
-        return not bool((torch.as_tensor(margins[0] == margins[1])).all())
+        random, given = self._states(), self._inputs()
+        expected = decay * random[one] + sum(taken[n] * given[n] for n in inputs)
+        self._check(self._next(random, given, False)[one], expected, "its current is not a filter")
+        first = self.step.first(1)[one]
+        if float(base.abs().max()) or float(first.abs().max()):
+            raise NotAffine("its current does not start at zero")
+        rate = the_one(decay, "decays of its current")
+        if rate == 0:
+            raise NotAffine("its current has no memory")
+        factor = (weight / decay)[0]
+        if all(close(factor * taken[n], direct[n], self.size) for n in inputs):
+            return direct, rate, 0
+        if all(bool((direct[n] == 0).all()) for n in inputs):
+            return {n: weight[0] * taken[n] for n in inputs}, rate, 1
+        raise NotAffine("a part of its input passes the current's filter, another does not")
 
-    def _bits(self) -> dict[Delay, tuple[Any, Any]]:
-        """States that hold whether it fired in the step before, and their values for no and yes."""
-        found = {}
-        states = {delay: self._random() for delay in self.cycle.delays}
-        inputs = self._inputs()
-        ends = [self._next(states, inputs, fires) for fires in (False, True)]
-        for delay in self.cycle.delays:
-            no, yes = (torch.broadcast_to(end[delay], (PROBES, *self.step.shape)) for end in ends)
-            alone = bool((no == no[:1]).all()) and bool((yes == yes[:1]).all())
-            if alone and bool((no != yes).all()):
-                found[delay] = no[:1], yes[:1]
-        return found
+    def _lines(self, gated: bool) -> tuple[Line, Line]:
+        """H of the next step as a line of the margin, without a spike and with one."""
+        states, inputs = self._states(fired=False if gated else None), self._inputs()
+        margin, none = self._margin(states, inputs), self._none(self.cycle.inputs)
+        found = []
+        for fires in (False, True):
+            after = self._without_current(self._next(states, inputs, fires))
+            when = "after a spike" if fires else "without a spike"
+            found.append(self._line(margin, self._margin(after, none), when))
+        return found[0], found[1]
 
-    def _counters(self) -> Values:
-        """States that neither input nor membrane changes, as they start: they wait."""
-        states, inputs = self._states(), self._inputs()
-        moved: set[Delay] = set()
-        while True:
-            other = {
-                d: self._random() if d in moved or d in self.cycle.filtered else v
-                for d, v in states.items()
-            }
-            changed = set(moved)
-            for fires in (False, True):
-                one = self._next(states, inputs, fires)
-                two = self._next(other, self._inputs(), fires)
-                changed |= {d for d in one if not bool((one[d] == two[d]).all())}  # type: ignore[misc]
-            if changed == moved:
-                break
-            moved = changed
-        first = self.step.first(1)
-        known = moved | set(self.bits) | set(self.cycle.filtered)
-        return {d: first[d] for d in self.cycle.delays if d not in known}
+    def _line(self, margin: Any, held: Any, when: str) -> Line:
+        held = torch.broadcast_to(held, margin.shape)
+        around, mean = margin - margin.mean(0), held.mean(0)
+        slope = (around * (held - mean)).sum(0) / (around * around).sum(0)
+        start = mean - slope * margin.mean(0)
+        why = f"what its membrane keeps {when} is no line of the membrane ({self._oddities()})"
+        self._check(held, slope * margin + start, why)
+        return Line(clean(slope, 1.0), clean(start, self.size))
 
-    def _gated(self) -> bool:
-        """Nothing reaches its membrane in the step behind a spike."""
-        states = self._states(fired=True)
-        one, two = (self._margin(states, self._inputs()) for _ in range(2))
-        return bool(self.bits) and bool((one == two).all())
+    # the equation
 
-    def _refractory(self) -> int:
-        """Steps behind a spike in which its comparator's yes does not count."""
-        states = self.step.first(1)
-        inputs, yes = self._none(self.cycle.inputs), {self.main: (self.zero == 0) != self.negated}
-        for waited in range(-1, LONGEST_REFRACTORY):
-            values = self.step.run(states, inputs, yes)
-            fired = [float(values[node].reshape(-1)[0]) for node in self.cycle.exits]
-            if waited >= 0 and all(fired):
-                return waited
-            if waited < 0 and not all(fired):
-                break
-            states = self.step.after(values)
-        raise NotAffine("its refractory time has no end")
+    def _equation(
+        self,
+        gains: Values,
+        current: float,
+        delayed: int,
+        still: Line,
+        fired: Line,
+    ) -> Fitted:
+        decay = the_one(still.slope, "decays")
+        first = self._margin(
+            self._without_current(self.step.first(1)), self._none(self.cycle.inputs)
+        )[0]
+        threshold, offset, reset, after = shifted(still, fired, first, decay, self.size)
+        if bool((threshold <= 0).any()):
+            raise NotAffine("its threshold does not lie above what it rests at")
+        initial = first + threshold - offset
+        used = {n: gain for n, gain in gains.items() if bool((gain != 0).any())}
+        unit = unit_of(used, threshold)
+        one = float((threshold * unit).reshape(-1)[0])
+        parameters = {
+            "kind": "lif",
+            "threshold": snap(one, self.size),
+            "fires_at": "gt" if strict(self.main) != self.negated else "ge",
+            "decay": snap(decay, 1.0),
+            "v_reset": snap(the_one(after * unit, "reset values"), self.size),
+            "reset": reset,
+        }
+        more = {
+            "current_decay": snap(current, 1.0),
+            "initial": snap(the_one(initial * unit, "initial membranes"), self.size),
+        }
+        parameters |= {key: value for key, value in more.items() if value}
+        return Fitted(
+            parameters,
+            {n: clean(gain * unit, 1.0) for n, gain in used.items()},
+            clean(offset * unit, self.size),
+            unit,
+            self.main,
+            delayed,
+            self.negated,
+            bool(self.gates) and not is_rounding(self.main),
+        )
+
+    # what is added to it
 
     def _bounded(self, fitted: Fitted) -> Fitted:
         """With the lower bound that the cycle's clamp is, as a membrane."""
@@ -335,7 +293,7 @@ class _Fit:
             raise NotAffine("it clips something else than its membrane")
         margin = (self.step.bound(clamps[0], values) - line.start) / line.slope
         bound = margin * fitted.scale + fitted.parameters["threshold"]
-        return _with(fitted, lower_bound=snap(_one(bound, "lower bounds"), self.size))
+        return _with(fitted, lower_bound=snap(the_one(bound, "lower bounds"), self.size))
 
     def _bounds(self, node: Rolled) -> bool:
         """It bounds from below something else than a count."""
@@ -367,240 +325,9 @@ class _Fit:
         names = [short(node.call.name) for node in self.cycle.order]  # type: ignore[attr-defined]
         return ", ".join(dict.fromkeys(name for name in names if name not in plain))
 
-    def _filter(self) -> Delay | None:
-        """The state of a current before the membrane; without other states it is the membrane."""
-        own = [d for d in self.cycle.delays if d not in self.cycle.filtered]
-        if not own or not self.cycle.filtered:
-            if len(self.cycle.filtered) > 1:
-                raise NotAffine("its input passes more than one filter")
-            return None
-        if len(self.cycle.filtered) > 1:
-            raise NotAffine("its input passes more than one filter")
-        return self.cycle.filtered[0]
-
-    def _without_current(self, states: Values) -> Values:
-        """Without current, and what waits as at the start."""
-        found = {}
-        for delay, value in states.items():
-            value = self.zero.expand_as(value) if delay in self.filtered else value
-            found[delay] = self.held.get(delay, value)
-        return found
-
-    def _exits(self) -> bool:
-        """What others read must be its spikes; do they say no where the comparator says yes?"""
+    def _adapts(self) -> bool:
+        """A state that waits for spikes alone changes how far the membrane is from firing."""
         states, inputs = self._states(), self._inputs()
-        first = next(iter([*states.values(), *inputs.values()]))
-        found = set()
-        for answer in (False, True):
-            forced = {self.main: torch.full(first.shape, answer), **self.gates}
-            values = self.step.run(states, inputs, forced)
-            for node in self.cycle.exits:
-                said = values[node].to(torch.float64)
-                found |= {bool(one) != answer for one in said.unique()}
-                if not bool(((said == 0) | (said == 1)).all()):
-                    found = {True, False}
-        if len(found) != 1:
-            raise NotAffine("its membrane is read outside of it, where spikes alone travel")
-        return found.pop()
-
-    # lines
-
-    def _check(self, one: Any, two: Any, why: str) -> None:
-        if not close(one, two, self.size):
-            raise NotAffine(why)
-
-    def _gains(self, gated: bool) -> Values:
-        """What a unit of every input adds to the margin."""
-        inputs, states = self.cycle.inputs, self._none(self.cycle.delays)
-        base = self._margin(states, self._none(inputs))
-        found: Values = {}
-        for node in inputs:
-            unit = {**self._none(inputs), node: self.zero + 1}
-            found[node] = (self._margin(states, unit) - base)[0]
-        states, given = self._states(fired=False if gated else None), self._inputs()
-        summed = sum((found[n] * given[n] for n in inputs), torch.zeros_like(self.zero))
-        without = self._margin(states, self._none(inputs))
-        self._check(
-            self._margin(states, given), without + summed, "its membrane is not a sum of its input"
-        )
-        if all(bool((gain == 0).all()) for gain in found.values()):
-            raise NotAffine("its input enters one step after it fires")
-        return found
-
-    def _current(self, direct: Values) -> tuple[Values, float, int]:
-        """Gains of X behind the current's filter, its decay, and the steps that X waits."""
-        if self.filter is None:
-            return direct, 0.0, 0
-        one, inputs = self.filter, self.cycle.inputs
-        none = self._none(inputs)
-        states = self._none(self.cycle.delays)
-        base = self._next(states, none, False)[one]
-        decay = self._next({**states, one: self.zero + 1}, none, False)[one] - base
-        weight = self._margin({**states, one: self.zero + 1}, none) - self._margin(states, none)
-        taken = {
-            node: (self._next(states, {**none, node: self.zero + 1}, False)[one] - base)[0]
-            for node in inputs
-        }
-        random, given = self._states(), self._inputs()
-        expected = decay * random[one] + sum(taken[n] * given[n] for n in inputs)
-        self._check(self._next(random, given, False)[one], expected, "its current is not a filter")
-        first = self.step.first(1)[one]
-        if float(base.abs().max()) or float(first.abs().max()):
-            raise NotAffine("its current does not start at zero")
-        rate = _one(decay, "decays of its current")
-        if rate == 0:
-            raise NotAffine("its current has no memory")
-        factor = (weight / decay)[0]
-        if all(close(factor * taken[n], direct[n], self.size) for n in inputs):
-            return direct, rate, 0
-        if all(bool((direct[n] == 0).all()) for n in inputs):
-            return {n: weight[0] * taken[n] for n in inputs}, rate, 1
-        raise NotAffine("a part of its input passes the current's filter, another does not")
-
-    def _lines(self, gated: bool) -> tuple[_Line, _Line]:
-        """H of the next step as a line of the margin, without a spike and with one."""
-        states, inputs = self._states(fired=False if gated else None), self._inputs()
-        margin, none = self._margin(states, inputs), self._none(self.cycle.inputs)
-        found = []
-        for fires in (False, True):
-            after = self._without_current(self._next(states, inputs, fires))
-            when = "after a spike" if fires else "without a spike"
-            found.append(self._line(margin, self._margin(after, none), when))
-        return found[0], found[1]
-
-    def _line(self, margin: Any, held: Any, when: str) -> _Line:
-        held = torch.broadcast_to(held, margin.shape)
-        around, mean = margin - margin.mean(0), held.mean(0)
-        slope = (around * (held - mean)).sum(0) / (around * around).sum(0)
-        start = mean - slope * margin.mean(0)
-        why = f"what its membrane keeps {when} is no line of the membrane ({self._oddities()})"
-        self._check(held, slope * margin + start, why)
-        return _Line(clean(slope, 1.0), clean(start, self.size))
-
-    # the equation
-
-    def _equation(
-        self,
-        gains: Values,
-        current: float,
-        delayed: int,
-        still: _Line,
-        fired: _Line,
-    ) -> Fitted:
-        decay = _one(still.slope, "decays")
-        first = self._margin(
-            self._without_current(self.step.first(1)), self._none(self.cycle.inputs)
-        )[0]
-        threshold, offset, reset, after = _shifted(still, fired, first, decay, self.size)
-        if bool((threshold <= 0).any()):
-            raise NotAffine("its threshold does not lie above what it rests at")
-        initial = first + threshold - offset
-        used = {n: gain for n, gain in gains.items() if bool((gain != 0).any())}
-        unit = _unit(used, threshold)
-        one = float((threshold * unit).reshape(-1)[0])
-        parameters = {
-            "kind": "lif",
-            "threshold": snap(one, self.size),
-            "fires_at": "gt" if strict(self.main) != self.negated else "ge",
-            "decay": snap(decay, 1.0),
-            "v_reset": snap(_one(after * unit, "reset values"), self.size),
-            "reset": reset,
-        }
-        more = {
-            "current_decay": snap(current, 1.0),
-            "initial": snap(_one(initial * unit, "initial membranes"), self.size),
-        }
-        parameters |= {key: value for key, value in more.items() if value}
-        return Fitted(
-            parameters,
-            {n: clean(gain * unit, 1.0) for n, gain in used.items()},
-            clean(offset * unit, self.size),
-            unit,
-            self.main,
-            delayed,
-            self.negated,
-        )
-
-
-def _shifted(
-    still: _Line, fired: _Line, first: Any, decay: float, size: float
-) -> tuple[Any, Any, str, Any]:
-    """(threshold, offset on X, kind of reset, v_reset): margins shifted so that U decays to 0."""
-    taken = still.start - fired.start  # by a spike, where both lines are parallel
-    zero = torch.zeros_like(taken)
-    cleared = bool((fired.slope == 0).all())
-    if not cleared and not close(fired.slope, still.slope, 1.0):
-        raise NotAffine("a spike neither clears its membrane nor subtracts from it")
-    kept = not cleared and close(taken, zero, size)
-    if decay < 1:
-        threshold = clean(-still.start / (1 - decay), size)
-    else:
-        started = clean(still.start - first, size)  # the membrane starts at zero
-        natural = kept or (cleared and bool((started > 0).all()))
-        threshold = started if natural else clean(taken, size)
-
-    def drift(threshold: Any) -> Any:
-        return clean(still.start + threshold * (1 - decay), size)
-
-    if kept:
-        return threshold, drift(threshold), "none", zero
-    if cleared:
-        if not bool((threshold > 0).all()) and decay:
-            threshold = clean(taken / decay, size)  # seen from the reset value, with a drift
-        after = fired.start + threshold - drift(threshold)
-        return threshold, drift(threshold), "hard", clean(after, size)
-    for amount, kind in ((taken / decay, "soft"), (taken, "soft_after")):
-        if close(amount, threshold, size):
-            return threshold, drift(threshold), kind, zero
-    if not bool((taken > 0).all()):
-        raise NotAffine("a spike adds to its membrane")
-    amount = clean(taken / decay, size)
-    return amount, drift(amount), "soft", zero
-
-
-def _unit(gains: Values, threshold: Any) -> Any:
-    """What margins are multiplied by: the first gain divided out, one threshold for all."""
-    first = next(iter(gains.values()))
-    reference = threshold.reshape(-1)[0]
-    common = first.abs().reshape(-1)[0]
-    if bool((threshold == reference).all()):
-        return torch.ones_like(threshold) / common
-    return reference / threshold / common
-
-
-def _one(values: Any, what: str) -> float:
-    """The one number that all channels have."""
-    flat = values.reshape(-1)
-    if not bool((flat - flat[0]).abs().max() <= AGREEMENT * max(1.0, float(flat.abs().max()))):
-        raise NotAffine(
-            f"it has {len(torch.unique(flat))} different {what}, and one is needed for all its"
-            " channels",
-            "train one number for the layer, or make a module of its own for each",
-        )
-    return float(flat[0])
-
-
-def close(one: Any, two: Any, size: float) -> bool:
-    two = torch.as_tensor(two, dtype=torch.float64)
-    scale = max(size, float(one.abs().max()), float(two.abs().max()))
-    return bool((one - two).abs().max() <= AGREEMENT * scale)
-
-
-def clean(values: Any, size: float) -> Any:
-    """Numbers of rounding's size are zero, and shorter numbers nearby are meant."""
-    flat = [snap(float(value), size) for value in values.reshape(-1)]
-    return torch.tensor(flat, dtype=torch.float64).reshape(values.shape)
-
-
-def snap(value: float, size: float) -> float:
-    """The nearest short number within rounding: decimal, or of float32, which modules hold."""
-    room = 4e-14 * max(size, abs(value))
-    if abs(value) <= room:
-        return 0.0
-    single = float(torch.tensor(value, dtype=torch.float32))
-    few = [float(f"{value:.{digits}g}") for digits in range(1, DIGITS + 1)]
-    near = (short for short in (*few[:6], single, *few[6:]) if abs(short - value) <= room)
-    return next(near, value)
-
-
-__all__ = ["Fitted", "NotAffine", "clean", "close", "fit", "refused", "snap"]
+        margin = self._margin(states, inputs)
+        moved = ({**states, one: states[one] + 1} for one in self.held)
+        return any(bool((self._margin(one, inputs) != margin).any()) for one in moved)

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 
 from snndeploy.errors import UnsupportedError
+from snndeploy.frontend.capture.affine import clean, close, snap
 from snndeploy.frontend.capture.cycles import Filter
-from snndeploy.frontend.capture.fit import PROBES, clean, close, snap
+from snndeploy.frontend.capture.probe import PROBES
 from snndeploy.frontend.capture.rolled import Delay, Rolled
 from snndeploy.frontend.capture.step import Step, Values
 

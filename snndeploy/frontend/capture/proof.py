@@ -115,7 +115,10 @@ def _told(captured: Captured, samples: int) -> tuple[str, ...]:
 
 
 def may_be_forced(neuron: Neuron) -> bool:
-    """A bound or a refractory time makes spikes at any moment mean something else."""
+    """A bound, a refractory time or a second comparison makes spikes at any moment mean something
+    else."""
+    if neuron.fitted.unforced:
+        return False
     return not {"lower_bound", "refractory", "most_spikes"} & set(neuron.fitted.parameters)
 
 

@@ -184,7 +184,8 @@ def _mul(reader: Any, a: dict[str, Any], module: str) -> Any:
     for factor in (a["self"], a["other"]):
         if isinstance(factor, Constant) and factor.uniform == 0:
             like = reader.made_call(aten.mul.Tensor, a, module)
-            return reader.constant(torch.zeros((), dtype=like.dtype).expand(like.shape))
+            zero = torch.float64 if like.dtype.is_floating_point else like.dtype
+            return reader.constant(torch.zeros((), dtype=zero).expand(like.shape), like.dtype)
     return None
 
 
@@ -208,6 +209,36 @@ def _addmm(reader: Any, a: dict[str, Any], module: str) -> Any:
     turned = reader.call(aten.t.default, {"self": a["mat2"]}, module)
     layer = {"input": a["mat1"], "weight": turned, "bias": a["self"]}
     return reader.call(aten.linear.default, layer, module)
+
+
+def _einsum(reader: Any, a: dict[str, Any], module: str) -> Any:
+    """...k, kd -> ...d with a constant is a linear layer (SpyTorch's way to write one)."""
+    if "..." in a["equation"] or len(a["tensors"]) != 2:
+        return None
+    given, _, result = a["equation"].replace(" ", "").partition("->")
+    one, _, two = given.partition(",")
+    x, weight = a["tensors"]
+    distinct = len(two) == 2 == len(set(two)) and len(set(one)) == len(one)
+    if not distinct or not isinstance(weight, Constant) or isinstance(x, Constant):
+        return None
+    if one[-1] != two[0] or two[1] in one or result != one[:-1] + two[1]:
+        return None
+    turned = reader.call(aten.t.default, {"self": weight}, module)
+    return reader.call(aten.linear.default, {"input": x, "weight": turned}, module)
+
+
+def _index_put(reader: Any, a: dict[str, Any], module: str) -> Any:
+    """x[mask] = number is where(mask, number, x); else it may write the places of the largest."""
+    mask, *more = a["indices"]
+    value = a["values"]
+    number = value.uniform if isinstance(value, Constant) else None
+    if more or mask is None or mask.dtype is not torch.bool or mask.shape != a["self"].shape:
+        return masks.written(reader, a, module)
+    if number is None or a.get("accumulate"):
+        return None
+    written = reader.constant(torch.tensor(number, dtype=torch.float64), a["self"].dtype)
+    chosen = {"condition": mask, "self": written, "other": a["self"]}
+    return reader.call(aten.where.self, chosen, module)
 
 
 def _is(value: Any, name: str) -> bool:
@@ -239,6 +270,7 @@ SIMPLER: dict[str, Rule] = {
     "aten.matmul.default": _matmul,
     "aten.addmm.default": _addmm,
     "aten.squeeze.dim": masks.squeezed,
-    "aten.index_put.default": masks.written,
     "aten.scatter.value": masks.scattered,
+    "aten.einsum.default": _einsum,
+    "aten.index_put.default": _index_put,
 }

@@ -99,7 +99,8 @@ class Step:
         """States before the first step."""
         found: Values = {}
         for delay in self.part.delays:
-            value = torch.as_tensor(_double(delay.initial.value), dtype=torch.float64)
+            kind = torch.bool if delay.dtype is torch.bool else torch.float64
+            value = torch.as_tensor(_double(delay.initial.value), dtype=kind)
             found[delay] = value.expand(probes, *self.shape)
         return found
 

@@ -60,6 +60,69 @@ class Synaptic(Leaky):
         return Surrogate.apply(mem - self.threshold), syn, mem
 
 
+class SynapticInPlace(Leaky):
+    """snnTorch 1.0 to the letter: zero, none, and `reset_delay`."""
+
+    def __init__(self, alpha=0.8, delayed=True, **more):
+        super().__init__(**more)
+        self.alpha, self.delayed = alpha, delayed
+
+    def forward(self, x, syn, mem):
+        spiked = Surrogate.apply(mem - self.threshold).detach()
+        syn, mem = self.next(x, syn, mem)
+        if self.reset == "zero":
+            syn -= 0 * spiked
+            mem -= mem * spiked
+        spike = Surrogate.apply(mem - self.threshold)
+        if not self.delayed:
+            mem = mem - (spike - spiked) * mem
+        return spike, syn, mem
+
+    def next(self, x, syn, mem):
+        syn = self.alpha * syn + x
+        return syn, self.beta * mem + syn
+
+
+class LeakyAtOnce(Leaky):
+    """snnTorch's `reset_delay=False`: the reset is made again where the next step would have."""
+
+    def forward(self, x, mem):
+        spiked = Surrogate.apply(mem - self.threshold).detach()
+        if self.reset == "zero":
+            mem = self.beta * ((1 - spiked) * mem) + x
+        else:
+            mem = self.beta * mem + x - spiked * self.threshold
+        spike = Surrogate.apply(mem - self.threshold)
+        again = spike - spiked
+        return spike, mem - again * (mem if self.reset == "zero" else self.threshold)
+
+
+class RSynaptic(nn.Module):
+    """i = alpha i + x + V s[t-1];  u = beta v + i - threshold s[t-1]"""
+
+    def __init__(self, width, alpha=0.8, beta=0.9, threshold=1.0):
+        super().__init__()
+        self.alpha, self.beta, self.threshold = alpha, beta, threshold
+        self.recurrent = nn.Linear(width, width)
+
+    def forward(self, x, spk, syn, mem):
+        spiked = Surrogate.apply(mem - self.threshold).detach()
+        syn = self.alpha * syn + x + self.recurrent(spk)
+        mem = self.beta * mem + syn - spiked * self.threshold
+        spk = Surrogate.apply(mem - self.threshold)
+        return spk, spk, syn, mem
+
+
+class SpyTorch(nn.Module):
+    """Of its tutorial: it fires before the current enters, which fires a step later."""
+
+    def forward(self, x, syn, mem):
+        above = mem - 1.0
+        out = torch.zeros_like(above)
+        out[above > 0] = 1.0
+        return out, 0.8 * syn + x, (0.9 * mem + syn) * (1.0 - out.detach())
+
+
 class RLeaky(nn.Module):
     """u = beta v + x + V s[t-1] - threshold s[t-1]"""
 

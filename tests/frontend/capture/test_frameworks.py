@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import pytest
 import torch
-from framework_twins import JellyLIF, Leaky, MemUpdate, NorseLIF, NorseLIFBox, RLeaky, Synaptic
+from framework_twins import (
+    JellyLIF,
+    Leaky,
+    LeakyAtOnce,
+    MemUpdate,
+    NorseLIF,
+    NorseLIFBox,
+    RLeaky,
+    RSynaptic,
+    SpyTorch,
+    Surrogate,
+    Synaptic,
+    SynapticInPlace,
+)
 from loop_nets import EXAMPLE, Sequence, Stepped, drawn, stated
 from torch import nn
 
+from snndeploy.errors import UnsupportedError
 from snndeploy.frontend.torch import trace
 
 pytestmark = pytest.mark.torch
@@ -20,7 +34,7 @@ def one_neuron(net, example=EXAMPLE):
     return neuron
 
 
-def expected(threshold, fires_at, decay, reset, v_reset=0.0, **more):
+def expected(threshold, fires_at, decay, reset="hard", v_reset=0.0, **more):
     return dict(
         threshold=threshold, fires_at=fires_at, decay=decay, v_reset=v_reset, reset=reset, **more
     )
@@ -42,6 +56,84 @@ def test_snntorch_synaptic():
     assert dropping == expected(
         1.0, "gt", BETA, "hard", current_decay=0.8, refractory=1, refractory_input="dropped"
     )
+
+
+@pytest.mark.parametrize(
+    ("reset", "delayed", "says"),
+    [
+        ("zero", True, dict(reset="hard", refractory=1, refractory_input="dropped")),
+        ("zero", False, dict(reset="hard")),
+        ("none", True, dict(reset="none")),
+    ],
+)
+def test_snntorch_synaptic_to_the_letter(reset, delayed, says):
+    net = Stepped(SynapticInPlace(reset=reset, delayed=delayed), 2)
+    assert stated(one_neuron(net)) == expected(1.0, "gt", BETA, current_decay=0.8, **says)
+
+
+def test_snntorch_without_reset_delay():
+    """To zero it is the hard reset; a subtraction above twice the threshold resets once more."""
+    found = stated(one_neuron(Stepped(LeakyAtOnce(reset="zero"), 1)))
+    assert found == expected(1.0, "gt", BETA, "hard")
+    with pytest.raises(UnsupportedError) as caught:
+        trace(Stepped(LeakyAtOnce(), 1), EXAMPLE)
+    assert str(caught.value) == (
+        "the neuron in module 'neuron' is not one that the compiler reads from its loop: it"
+        " compares its membrane a second time, behind the reset, and what is left may still lie"
+        " above the threshold: the next step then resets it once more; reset it once for every"
+        " spike (snnTorch: reset_delay=True), or to zero"
+    )
+
+
+def test_a_filter_on_the_way_back_is_its_current():
+    neuron = RSynaptic(8)
+    node = one_neuron(Stepped(neuron, 3))
+    assert stated(node) == expected(1.0, "gt", 0.9, "soft_after", current_decay=0.8)
+    layer = next(n for n in node.feedback.nodes if n.op == "linear")
+    assert (layer.parameters["weight"] == neuron.recurrent.weight.detach().numpy()).all()
+
+
+def test_a_filter_of_its_own_spikes_is_refused():
+    class Traced(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.recurrent = drawn(nn.Linear(8, 8), seed=2)
+
+        def forward(self, x, trace, mem):
+            u = 0.5 * mem + x + self.recurrent(trace)
+            spike = Surrogate.apply(u - 1.0)
+            return spike, 0.5 * trace + spike, u * (1 - spike)
+
+    with pytest.raises(UnsupportedError, match="its spikes come back to it through a filter"):
+        trace(Stepped(Traced(), 2), EXAMPLE)
+
+
+def test_spytorch_fires_before_its_current_enters():
+    """syn enters U a step after it was made, and X is in syn a step later: a delay of one step."""
+    graph = trace(Stepped(SpyTorch(), 2), EXAMPLE)
+    (neuron,) = graph.neurons()
+    assert stated(neuron) == expected(
+        1.0, "gt", 0.9, "hard", current_decay=0.8, refractory=1, refractory_input="dropped"
+    )
+    assert [node.attributes["steps"] for node in graph.nodes if node.op == "delay"]
+
+
+def test_a_layer_written_with_einsum():
+    class Net(nn.Module):
+        timesteps, input_signal = 6, "binary"
+
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.weight = nn.Parameter(torch.randn(5, 8))
+            self.neuron = JellyLIF(2.0)
+
+        def forward(self, x):
+            return self.neuron(torch.einsum("abc,cd->abd", (x, self.weight)).transpose(0, 1))
+
+    net = Net()
+    layer = next(node for node in trace(net, EXAMPLE).nodes if node.op == "linear")
+    assert (layer.parameters["weight"] == net.weight.detach().numpy().T).all()
 
 
 def test_snntorch_rleaky_feeds_its_spikes_back():
