@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto
 
-from snndeploy.backends.onnx.writer import Writer
+from snndeploy.backends.onnx import planes
+from snndeploy.backends.onnx.writer import Inputs, Writer
 from snndeploy.graph import Node
 
-Inputs = Sequence[tuple[str, Node]]
 Write = Callable[[Writer, Node, Inputs], str]
 RELATIONS = {
     "ge": "GreaterOrEqual", "gt": "Greater", "le": "LessOrEqual", "lt": "Less", "eq": "Equal",
@@ -228,11 +228,18 @@ def concatenate(write: Writer, node: Node, inputs: Inputs) -> str:
 
 OPERATIONS: Mapping[str, Write] = {
     "conv": conv,
+    "conv_transpose": planes.conv_transpose,
+    "upsample": planes.upsample,
     "pad": pad,
+    "extend": planes.extend,
     "linear": linear,
     "norm": norm,
+    "group_norm": planes.group_norm,
+    "layer_norm": planes.layer_norm,
     "avg_pool": average_pool,
     "max_pool": max_pool,
+    "mean_windows": planes.mean_windows,
+    "max_windows": planes.max_windows,
     "add": standard("Add"),
     "subtract": standard("Sub"),
     "multiply": standard("Mul"),

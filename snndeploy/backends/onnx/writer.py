@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-OPSET = 17  # of 2022: old enough for every runtime, and LayerNormalization is not needed
+from snndeploy.graph import Node
+
+OPSET = 17  # of 2022: the first with LayerNormalization, and old enough for every runtime
+Inputs = Sequence[tuple[str, Node]]
+"""What a node reads: the name of each value, and the node that gives it."""
 
 
 class Writer:
