@@ -28,7 +28,13 @@ def delay(roller: Roller, column: Column) -> Rolled | None:
     return roller.delayed(source, first)
 
 
-def cleared(roller: Roller, column: Column) -> Rolled | None:
+def cleared_now(roller: Roller, column: Column) -> Rolled | None:
+    """The same with a value that is known to be of the step itself: what is cleared is not the
+    next step's, which a delay would make of an input that all steps share."""
+    return cleared(roller, column, of_step=True)
+
+
+def cleared(roller: Roller, column: Column, *, of_step: bool = False) -> Rolled | None:
     """A first step where nothing is multiplied by what the others multiply."""
     first, second = column[0], column[1] if len(column) > 1 else ANY
     real = [member for member in column[1:] if member is not ANY]
@@ -39,20 +45,22 @@ def cleared(roller: Roller, column: Column) -> Rolled | None:
         return None
     for own, other in (("self", "other"), ("other", "self")):
         found = roller.tried(
-            lambda own=own, other=other: _product(roller, column, second, own, other)  # type: ignore[misc]
+            lambda own=own, other=other: _product(roller, column, second, own, other, of_step)  # type: ignore[misc]
         )
         if found is not None:
             return found
     return None
 
 
-def _product(roller: Roller, column: Column, second: Call, own: str, other: str) -> Rolled:
+def _product(
+    roller: Roller, column: Column, second: Call, own: str, other: str, of_step: bool
+) -> Rolled:
     family = Steps(second.shape, second.dtype, second.module, second, column)
     roller.remember(roller.memo, column, family)
     roller.own(family)
     rest = [ANY if member is ANY else member.arguments for member in column[1:]]
     factors = (ANY, *(ANY if a is ANY else a[other] for a in rest))
-    known = roller.family(factors, 0) or roller.same(factors)
+    known = roller.family(factors, 0) or (None if of_step else roller.same(factors))
     if known is None:
         raise NotRolled("its first step multiplies by zero", second.module, 0)
     mine = roller.zip((column[0], *(ANY if a is ANY else a[own] for a in rest)))
@@ -112,4 +120,4 @@ def zero_added(roller: Roller, column: Column) -> Rolled | None:
     return None
 
 
-FIRST_STEP = (delay, cleared, elided, zero_added)
+FIRST_STEP = (cleared_now, delay, cleared, elided, zero_added)

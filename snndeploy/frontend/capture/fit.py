@@ -34,7 +34,7 @@ from snndeploy.frontend.capture.counts import most_counted
 from snndeploy.frontend.capture.cycles import Cycle
 from snndeploy.frontend.capture.operators import short
 from snndeploy.frontend.capture.probe import PROBES, Probe
-from snndeploy.frontend.capture.rolled import Rolled, Steps
+from snndeploy.frontend.capture.rolled import Fixed, Rolled, Steps
 from snndeploy.frontend.capture.step import Step, Values, is_lower_bound, is_rounding, strict
 from snndeploy.neurons import equation_of
 
@@ -61,10 +61,21 @@ class Fitted:
     unforced: bool = False
 
 
-DESCRIBED = (
-    "describe it by a method of its module: def neuron_parameters(self): return dict(threshold=1.0,"
-    ' decay=0.5, v_reset=0.0, fires_at="ge", reset="hard", time_axis=0)'
-)
+def described(cycle: Cycle) -> str:
+    """The method to paste, with what the neuron's one comparison says; the rest is an example."""
+    threshold, fires_at = 1.0, "ge"
+    known = len(cycle.comparisons) == 1 and strict(cycle.comparisons[0]) is not None
+    if known:
+        (main,) = cycle.comparisons
+        fires_at = "gt" if strict(main) else "ge"
+        other = main.arguments.get("other")
+        number = other.value.uniform if isinstance(other, Fixed) else other
+        threshold = number if isinstance(number, (int, float)) and number > 0 else threshold
+    return (
+        "describe it by a method of its module: def neuron_parameters(self): return"
+        f" dict(threshold={float(threshold)!r}, decay=0.5, v_reset=0.0, fires_at={fires_at!r},"
+        " reset='hard', time_axis=0)"
+    ).replace("'", '"')
 
 
 def _with(fitted: Fitted, **parameters: Any) -> Fitted:
@@ -115,7 +126,7 @@ def refused(cycle: Cycle, why: str, cure: str = "") -> UnsupportedError:
     where = f" in module {cycle.module!r}" if cycle.module else ""
     return UnsupportedError(
         f"the neuron{where} is not one that the compiler reads from its loop: {why};"
-        f" {cure or DESCRIBED}",
+        f" {cure or described(cycle)}",
         node=cycle.module,
         reason=why,
     )
@@ -224,6 +235,9 @@ class _Fit(Probe):
         slope = (around * (held - mean)).sum(0) / (around * around).sum(0)
         start = mean - slope * margin.mean(0)
         why = f"what its membrane keeps {when} is no line of the membrane ({self._oddities()})"
+        bent = self._bent(when == "after a spike")
+        if bent:
+            why += f": of its {len(self.cycle.delays)} states {bent}"
         self._check(held, slope * margin + start, why)
         return Line(clean(slope, 1.0), clean(start, self.size))
 
@@ -318,6 +332,20 @@ class _Fit(Probe):
         if most is None:
             raise NotAffine("what others read of it is no count of its spikes")
         return most
+
+    def _bent(self, fires: bool) -> str:
+        """Which of several states is no affine map of states and inputs: half way between two
+        points it is not half of what it is there."""
+        if len(self.cycle.delays) < 2:
+            return ""
+        ends = [(self._states(), self._inputs()) for _ in range(2)]
+        middle = [{n: (one[n] + two[n]) / 2 for n in one} for one, two in zip(*ends, strict=True)]
+        found = [self._next(states, inputs, fires) for states, inputs in (*ends, middle)]
+        one, two, half = found
+        wrong = [d for d in half if not close((one[d] + two[d]) / 2, half[d], self.size)]
+        sources = [delay.source for delay in self.cycle.delays if delay in wrong]
+        names = [short(source.call.name) for source in sources if isinstance(source, Steps)]
+        return f"that which {' and that which '.join(names)} gives is not affine" if names else ""
 
     def _oddities(self) -> str:
         """Operators of its cycle that are not linear."""

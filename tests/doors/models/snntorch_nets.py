@@ -129,7 +129,10 @@ def tutorial5(num_steps=25, readout="stacks", reset_mechanism="subtract", reset_
 
 
 def lapicque(reset_mechanism="subtract"):
-    return lively(Tutorial5(25, lambda: snn.Lapicque(beta=0.9, reset_mechanism=reset_mechanism)))
+    def make():
+        return snn.Lapicque(beta=0.9, reset_mechanism=reset_mechanism)
+
+    return lively(Tutorial5(25, make), 10.0)  # its current charges a capacity of 9
 
 
 def tutorial6(pooled_currents=True, num_steps=50):

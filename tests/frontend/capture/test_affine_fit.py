@@ -154,6 +154,28 @@ def test_what_is_no_such_neuron_is_named_with_a_description_to_paste():
     )
 
 
+class Gated(nn.Module):
+    """What it remembers enters squashed; it fires above 0.75."""
+
+    def forward(self, x):
+        held, gate, out = torch.zeros_like(x[0]), torch.zeros_like(x[0]), []
+        for step in x:
+            u = held + step + 0.5 * gate
+            s = (u > 0.75).to(x.dtype)
+            gate = torch.tanh(u)
+            held = 0.5 * u * (1 - s)
+            out.append(s)
+        return torch.stack(out)
+
+
+def test_the_state_that_is_not_affine_is_named_and_what_is_known_is_filled_in():
+    with pytest.raises(UnsupportedError) as caught:
+        trace(Sequence(Gated()), EXAMPLE)
+    said = str(caught.value)
+    assert "of its 2 states that which mul gives is not affine; describe it by" in said
+    assert 'dict(threshold=0.75, decay=0.5, v_reset=0.0, fires_at="gt", reset="hard"' in said
+
+
 def test_an_adaptive_threshold_is_named():
     with pytest.raises(UnsupportedError) as caught:
         trace(Sequence(Adaptive()), EXAMPLE)

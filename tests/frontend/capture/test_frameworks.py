@@ -71,6 +71,30 @@ def test_snntorch_synaptic_to_the_letter(reset, delayed, says):
     assert stated(one_neuron(net)) == expected(1.0, "gt", BETA, current_decay=0.8, **says)
 
 
+def test_an_input_that_all_steps_share_is_cleared_with_its_own_step():
+    """u = beta v + x - s' (beta v + x) with the same x at every step (Lapicque, RLeaky: zero)."""
+
+    class Still(nn.Module):
+        timesteps, input_signal = 6, "real"
+
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = drawn(nn.Linear(5, 8)), drawn(nn.Linear(8, 3), seed=1)
+
+        def forward(self, x):
+            mem, spikes = torch.zeros(len(x), 8), []
+            for _ in range(6):
+                spiked = Surrogate.apply(mem - 1.0)
+                base = 0.875 * mem + self.first(x)
+                mem = base - spiked * base
+                spikes.append(Surrogate.apply(mem - 1.0))
+            return self.last(torch.stack(spikes).mean(0))
+
+    found = stated(one_neuron(Still(), torch.zeros(1, 5)))
+    dropped = dict(refractory=1, refractory_input="dropped")
+    assert found == expected(1.0, "gt", 0.875, "hard", **dropped)
+
+
 def test_snntorch_without_reset_delay():
     """To zero it is the hard reset; a subtraction above twice the threshold resets once more."""
     found = stated(one_neuron(Stepped(LeakyAtOnce(reset="zero"), 1)))
