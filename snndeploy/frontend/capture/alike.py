@@ -70,6 +70,17 @@ def literals(call: Call) -> Any:
     return tuple((key, literal(value)) for key, value in call.arguments.items())
 
 
+def unlike(call: Call, usual: Call) -> str:
+    """In which number of theirs two calls of an operator differ, where it is one."""
+    kept = [(call.arguments.get(key), usual.arguments.get(key)) for key in call.arguments]
+    numbers = [pair for pair in kept if all(isinstance(one, (int, float)) for one in pair)]
+    other = [(mine, theirs) for mine, theirs in numbers if mine != theirs]
+    if len(other) != 1 or call.shape != usual.shape:
+        return f"{said(call)} has other numbers or sizes than at other steps"
+    ((mine, theirs),) = other
+    return f"{said(call)} with {mine:g} where other steps have {theirs:g}"
+
+
 def turned(values: Sequence[Any], usual: Sequence[Any]) -> list[Any]:
     """The two operands in the order in which they are most like the usual ones."""
     straight = sum(likeness(mine, theirs) for mine, theirs in zip(values, usual, strict=True))

@@ -30,6 +30,7 @@ from snndeploy.frontend.capture.alike import (
     said,
     sort,
     turned,
+    unlike,
 )
 from snndeploy.frontend.capture.first_step import COMMUTE, FIRST_STEP
 from snndeploy.frontend.capture.numbers_by_step import (
@@ -287,8 +288,7 @@ class Roller:
                 rows.append([ANY] * width)
                 continue
             if literals(member) != usual or member.shape != exemplar.shape:
-                what = f"{said(member)} has other numbers or sizes than at other steps"
-                raise NotRolled(what, member.module, step)
+                raise NotRolled(unlike(member, exemplar), member.module, step)
             values = member.sources()
             if member.name in COMMUTE and width == 2:
                 values = turned(values, exemplar.sources())

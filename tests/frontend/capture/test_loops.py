@@ -247,7 +247,7 @@ SABOTAGED = {
         for name, says in {
             "weights": "step 3 of module 'first': linear with another tensor",
             "alternating": "step 2 of module 'first': linear with another tensor",
-            "threshold": "step 3: ge",
+            "threshold": "step 3: ge with 1.5 where other steps have 1",
             "decay": "step 3: mul with 0.7 where other steps have 0.5",
             "reset": "step 3: it has add where other steps have mul",
             "mask": "step 1: it has _to_copy where other steps have mul",
