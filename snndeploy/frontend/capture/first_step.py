@@ -44,23 +44,28 @@ def cleared(roller: Roller, column: Column, *, of_step: bool = False) -> Rolled 
     if any(sort(member) != sort(second) for member in real):
         return None
     for own, other in (("self", "other"), ("other", "self")):
+        if of_step and roller.family(_of_key(column, other), 0) is None:
+            continue
         found = roller.tried(
-            lambda own=own, other=other: _product(roller, column, second, own, other, of_step)  # type: ignore[misc]
+            lambda own=own, other=other: _product(roller, column, second, own, other)  # type: ignore[misc]
         )
         if found is not None:
             return found
     return None
 
 
-def _product(
-    roller: Roller, column: Column, second: Call, own: str, other: str, of_step: bool
-) -> Rolled:
+def _of_key(column: Column, key: str) -> Column:
+    """That argument of every step but the first."""
+    return (ANY, *(ANY if member is ANY else member.arguments[key] for member in column[1:]))
+
+
+def _product(roller: Roller, column: Column, second: Call, own: str, other: str) -> Rolled:
     family = Steps(second.shape, second.dtype, second.module, second, column)
     roller.remember(roller.memo, column, family)
     roller.own(family)
     rest = [ANY if member is ANY else member.arguments for member in column[1:]]
-    factors = (ANY, *(ANY if a is ANY else a[other] for a in rest))
-    known = roller.family(factors, 0) or (None if of_step else roller.same(factors))
+    factors = _of_key(column, other)
+    known = roller.family(factors, 0) or roller.same(factors)
     if known is None:
         raise NotRolled("its first step multiplies by zero", second.module, 0)
     mine = roller.zip((column[0], *(ANY if a is ANY else a[own] for a in rest)))
