@@ -2,6 +2,7 @@
 the new ones are there, never a mixture, and the next run leaves nothing behind."""
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -28,6 +29,7 @@ COMMANDS = {
     "nir": ("export {0}.snnp --format nir -o out", "net", "other"),
     "map": ("export {0}.snnp --format map -o out", "net", "other"),
 }
+MOST = 8
 INPUTS = ("nets.py", "net.snnp", "other.snnp", "d.npz")
 
 
@@ -90,23 +92,30 @@ def test_old_or_new_and_nothing_else(bench, name):
     old = contents(out)
     assert old != new and done["operations"] > 2
     inputs = {each: contents(folder / each) for each in INPUTS}
-    for number in SIGNALS:
-        for stop_at in range(1, job(text.format(second))["operations"] + 1):
-            assert job(text.format(first))["code"] == 0
-            assert contents(out) == old
-            if out.is_dir():
-                (out / "notes.txt").write_text("mine")
-            answer = job(text.format(second), stop_at, number)
-            found = contents(out)
-            mine = found.pop("notes.txt", None) if out.is_dir() else None
-            where = f"{name}, {number.name} at operation {stop_at}"
-            assert found in (old, new), where
-            assert out.is_file() or mine is not None, f"{where}: the user's file is gone"
-            assert answer["code"] in (0, -int(number), 130, 143), where
-            assert {each: contents(folder / each) for each in INPUTS} == inputs, where
-            if number is not signal.SIGKILL:
-                assert entries(folder) == {*INPUTS, "out"}, where
-            assert job(text.format(first))["code"] == 0
-            assert entries(folder) == {*INPUTS, "out"}, f"{where}: litter after the next run"
-            if out.is_dir():
-                (out / "notes.txt").unlink()
+    last = job(text.format(second))["operations"]
+    assert job(text.format(first))["code"] == 0
+    for number, stop_at in itertools.product(SIGNALS, points(last)):
+        where = f"{name}, {number.name} at operation {stop_at}"
+        if out.is_dir():
+            (out / "notes.txt").write_text("mine")
+        answer = job(text.format(second), stop_at, number)
+        found = contents(out)
+        mine = found.pop("notes.txt", None) if out.is_dir() else None
+        assert found in (old, new), where
+        assert out.is_file() or mine is not None, f"{where}: the user's file is gone"
+        assert answer["code"] in (0, -int(number), 130, 143), where
+        assert {each: contents(folder / each) for each in INPUTS} == inputs, where
+        if number is not signal.SIGKILL:
+            assert entries(folder) == {*INPUTS, "out"}, where
+        assert job(text.format(first))["code"] == 0
+        assert entries(folder) == {*INPUTS, "out"}, f"{where}: litter after the next run"
+        if out.is_dir():
+            (out / "notes.txt").unlink()
+        assert contents(out) == old, where
+
+
+def points(last):
+    """All operations where SNNDEPLOY_ALL_CRASH_POINTS is set (half an hour), else up to MOST."""
+    if os.environ.get("SNNDEPLOY_ALL_CRASH_POINTS"):
+        return range(1, last + 1)
+    return sorted({round(place) for place in np.linspace(1, last, min(last, MOST))})
