@@ -14,7 +14,7 @@ from snndeploy.files import tables
 from snndeploy.files.budget import GIB, check_budget, memory_of
 
 PEAK = """
-import resource, sys
+import resource
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
 from snndeploy.errors import DeployError
@@ -24,7 +24,8 @@ try:
     {0}
 except DeployError as error:
     print(error)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+status = Path("/proc/self/status").read_text()  # ru_maxrss would begin with our own
+print(int(status.partition("VmHWM:")[2].split()[0]) >> 10)
 """
 
 

@@ -454,8 +454,8 @@ def enormous(file):
         (virtual, "layer 0 (dense) field 'weight' is stored outside this file; refused"),
         (never_written,
          "layer 0 (dense) field 'weight' declares 12582912 bytes, but the file stores 0"),
-        (enormous, "layer 0 (dense) field 'weight' holds 8796093022208 bytes; 1073741780 of "
-         "1073741824 are left for this file"),
+        (enormous, "layer 0 (dense) field 'weight' holds 8,796,093,022,208 bytes; 1,073,741,780 "
+         "of 1,073,741,824 are left for this file: raise that with --memory 8193"),
         (lambda file: file["layer/0"].create_dataset("weight", data="text"),
          "layer 0 (dense) field 'weight' holds object, not numbers"),
     ],

@@ -46,8 +46,8 @@ def all_fire(network):
     }
 
 
-def counted(network, layout, spikes, injected):
-    counter = TrafficCounter(network, layout, 1)
+def counted(network, layout, spikes, injected, target=None):
+    counter = TrafficCounter(network, layout, 1, target)
     for index, values in injected.items():
         counter.observe_injection(index, values)
     for population in network.populations:
@@ -91,7 +91,7 @@ def test_expectation_at_rate_one_is_the_traffic_of_all_firing(mode, case):
         for index, injection in enumerate(network.injections)
         if injection.mode == "graded"
     }
-    traffic = counted(network, layout, all_fire(network), injected)
+    traffic = counted(network, layout, all_fire(network), injected, LOIHI1)
     timing = analytic_timing(traffic, layout, LOIHI1, network.timesteps)
     energy = chip_energy(traffic, timing, layout, LOIHI1)
     found = expect(network, layout, LOIHI1, {p.name: 1.0 for p in network.populations})

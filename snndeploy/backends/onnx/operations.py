@@ -135,6 +135,16 @@ def top_k(write: Writer, node: Node, inputs: Inputs) -> str:
     return write.several("TopK", node.name, 2, inputs[0][0], count, axis=axis)[0]
 
 
+def top_k_mask(write: Writer, node: Node, inputs: Inputs) -> str:
+    """1 at the places of the largest values: of equal ones the first, where torch may differ."""
+    count, axis = write.counts([node.attributes["count"]]), node.attributes["dimension"]
+    ranked = write.several("TopK", f"{node.name}_ranked", 2, inputs[0][0], count, axis=axis)
+    shape = write.add("Shape", f"{node.name}_shape", ranked[1])
+    ones = write.add("Expand", f"{node.name}_ones", write.constant([1.0]), shape)
+    zeros = number(write, f"{node.name}_zeros", "Mul", inputs[0][0], 0.0)
+    return write.add("ScatterElements", node.name, zeros, ranked[1], ones, axis=axis)
+
+
 def argmax(write: Writer, node: Node, inputs: Inputs) -> str:
     axis = node.attributes["dimension"]
     place = write.add("ArgMax", f"{node.name}_place", inputs[0][0], axis=axis, keepdims=0)
@@ -257,6 +267,7 @@ OPERATIONS: Mapping[str, Write] = {
     "max": reduced("ReduceMax"),
     "min": reduced("ReduceMin"),
     "top_k": top_k,
+    "top_k_mask": top_k_mask,
     "softmax": along("Softmax"),
     "log_softmax": along("LogSoftmax"),
     "argmax": argmax,
