@@ -61,8 +61,7 @@ def new_file(folder: Path) -> Iterator[tuple[int, Path]]:
             _lock(handle)
         yield handle, path
     finally:
-        with suppress(FileNotFoundError):
-            path.unlink()
+        _remove(path)
 
 
 @contextmanager
@@ -78,7 +77,7 @@ def new_folder(parent: Path) -> Iterator[Path]:
                 _lock(handle)
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
         if handle >= 0:
             os.close(handle)
 
@@ -117,6 +116,22 @@ def _lock(handle: int) -> None:
         return
     with suppress(OSError):
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _remove(path: Path) -> None:
+    """Also where a signal falls while it is removed."""
+    try:
+        _removed(path)
+    except BaseException:
+        _removed(path)
+        raise
+
+
+def _removed(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _remove_abandoned(folder: Path) -> None:
