@@ -161,13 +161,9 @@ def _activity(graph: Any, network: Any, asked: Asked) -> Any:
     if asked.rate is not None:
         return uniform(network.neurons, asked.rate, asked.input_rate)
     if asked.rates is not None:
-        table = _read_table(asked.rates)
-        return from_table(network.neurons, table, asked.rates.name, asked.input_rate)
+        rates = table(asked.rates, "rates file", DataError)
+        return from_table(network.neurons, rates, asked.rates.name, asked.input_rate)
     return None if asked.data is None else _measured(graph, asked)
-
-
-def _read_table(path: Path) -> Any:
-    return table(path, "rates file", DataError)
 
 
 def _measured(graph: Any, asked: Asked) -> Any:

@@ -24,6 +24,7 @@ MARK = "snndeploy"  # a JSON document's first key, a page's generator, a model's
 HEAD_BYTES = 1 << 16
 LARGEST_RECORD = 1 << 22
 SEAL = "seal.json"  # a member of every program file
+HDF5 = b"\x89HDF"  # .net and .nir: an attribute of the root is MARK
 
 _forced: ContextVar[bool] = ContextVar("forced", default=False)
 
@@ -37,11 +38,8 @@ class Form(NamedTuple):
 
 FORMS = (
     Form(b"{\n ", f'{{\n "{MARK}": '.encode()),
-    Form(b'{"schema": "snndeploy.', b""),  # core maps
     Form(b"<!DOCTYPE html>", f'<meta name="generator" content="{MARK}'.encode()),
-    Form(b"\x89HDF", MARK.encode()),  # .net and .nir
     Form(b"\x08", b"\x12" + bytes([len(MARK)]) + MARK.encode()),  # ONNX: ir_version, producer_name
-    Form(b"# " + MARK.encode(), MARK.encode()),
 )
 
 
@@ -80,6 +78,8 @@ def is_ours(path: Path) -> bool:
         return True
     if head.startswith(b"PK"):
         return _is_program(path)
+    if head.startswith(HDF5):
+        return _is_marked(path)
     return any(head.startswith(form.begins) and form.mark in head for form in FORMS)
 
 
@@ -88,6 +88,17 @@ def _is_program(path: Path) -> bool:
         with zipfile.ZipFile(path) as archive:
             return SEAL in archive.namelist()
     except Exception:  # zipfile raises many kinds for a damaged file
+        return False
+
+
+def _is_marked(path: Path) -> bool:
+    """Anywhere in the file: HDF5 puts what is added last behind the numbers."""
+    try:
+        from snndeploy.files.hdf5 import h5py
+
+        with h5py.File(path, "r") as file:
+            return MARK in file.attrs
+    except Exception:  # without h5py, or of a damaged file, of which h5py raises many kinds
         return False
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 if sys.platform != "win32":
     import fcntl
 
-PREFIX, SUFFIX = ".snndeploy-", ".part"
+PREFIX, SUFFIX, ASIDE = ".snndeploy-", ".part", ".old"
 AT_CWD, EXCHANGE = -100, 2  # renameat2(2)
 
 
@@ -86,12 +86,17 @@ def exchange(part: Path, place: Path) -> None:
     """A folder takes the place of another, which is then where the part was.
 
     In one operation on Linux, so that something whole is there always; elsewhere in two renames.
+    Between these the older one, which has the user's files, is no part that anybody removes.
     """
     if sys.platform == "linux" and _exchanged(part, place):
         return
-    aside = _name(part.parent)
+    aside = part.with_suffix(ASIDE)
     place.rename(aside)
-    part.rename(place)
+    try:
+        part.rename(place)
+    except BaseException:
+        aside.rename(place)
+        raise
     aside.rename(part)
 
 

@@ -231,7 +231,7 @@ the text, origin and folder of the chip meant."""
 
 def parse(text: str, origin: str) -> tuple[dict[str, str], dict[str, Quantity]]:
     """The plain names and the quantities ("cores.neurons_per_core" ...) of a full chip file."""
-    return _parse(_toml(text, origin), origin)
+    return _parse(toml(text, origin, TargetError), origin)
 
 
 def resolve(text: str, origin: str, folder: Path | None, lookup: Lookup) -> str:
@@ -246,7 +246,7 @@ def resolve(text: str, origin: str, folder: Path | None, lookup: Lookup) -> str:
 def _resolve(
     text: str, origin: str, folder: Path | None, lookup: Lookup, above: tuple[str, ...]
 ) -> str:
-    data = _toml(text, origin)
+    data = toml(text, origin, TargetError)
     base_name = data.get("based_on")
     if base_name is None:
         if "without" in data:
@@ -263,7 +263,7 @@ def _resolve(
         circle = ", ".join((*chain, base_origin))
         raise TargetError(f"{origin}: chips are based on one another without end: {circle}")
     base_text = _resolve(base_text, base_origin, base_folder, lookup, chain)
-    base = _toml(base_text, base_origin)
+    base = toml(base_text, base_origin, TargetError)
     _parse(base, base_origin)  # what is wrong with the base is said of the base
     merged = _merge(base, data, origin)
     _parse(merged, origin)
@@ -327,10 +327,6 @@ def _to_value(value: Any) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
     return str(value).lower() if isinstance(value, bool) else repr(value)
-
-
-def _toml(text: str, origin: str) -> dict[str, Any]:
-    return toml(text, origin, TargetError)
 
 
 def _parse(data: dict[str, Any], origin: str) -> tuple[dict[str, str], dict[str, Quantity]]:

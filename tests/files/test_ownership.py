@@ -4,10 +4,12 @@ import json
 import os
 import zipfile
 
+import h5py
+import numpy as np
 import pytest
 
 from snndeploy.errors import DeployError
-from snndeploy.files.ownership import RECORD, check_ours, forced, is_ours, recorded
+from snndeploy.files.ownership import MARK, RECORD, check_ours, forced, is_ours, recorded
 from snndeploy.files.writing import check_folder, replacing_folder, write_json, write_text
 
 STRANGERS = {
@@ -35,6 +37,18 @@ def test_a_strangers_file_is_refused_and_stays(tmp_path, name):
     with forced():
         write_json(path, {})
     assert is_ours(path)
+
+
+def test_a_mark_behind_many_numbers_is_found(tmp_path):
+    """As `export --format nir` adds it to a file that is there already."""
+    path = tmp_path / "large.nir"
+    with h5py.File(path, "w") as file:
+        for layer in range(40):
+            file[f"layer{layer}/weight"] = np.zeros((100, 100))
+    assert not is_ours(path)
+    with h5py.File(path, "r+") as file:
+        file.attrs[MARK] = "nir"
+    assert path.read_bytes().find(MARK.encode()) > 1 << 20 and is_ours(path)
 
 
 def test_a_zip_that_is_no_program(tmp_path):

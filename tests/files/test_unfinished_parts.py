@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from snndeploy.errors import DeployError
 from snndeploy.files import parts
 from snndeploy.files.writing import replacing_folder, write_json, write_text
 
@@ -93,8 +95,68 @@ def read_at(handle, name):
         return None
 
 
-def test_where_folders_cannot_be_exchanged_two_renames_do(tmp_path, monkeypatch):
+@pytest.fixture
+def renames(monkeypatch):
     monkeypatch.setattr(parts, "_exchanged", lambda part, place: False)
+
+
+def written_over(folder, monkeypatch, error):
+    """Written again, with the second of the two renames stopped by an error."""
+    with replacing_folder(folder) as part:
+        write_text(part / "a", "1")
+    (folder / "notes").write_text("mine")
+    rename = Path.rename
+
+    def stopped(self, target):
+        if self.name.endswith(parts.SUFFIX) and Path(target) == folder:
+            raise error
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", stopped)
+    with replacing_folder(folder) as part:
+        write_text(part / "a", "2")
+
+
+def test_a_rename_that_fails_puts_the_older_folder_back(tmp_path, monkeypatch, renames):
+    with pytest.raises(DeployError, match="Disk quota exceeded"):
+        written_over(tmp_path / "run", monkeypatch, OSError(122, "Disk quota exceeded"))
+    assert os.listdir(tmp_path) == ["run"]
+    assert (tmp_path / "run" / "a").read_text() == "1"
+    assert (tmp_path / "run" / "notes").read_text() == "mine"
+
+
+def test_killed_between_two_renames_the_users_files_are_kept(tmp_path):
+    folder = tmp_path / "run"
+    done = subprocess.run([sys.executable, "-c", KILLED, str(folder)])
+    assert done.returncode == -signal.SIGKILL and not folder.exists()
+    write_json(tmp_path / "a.json", {})  # removes parts that nobody holds
+    (aside,) = tmp_path.glob("*.old")
+    assert (aside / "notes").read_text() == "mine"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from snndeploy.errors import DeployError
+from snndeploy.files import parts
+from snndeploy.files.writing import replacing_folder, write_text
+folder = Path(sys.argv[1])
+with replacing_folder(folder) as part:
+    write_text(part / "a", "1")
+(folder / "notes").write_text("mine")
+parts._exchanged = lambda part, place: False
+rename = Path.rename
+def killed(self, target):
+    if Path(target) == folder:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return rename(self, target)
+Path.rename = killed
+with replacing_folder(folder) as part:
+    write_text(part / "a", "2")
+"""
+
+
+def test_where_folders_cannot_be_exchanged_two_renames_do(tmp_path, renames):
     for text in ("1", "2"):
         with replacing_folder(tmp_path / "run") as part:
             write_text(part / "a", text)
